@@ -1,0 +1,342 @@
+//! Reads any dispatch and lists what is wrong with it.
+//!
+//! Written against the rules, not against `decide`: it shares the site's and
+//! the tariff's arithmetic and none of the deciding. It runs after every step
+//! of a simulation and on demand.
+
+use serde::{Deserialize, Serialize};
+use units::{EnergyPrice, Interval, Power};
+
+use crate::decide::{Dispatch, Entry, Limit, Reason, Setpoint};
+use crate::signals::Known;
+use crate::site::{FeederIx, Hold, LoadIx, LoadKind, LockOut, Site};
+use crate::state::Freshness;
+
+/// What was true when a dispatch was made, as far as it is no part of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The site.
+    pub site: &'a Site,
+    /// Limits the grid had set by then.
+    pub limits: &'a [Known<Power>],
+    /// Who worked on what.
+    pub lock_outs: &'a [LockOut],
+    /// What was held by hand.
+    pub holds: &'a [Hold],
+}
+
+/// One thing wrong with a dispatch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// Which load, where it is about one.
+    pub load: Option<LoadIx>,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// What can be wrong with a dispatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fault {
+    /// There is not one entry for each load.
+    NotEveryLoad,
+    /// The power at the meter is not what the setpoint draws.
+    WrongPower {
+        /// What the setpoint draws.
+        expected: Power,
+    },
+    /// The setpoint is beyond what the load can take.
+    BeyondEnvelope,
+    /// What is drawn is above a limit, and something above its floor is under it.
+    OverLimit {
+        /// Which limit.
+        limit: Limit,
+        /// By how much.
+        by: Power,
+    },
+    /// A load that a person works on is asked to run.
+    LockedOutRuns,
+    /// A held load is asked for something else, with no limit in the way.
+    HoldIgnored,
+    /// A load under contract is cut while one on the same limit, which could be
+    /// shed, draws more than its floor.
+    FirmShedBeforeSheddable {
+        /// The load that could be shed.
+        instead: LoadIx,
+    },
+    /// A load is raised on a price that is stale or unknown.
+    RaisedOnDoubt,
+    /// The reason does not follow from the dispatch's own figures.
+    ReasonContradicts,
+    /// The limit named as reason leaves room for another machine.
+    LimitLeavesRoom {
+        /// How much.
+        room: Power,
+    },
+    /// The import limit is not the tightest in force.
+    NotTightestLimit {
+        /// The tightest.
+        expected: Power,
+    },
+}
+
+/// Lists what is wrong with a dispatch.
+pub fn check(facts: Facts<'_>, dispatch: &Dispatch) -> Vec<Violation> {
+    let mut audit = Audit { facts, site: facts.site, dispatch, found: Vec::new() };
+    if dispatch.entries.len() != facts.site.loads.len() {
+        audit.report(None, Fault::NotEveryLoad);
+        return audit.found;
+    }
+    audit.setpoints();
+    audit.limits();
+    audit.people();
+    audit.contracts();
+    audit.doubts();
+    audit.reasons();
+    audit.found
+}
+
+struct Audit<'a> {
+    facts: Facts<'a>,
+    site: &'a Site,
+    dispatch: &'a Dispatch,
+    found: Vec<Violation>,
+}
+
+impl Audit<'_> {
+    fn report(&mut self, load: Option<LoadIx>, fault: Fault) {
+        self.found.push(Violation { load, fault });
+    }
+
+    fn floor(&self, load: LoadIx) -> Power {
+        match &self.site.loads[load].kind {
+            LoadKind::Rigs(_) | LoadKind::Racks(_) => {
+                self.site.power_at(load, Setpoint::Level(0), self.dispatch.outside)
+            }
+            LoadKind::Battery(_) => Power::ZERO,
+        }
+    }
+
+    fn setpoints(&mut self) {
+        for (load, entry) in self.dispatch.entries.iter().enumerate() {
+            let expected =
+                self.site.power_at(load, entry.setpoint, self.dispatch.outside);
+            if expected != entry.to {
+                self.report(Some(load), Fault::WrongPower { expected });
+            }
+            let within = match (&self.site.loads[load].kind, entry.setpoint) {
+                (LoadKind::Rigs(rigs), Setpoint::Level(level)) => {
+                    level <= rigs.machines.level_max()
+                }
+                (LoadKind::Racks(racks), Setpoint::Level(level)) => {
+                    level <= racks.machines.level_max()
+                }
+                (LoadKind::Battery(battery), Setpoint::Power(power)) => {
+                    -battery.discharge_max <= power && power <= battery.charge_max
+                }
+                (LoadKind::Rigs(_) | LoadKind::Racks(_), Setpoint::Power(_))
+                | (LoadKind::Battery(_), Setpoint::Level(_)) => false,
+            };
+            if !within {
+                self.report(Some(load), Fault::BeyondEnvelope);
+            }
+        }
+    }
+
+    /// The limits above a load, from its own feeder to the interconnection.
+    fn limits_above(&self, load: LoadIx) -> Vec<Limit> {
+        let feeders = self.site.path(self.site.loads[load].feeder).map(Limit::Feeder);
+        feeders.chain([Limit::Import]).collect()
+    }
+
+    fn is_under(&self, load: LoadIx, limit: Limit) -> bool {
+        self.limits_above(load).contains(&limit)
+    }
+
+    /// What is left under a limit when draw alone is counted.
+    fn headroom(&self, limit: Limit) -> Power {
+        let size = match limit {
+            Limit::Import => self.dispatch.import_limit,
+            Limit::Export => self.site.interconnection.export_limit,
+            Limit::Feeder(ix) => self.site.feeders[ix].limit,
+        };
+        let drawn: Power = (self.dispatch.entries.iter().enumerate())
+            .filter(|(load, _)| self.is_under(*load, limit))
+            .map(|(_, entry)| entry.to.max(Power::ZERO))
+            .sum();
+        size - drawn
+    }
+
+    fn limits(&mut self) {
+        let expected = (self.facts.limits.iter())
+            .filter(|limit| limit.during.overlaps(self.dispatch.interval))
+            .map(|limit| limit.value.max(Power::ZERO))
+            .fold(self.site.interconnection.import_limit, Power::min);
+        if expected != self.dispatch.import_limit {
+            self.report(None, Fault::NotTightestLimit { expected });
+        }
+        let feeders = 0..self.site.feeders.len() as FeederIx;
+        for limit in feeders.map(Limit::Feeder).chain([Limit::Import]) {
+            let over = -self.headroom(limit);
+            let can_be_lowered =
+                (self.dispatch.entries.iter().enumerate()).any(|(load, entry)| {
+                    self.is_under(load, limit) && entry.to > self.floor(load)
+                });
+            if over > Power::ZERO && can_be_lowered {
+                self.report(None, Fault::OverLimit { limit, by: over });
+            }
+        }
+        let exported = -self.dispatch.net() - self.site.interconnection.export_limit;
+        if exported > Power::ZERO {
+            self.report(None, Fault::OverLimit { limit: Limit::Export, by: exported });
+        }
+    }
+
+    fn people(&mut self) {
+        let during = self.dispatch.interval;
+        for lock_out in self.facts.lock_outs.iter().filter(|l| l.during.overlaps(during))
+        {
+            let entry = &self.dispatch.entries[lock_out.load];
+            if entry.to != self.floor(lock_out.load) {
+                self.report(Some(lock_out.load), Fault::LockedOutRuns);
+            }
+        }
+        for hold in self.facts.holds.iter().filter(|hold| hold.during.overlaps(during)) {
+            let entry = &self.dispatch.entries[hold.load];
+            if entry.to > hold.power.max(self.floor(hold.load)) {
+                self.report(Some(hold.load), Fault::HoldIgnored);
+            }
+        }
+    }
+
+    fn contracts(&mut self) {
+        for (load, entry) in self.dispatch.entries.iter().enumerate() {
+            let Reason::FirmShed { limit } = entry.reason else {
+                continue;
+            };
+            let instead = (0..self.site.loads.len()).find(|other| {
+                !self.site.loads[*other].is_firm()
+                    && self.is_under(*other, limit)
+                    && self.dispatch.entries[*other].to > self.floor(*other)
+            });
+            if let Some(instead) = instead {
+                self.report(Some(load), Fault::FirmShedBeforeSheddable { instead });
+            }
+        }
+        // A load under contract that is cut must say so.
+        for (load, entry) in self.dispatch.entries.iter().enumerate() {
+            let Some(machines) = self.site.loads[load].machines() else {
+                continue;
+            };
+            let whole = entry.setpoint == Setpoint::Level(machines.level_max());
+            let excused = matches!(
+                entry.reason,
+                Reason::FirmShed { .. } | Reason::LockedOut { .. } | Reason::Held { .. }
+            );
+            if self.site.loads[load].is_firm() && !whole && !excused {
+                self.report(Some(load), Fault::ReasonContradicts);
+            }
+        }
+    }
+
+    fn doubts(&mut self) {
+        let fresh =
+            self.dispatch.price.is_some_and(|used| used.freshness == Freshness::Fresh);
+        if fresh || !self.site.policy.follows_price {
+            return;
+        }
+        for (load, entry) in self.dispatch.entries.iter().enumerate() {
+            let by_hand = matches!(entry.reason, Reason::Held { .. });
+            let firm = self.site.loads[load].is_firm();
+            let rose = entry.to > entry.from.max(Power::ZERO);
+            if rose && !by_hand && !firm {
+                self.report(Some(load), Fault::RaisedOnDoubt);
+            }
+        }
+    }
+
+    fn reasons(&mut self) {
+        let cost = self.dispatch.cost();
+        for (load, entry) in self.dispatch.entries.iter().enumerate() {
+            if !self.follows(load, entry, cost) {
+                self.report(Some(load), Fault::ReasonContradicts);
+            }
+            let (Reason::Limited { limit } | Reason::FirmShed { limit }) = entry.reason
+            else {
+                continue;
+            };
+            let room = self.headroom(limit);
+            let next = match (self.site.loads[load].machines(), entry.setpoint) {
+                (Some(machines), Setpoint::Level(level))
+                    if level < machines.level_max() =>
+                {
+                    self.site.power_at(
+                        load,
+                        Setpoint::Level(level + 1),
+                        self.dispatch.outside,
+                    ) - entry.to
+                }
+                _ => continue,
+            };
+            if limit != Limit::Export && room >= next {
+                self.report(Some(load), Fault::LimitLeavesRoom { room });
+            }
+        }
+    }
+
+    /// Whether a reason follows from the figures beside it.
+    fn follows(&self, load: LoadIx, entry: &Entry, cost: Option<EnergyPrice>) -> bool {
+        let at_floor = entry.to == self.floor(load);
+        let worth_and_cost = entry.worth.zip(cost);
+        let touches = |during: Interval| during.overlaps(self.dispatch.interval);
+        match entry.reason {
+            Reason::LockedOut { until } => (self.facts.lock_outs.iter())
+                .any(|l| l.load == load && l.during.end == until && touches(l.during)),
+            Reason::Held { at, until } => (self.facts.holds.iter()).any(|h| {
+                h.load == load
+                    && h.power == at
+                    && h.during.end == until
+                    && touches(h.during)
+            }),
+            Reason::Contracted => self.site.loads[load].is_firm(),
+            Reason::FirmShed { .. } => self.site.loads[load].is_firm(),
+            Reason::WorthIt => worth_and_cost.is_some_and(|(worth, cost)| worth >= cost),
+            Reason::KeptOn { band } => worth_and_cost
+                .is_some_and(|(worth, cost)| worth < cost && worth + band >= cost),
+            Reason::NotWorthIt { band } => {
+                at_floor
+                    && worth_and_cost.is_some_and(|(worth, cost)| worth + band < cost)
+            }
+            Reason::KeptOff { band } => {
+                at_floor
+                    && worth_and_cost
+                        .is_some_and(|(worth, cost)| worth >= cost && worth < cost + band)
+            }
+            Reason::MinimumUp { until } => {
+                !at_floor && until > self.dispatch.interval.start
+            }
+            Reason::MinimumDown { until } => {
+                at_floor && until > self.dispatch.interval.start
+            }
+            Reason::Limited { .. } => true,
+            Reason::PriceStale => {
+                self.dispatch.price.is_some_and(|used| used.freshness == Freshness::Stale)
+            }
+            Reason::PriceUnknown => cost.is_none(),
+            Reason::HashpriceUnknown => at_floor && self.dispatch.hashprice.is_none(),
+            Reason::AlwaysOn => !self.site.policy.follows_price,
+            Reason::Charging => match &self.site.loads[load].kind {
+                LoadKind::Battery(battery) => {
+                    cost.is_some_and(|cost| cost <= battery.charge_below)
+                }
+                LoadKind::Rigs(_) | LoadKind::Racks(_) => false,
+            },
+            Reason::Discharging => match &self.site.loads[load].kind {
+                LoadKind::Battery(battery) => {
+                    cost.is_some_and(|cost| cost >= battery.discharge_above)
+                }
+                LoadKind::Rigs(_) | LoadKind::Racks(_) => false,
+            },
+            Reason::BatteryRests => entry.to.is_zero(),
+        }
+    }
+}

@@ -1,0 +1,624 @@
+//! Decides where the megawatts go in one interval.
+//!
+//! [`decide`] reads the state and returns a [`Dispatch`]: a document that
+//! leaves nothing to choose. It changes nothing and asks nobody.
+//!
+//! One interval at a time: worth against marginal cost, with a band for what a
+//! changeover costs. Looking ahead belongs behind this same function.
+//!
+//! Invariant: every load of the site appears in the dispatch, with a reason.
+//! Invariant: the answer depends on the state and the interval alone.
+
+mod dispatch;
+mod merit;
+mod reason;
+pub(crate) mod room;
+
+pub use dispatch::{Dispatch, Entry, Setpoint};
+pub use reason::{Limit, Reason};
+
+use std::cmp::Reverse;
+
+use merit::{Step, Worths};
+use room::Room;
+use units::{EnergyPrice, Hashprice, Interval, Power, Pue, Temperature, Timestamp};
+
+use crate::site::{Battery, LoadIx, LoadKind, Machines, Racks, Rigs, Site};
+use crate::state::{Freshness, PeakOutlook, PriceUsed, State};
+
+/// Decides `interval` as dispatch number `generation`.
+///
+/// Later steps may use only what earlier steps left, so the order below is the
+/// order of what matters: people and equipment, then the grid, then contracts,
+/// then money.
+pub fn decide(
+    state: &State,
+    memo: &mut Memo,
+    interval: Interval,
+    generation: u64,
+    emergency: bool,
+) -> Dispatch {
+    memo.refresh(state, interval);
+    let mut draft = Draft::new(state, memo, interval, generation, emergency);
+
+    draft.rest_every_load();
+    draft.respect_lock_outs();
+    draft.meet_contracts();
+    draft.respect_holds();
+    draft.move_battery();
+    draft.fill_by_value();
+
+    draft.finish()
+}
+
+/// What stays the same from one interval to the next: worths change once a day,
+/// merit order when a load moves. Kept because they are asked for every
+/// interval; never changes an answer.
+#[derive(Clone, Debug, Default)]
+pub struct Memo {
+    basis: Option<(Option<Hashprice>, Option<Temperature>)>,
+    worths: Vec<Worths>,
+    pues: Vec<Pue>,
+    /// The setpoint each load stood at when the steps were put in order, and
+    /// what it draws there at the meter.
+    standing: Vec<(Setpoint, Power)>,
+    /// The same for each load at rest.
+    resting: Vec<(Setpoint, Power)>,
+    /// Loads under contract, the dearest to lose first.
+    firm: Vec<LoadIx>,
+    steps: Vec<Step>,
+}
+
+impl Memo {
+    fn refresh(&mut self, state: &State, interval: Interval) {
+        let site = &state.site;
+        let hashprice = state.hashprice_at(interval.start).map(|known| known.value);
+        let outside = state.outside(interval.start);
+        let count = site.loads.len();
+        if self.basis != Some((hashprice, outside)) {
+            self.pues = (0..count).map(|load| site.pue_of(load, outside)).collect();
+            self.worths = (site.loads.iter().zip(&self.pues))
+                .map(|(load, pue)| Worths::of(site, load, hashprice, *pue))
+                .collect();
+            let rest = |load: LoadIx| match site.loads[load].machines() {
+                Some(_) => Setpoint::Level(0),
+                None => Setpoint::Power(Power::ZERO),
+            };
+            self.resting = (0..count)
+                .map(|load| (rest(load), site.power_at(load, rest(load), outside)))
+                .collect();
+            self.firm = (0..count).filter(|load| site.loads[*load].is_firm()).collect();
+            self.firm
+                .sort_by_key(|load| Reverse(self.worths[*load].points.first().copied()));
+            self.basis = Some((hashprice, outside));
+            self.standing.clear();
+        }
+        let ordered = |load: LoadIx| state.fleet.of(load).ordered;
+        let moved = self.standing.is_empty()
+            || self
+                .standing
+                .iter()
+                .enumerate()
+                .any(|(load, (at, _))| *at != ordered(load));
+        if moved {
+            self.standing.clear();
+            self.standing.extend((0..count).map(|load| {
+                (ordered(load), site.power_at(load, ordered(load), outside))
+            }));
+            self.put_in_order(site);
+        }
+    }
+
+    fn put_in_order(&mut self, site: &Site) {
+        self.steps.clear();
+        let hysteresis = site.policy.hysteresis;
+        for (load, shape) in site.loads.iter().enumerate() {
+            match &shape.kind {
+                _ if shape.is_firm() => {}
+                LoadKind::Rigs(Rigs { machines, .. })
+                | LoadKind::Racks(Racks { machines, .. }) => {
+                    let Setpoint::Level(level) = self.standing[load].0 else { continue };
+                    let worths = &self.worths[load];
+                    merit::steps_of(
+                        &mut self.steps,
+                        load,
+                        machines,
+                        level,
+                        worths,
+                        hysteresis,
+                    );
+                }
+                LoadKind::Battery(battery) => {
+                    self.steps.push(Step::charging(load, stored_worth(battery)));
+                }
+            }
+        }
+        merit::sort(&mut self.steps);
+    }
+
+    /// Forgets everything: the site changed.
+    pub fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// A dispatch in the making.
+struct Draft<'a> {
+    state: &'a State,
+    site: &'a Site,
+    memo: &'a mut Memo,
+    room: Room,
+    /// What a MWh costs at the margin; `None` when nobody knows.
+    cost: Option<EnergyPrice>,
+    freshness: Freshness,
+    /// Loads that an earlier step has settled.
+    settled: Vec<bool>,
+    dispatch: Dispatch,
+}
+
+impl<'a> Draft<'a> {
+    fn new(
+        state: &'a State,
+        memo: &'a mut Memo,
+        interval: Interval,
+        generation: u64,
+        emergency: bool,
+    ) -> Self {
+        let site = &state.site;
+        let policy = &site.policy;
+        let price = state.prices.for_interval(
+            interval,
+            policy.decide_on,
+            policy.stale_price_hold,
+        );
+        let import_limit = state.import_limit(interval);
+        let peak_adder =
+            match state.peaks.outlook(&site.tariff.coincident_peaks, interval.start) {
+                PeakOutlook::OutOfSeason => Some(EnergyPrice::ZERO),
+                PeakOutlook::NotForecast => None,
+                PeakOutlook::Adder(adder) => Some(adder),
+            };
+        let dispatch = Dispatch {
+            interval,
+            generation,
+            emergency,
+            price,
+            adders: site.tariff.adders_at(interval.start),
+            peak_adder,
+            hashprice: state.hashprice_at(interval.start),
+            outside: state.outside(interval.start),
+            import_limit,
+            entries: Vec::with_capacity(site.loads.len()),
+        };
+        Self {
+            state,
+            site,
+            memo,
+            room: Room::whole(site, import_limit),
+            cost: dispatch.cost(),
+            freshness: price.map_or(Freshness::Expired, |used| used.freshness),
+            settled: vec![false; site.loads.len()],
+            dispatch,
+        }
+    }
+
+    /// Starts from every load at rest: what it draws then cannot be ordered
+    /// away and comes off every limit first.
+    fn rest_every_load(&mut self) {
+        for load in 0..self.site.loads.len() {
+            let (setpoint, to) = self.memo.resting[load];
+            let entry = Entry {
+                from: self.memo.standing[load].1,
+                to,
+                setpoint,
+                worth: self.memo.worths[load].points.first().copied(),
+                reason: Reason::NotWorthIt { band: EnergyPrice::ZERO },
+            };
+            self.room.take(self.site, load, entry.to);
+            self.dispatch.entries.push(entry);
+        }
+    }
+
+    /// A load that a person works on stays at rest, whatever else is true.
+    fn respect_lock_outs(&mut self) {
+        if self.state.lock_outs.is_empty() {
+            return;
+        }
+        for load in 0..self.site.loads.len() {
+            if let Some(lock_out) = self.state.lock_out(load, self.dispatch.interval) {
+                self.dispatch.entries[load].reason =
+                    Reason::LockedOut { until: lock_out.during.end };
+                self.settled[load] = true;
+            }
+        }
+    }
+
+    /// Contracted racks come before everything that can be shed, the dearest to
+    /// lose first.
+    fn meet_contracts(&mut self) {
+        for at in 0..self.memo.firm.len() {
+            let load = self.memo.firm[at];
+            let Some(machines) = self.site.loads[load].machines() else { continue };
+            if self.settled[load] {
+                continue;
+            }
+            let held = self.state.hold(load, self.dispatch.interval);
+            let wanted = held.map_or(machines.level_max(), |hold| {
+                self.level_under(load, machines, hold.power)
+            });
+            let (reached, limit) = self.raise(load, machines, wanted);
+            self.dispatch.entries[load].reason = match (limit, held) {
+                (Some(limit), _) if reached < wanted => Reason::FirmShed { limit },
+                (_, Some(hold)) => {
+                    Reason::Held { at: hold.power, until: hold.during.end }
+                }
+                (_, None) => Reason::Contracted,
+            };
+            self.settled[load] = true;
+        }
+    }
+
+    /// A held load stays at its level as far as limits and contracts leave room.
+    fn respect_holds(&mut self) {
+        if self.state.holds.is_empty() {
+            return;
+        }
+        for load in 0..self.site.loads.len() {
+            if self.settled[load] {
+                continue;
+            }
+            let Some(hold) = self.state.hold(load, self.dispatch.interval) else {
+                continue;
+            };
+            let mut reason = Reason::Held { at: hold.power, until: hold.during.end };
+            match &self.site.loads[load].kind {
+                LoadKind::Rigs(rigs) => {
+                    let wanted = self.level_under(load, &rigs.machines, hold.power);
+                    if let (_, Some(limit)) = self.raise(load, &rigs.machines, wanted) {
+                        reason = Reason::Limited { limit };
+                    }
+                }
+                LoadKind::Racks(racks) => {
+                    let wanted = self.level_under(load, &racks.machines, hold.power);
+                    if let (_, Some(limit)) = self.raise(load, &racks.machines, wanted) {
+                        reason = Reason::Limited { limit };
+                    }
+                }
+                LoadKind::Battery(battery) => {
+                    let power = self.battery_range(load, battery).hold(hold.power);
+                    self.give_battery(load, power);
+                }
+            }
+            self.dispatch.entries[load].reason = reason;
+            self.settled[load] = true;
+        }
+    }
+
+    /// Charges when power is cheap and discharges when it is dear, by the
+    /// stated prices, on a price that can be trusted.
+    ///
+    /// A charging battery ranks with the loads in [`Self::fill_by_value`]; one
+    /// that discharges asks for nothing.
+    fn move_battery(&mut self) {
+        for load in 0..self.site.loads.len() {
+            let LoadKind::Battery(battery) = &self.site.loads[load].kind else {
+                continue;
+            };
+            if self.settled[load] {
+                continue;
+            }
+            self.dispatch.entries[load].reason = Reason::BatteryRests;
+            self.dispatch.entries[load].worth = Some(stored_worth(battery));
+            let cost = match self.cost {
+                Some(cost) if self.freshness == Freshness::Fresh => cost,
+                Some(_) => {
+                    self.settle(load, Reason::PriceStale);
+                    continue;
+                }
+                None => {
+                    self.settle(load, Reason::PriceUnknown);
+                    continue;
+                }
+            };
+            if cost >= battery.discharge_above && self.site.policy.follows_price {
+                let wanted = -self.battery_range(load, battery).discharge;
+                if wanted < Power::ZERO {
+                    self.give_battery(load, wanted);
+                    self.settle(load, Reason::Discharging);
+                }
+            }
+        }
+    }
+
+    /// Gives what room is left to the worthiest steps whose worth covers their
+    /// cost. What has to stay up comes before what would like to start.
+    fn fill_by_value(&mut self) {
+        let steps = std::mem::take(&mut self.memo.steps);
+        let mut any_kept_up = false;
+        for (load, shape) in self.site.loads.iter().enumerate() {
+            any_kept_up |= self.kept_up_until(load).is_some();
+            let unknown =
+                shape.machines().is_some() && self.memo.worths[load].points.is_empty();
+            if unknown && !self.settled[load] {
+                self.settle(load, Reason::HashpriceUnknown);
+            }
+        }
+        if any_kept_up {
+            for step in steps.iter().filter(|step| step.running) {
+                if let Some(until) =
+                    self.kept_up_until(step.load).filter(|_| !self.settled[step.load])
+                {
+                    self.take(step, Reason::MinimumUp { until });
+                }
+            }
+        }
+        for step in &steps {
+            let already_up =
+                step.running && any_kept_up && self.kept_up_until(step.load).is_some();
+            if self.settled[step.load] || already_up {
+                continue;
+            }
+            if self.site.loads[step.load].machines().is_none() {
+                self.charge_battery(step.load);
+                continue;
+            }
+            match self.judge(step) {
+                Verdict::Leave(reason) => self.leave(step, reason),
+                Verdict::Take(reason) => self.take(step, reason),
+            }
+        }
+        self.memo.steps = steps;
+    }
+
+    fn kept_up_until(&self, load: LoadIx) -> Option<Timestamp> {
+        let up_min = self.site.loads[load].envelope.up_min;
+        self.state.fleet.of(load).kept_up_until(self.dispatch.interval, up_min)
+    }
+
+    /// Takes a step as far as limits leave room; a limit that stops it stays the
+    /// load's reason.
+    fn take(&mut self, step: &Step, reason: Reason) {
+        let load = step.load;
+        let Some(machines) = self.site.loads[load].machines() else {
+            return;
+        };
+        let Setpoint::Level(now) = self.dispatch.entries[load].setpoint else {
+            return;
+        };
+        let (_, limit) = self.raise(load, machines, now + step.machines);
+        let entry = &mut self.dispatch.entries[load];
+        entry.worth = Some(step.worth);
+        entry.reason = limit.map_or(reason, |limit| Reason::Limited { limit });
+        self.settled[load] = limit.is_some();
+    }
+
+    /// Whether a step's worth covers its cost, and the reason either way.
+    fn judge(&self, step: &Step) -> Verdict {
+        let down_min = self.site.loads[step.load].envelope.down_min;
+        let belief = self.state.fleet.of(step.load);
+        let kept_down = belief.kept_down_until(self.dispatch.interval, down_min);
+        if !step.running
+            && let Some(until) = kept_down
+        {
+            return Verdict::Leave(Reason::MinimumDown { until });
+        }
+        if !self.site.policy.follows_price {
+            return Verdict::Take(Reason::AlwaysOn);
+        }
+        let Some(cost) = self.cost else {
+            return Verdict::Leave(Reason::PriceUnknown);
+        };
+        if self.freshness != Freshness::Fresh {
+            return if step.running {
+                Verdict::Take(Reason::PriceStale)
+            } else {
+                Verdict::Leave(Reason::PriceStale)
+            };
+        }
+        match (step.rank >= cost, step.worth >= cost) {
+            (true, true) => Verdict::Take(Reason::WorthIt),
+            (true, false) => {
+                Verdict::Take(Reason::KeptOn { band: step.rank - step.worth })
+            }
+            (false, true) => {
+                Verdict::Leave(Reason::KeptOff { band: step.worth - step.rank })
+            }
+            (false, false) if step.running => {
+                Verdict::Leave(Reason::NotWorthIt { band: step.rank - step.worth })
+            }
+            (false, false) => {
+                Verdict::Leave(Reason::NotWorthIt { band: EnergyPrice::ZERO })
+            }
+        }
+    }
+
+    /// Notes why a load goes no higher. The first step left says it, with its
+    /// own worth, unless lower steps of the load were taken: then those do.
+    fn leave(&mut self, step: &Step, reason: Reason) {
+        self.settled[step.load] = true;
+        let entry = &mut self.dispatch.entries[step.load];
+        if entry.setpoint == Setpoint::Level(0) {
+            entry.worth = Some(step.worth);
+            entry.reason = reason;
+        }
+    }
+
+    fn settle(&mut self, load: LoadIx, reason: Reason) {
+        self.dispatch.entries[load].reason = reason;
+        self.settled[load] = true;
+    }
+
+    /// Raises a load towards `wanted` as far as every limit allows. Returns the
+    /// level reached, and the limit that stopped it short.
+    fn raise(
+        &mut self,
+        load: LoadIx,
+        machines: &Machines,
+        wanted: u32,
+    ) -> (u32, Option<Limit>) {
+        let Setpoint::Level(now) = self.dispatch.entries[load].setpoint else {
+            return (0, None);
+        };
+        let drawn = self.dispatch.entries[load].to;
+        let (room, limit) = self.room.left_for(self.site, load);
+        let pue = self.memo.pues[load];
+        let ceiling = drawn + room.max(Power::ZERO);
+        // Most loads go back to where they stand.
+        let whole = match self.memo.standing[load] {
+            (Setpoint::Level(level), power) if level == wanted => power,
+            _ => pue.at_meter(machines.power_at(wanted)),
+        };
+        let (reached, to) = if whole <= ceiling {
+            (wanted, whole)
+        } else {
+            // A load at its limit mostly stays where it stands.
+            let fits = |level| pue.at_meter(machines.power_at(level)) <= ceiling;
+            let reached = match self.memo.standing[load].0 {
+                Setpoint::Level(level)
+                    if now <= level
+                        && level < wanted
+                        && fits(level)
+                        && !fits(level + 1) =>
+                {
+                    level
+                }
+                Setpoint::Level(_) | Setpoint::Power(_) => {
+                    highest_level(machines, pue, now, wanted, ceiling)
+                }
+            };
+            (reached, pue.at_meter(machines.power_at(reached)))
+        };
+        self.room.take(self.site, load, to - drawn);
+        self.dispatch.entries[load].setpoint = Setpoint::Level(reached);
+        self.dispatch.entries[load].to = to;
+        (reached, (reached < wanted).then_some(limit))
+    }
+
+    fn charge_battery(&mut self, load: LoadIx) {
+        let LoadKind::Battery(battery) = &self.site.loads[load].kind else {
+            return;
+        };
+        let cheap = self.cost.is_some_and(|cost| cost <= battery.charge_below);
+        if self.settled[load] || !cheap || !self.site.policy.follows_price {
+            return;
+        }
+        let (room, _) = self.room.left_for(self.site, load);
+        let power = self.battery_range(load, battery).charge.min(room.max(Power::ZERO));
+        if power > Power::ZERO {
+            self.give_battery(load, power);
+            self.settle(load, Reason::Charging);
+        }
+    }
+
+    fn give_battery(&mut self, load: LoadIx, power: Power) {
+        let (room, _) = self.room.left_for(self.site, load);
+        let to = power.min(room.max(Power::ZERO));
+        self.room.take(self.site, load, to.max(Power::ZERO));
+        self.dispatch.entries[load].to = to;
+        self.dispatch.entries[load].setpoint = Setpoint::Power(to);
+    }
+
+    /// How far a battery can go either way for the whole interval.
+    fn battery_range(&self, load: LoadIx, battery: &Battery) -> BatteryRange {
+        BatteryRange::of(
+            battery,
+            self.state.fleet.of(load).stored,
+            self.dispatch.interval,
+        )
+    }
+
+    fn level_under(&self, load: LoadIx, machines: &Machines, power: Power) -> u32 {
+        highest_level(machines, self.memo.pues[load], 0, machines.level_max(), power)
+    }
+
+    /// Export is bounded last: what a battery may send back depends on what the
+    /// other loads draw.
+    fn finish(mut self) -> Dispatch {
+        let floor = -self.site.interconnection.export_limit;
+        let mut excess = floor - self.dispatch.net();
+        for load in 0..self.dispatch.entries.len() {
+            let entry = &mut self.dispatch.entries[load];
+            let Setpoint::Power(power) = entry.setpoint else {
+                continue;
+            };
+            let mut kept = power;
+            if excess > Power::ZERO && power < Power::ZERO {
+                kept = (power + excess).min(Power::ZERO);
+                excess -= kept - power;
+                entry.reason = Reason::Limited { limit: Limit::Export };
+            }
+            entry.to = kept;
+            entry.setpoint = Setpoint::Power(kept);
+        }
+        self.dispatch
+    }
+}
+
+enum Verdict {
+    Take(Reason),
+    Leave(Reason),
+}
+
+/// How far a battery can go either way, both as positive powers at the meter.
+struct BatteryRange {
+    charge: Power,
+    discharge: Power,
+}
+
+impl BatteryRange {
+    /// What it can keep up for the whole of `interval` from what it holds.
+    fn of(battery: &Battery, stored: units::Energy, interval: Interval) -> Self {
+        let duration = interval.duration();
+        let space = (battery.stored_max - stored).max(units::Energy::ZERO);
+        let above_min = (stored - battery.stored_min).max(units::Energy::ZERO);
+        let fill = space.over(duration);
+        let fill_at_meter = Power::from_watts(
+            fill.as_watts() * 1_000_000 / battery.charge_efficiency.as_ppm().max(1),
+        );
+        let give_at_meter =
+            battery.discharge_efficiency.of_power(above_min.over(duration));
+        Self {
+            charge: battery.charge_max.min(fill_at_meter),
+            discharge: battery.discharge_max.min(give_at_meter),
+        }
+    }
+
+    fn hold(&self, wanted: Power) -> Power {
+        wanted.min(self.charge).max(-self.discharge)
+    }
+}
+
+/// What a MWh drawn to charge is worth when it comes back at the stated price.
+fn stored_worth(battery: &Battery) -> EnergyPrice {
+    let back = battery.discharge_efficiency.of_price(battery.discharge_above);
+    battery.charge_efficiency.of_price(back)
+}
+
+/// The highest level from `now` to `wanted` whose draw is at most `ceiling`;
+/// `now` if none is.
+pub(crate) fn highest_level(
+    machines: &Machines,
+    pue: Pue,
+    now: u32,
+    wanted: u32,
+    ceiling: Power,
+) -> u32 {
+    let fits = |level| pue.at_meter(machines.power_at(level)) <= ceiling;
+    if wanted <= now || fits(wanted) {
+        return wanted.max(now);
+    }
+    // Draw rises with level, so halving finds the last one that fits.
+    let (mut low, mut high) = (now, wanted);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if fits(middle) { low = middle } else { high = middle }
+    }
+    low
+}
+
+impl PriceUsed {
+    /// Whether it still counts as a price.
+    pub fn is_known(&self) -> bool {
+        self.freshness != Freshness::Expired
+    }
+}

@@ -1,0 +1,125 @@
+//! The decision for one interval, as a document.
+//!
+//! A dispatch leaves nothing to choose: every load of the site appears, in the
+//! site's order, with a setpoint and a reason that can be checked from the
+//! figures in the same document.
+
+use serde::{Deserialize, Serialize};
+use units::{EnergyPrice, Hashprice, Interval, Power, Temperature, Timestamp};
+
+use super::Reason;
+use crate::signals::Known;
+use crate::site::{LoadIx, LoadKind, Site};
+use crate::state::PriceUsed;
+
+/// What a load is asked to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Setpoint {
+    /// How many steps of its curve a group of machines has taken.
+    Level(u32),
+    /// What a battery takes at the meter; negative gives back.
+    Power(Power),
+}
+
+/// The decision for one interval.
+#[must_use = "a dispatch that nobody carries out is not a decision"]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispatch {
+    /// What it decides.
+    pub interval: Interval,
+    /// Rises by one with each decision; an order of an older one is refused.
+    pub generation: u64,
+    /// Whether it answers an emergency, between ticks.
+    pub emergency: bool,
+    /// The price it was decided on; `None` when none was ever heard.
+    pub price: Option<PriceUsed>,
+    /// The tariff's adders per imported MWh.
+    pub adders: EnergyPrice,
+    /// What a coincident peak is expected to add per MWh; `None` where a rule
+    /// applies and nothing forecasts its peak.
+    pub peak_adder: Option<EnergyPrice>,
+    /// The hashprice it was decided on.
+    pub hashprice: Option<Known<Hashprice>>,
+    /// The outside temperature its overheads were taken at.
+    pub outside: Option<Temperature>,
+    /// The tightest limit on import.
+    pub import_limit: Power,
+    /// One entry a load, in the site's order.
+    pub entries: Vec<Entry>,
+}
+
+/// What one load is asked, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// What it was asked before, at the meter.
+    pub from: Power,
+    /// What it is asked now, at the meter.
+    pub to: Power,
+    /// The same, as the load takes it.
+    pub setpoint: Setpoint,
+    /// What its marginal MWh at the meter is worth; `None` where nobody knows.
+    pub worth: Option<EnergyPrice>,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Dispatch {
+    /// What a MWh costs at the margin; `None` when no price is known or the one
+    /// known has expired.
+    pub fn cost(&self) -> Option<EnergyPrice> {
+        let price = self.price.filter(PriceUsed::is_known)?;
+        Some(price.known.value + self.adders + self.peak_adder.unwrap_or_default())
+    }
+
+    /// What the whole site is asked to draw, at the meter.
+    pub fn net(&self) -> Power {
+        self.entries.iter().map(|entry| entry.to).sum()
+    }
+
+    /// One line a load: when, which, from what to what, and why.
+    pub fn explain<'a>(&'a self, site: &'a Site) -> impl Iterator<Item = String> + 'a {
+        let width = site.loads.iter().map(|load| load.name.len()).max().unwrap_or(0);
+        (0..self.entries.len()).map(move |load| self.explain_load(site, load, width))
+    }
+
+    /// The line of one load, its name padded to `width`.
+    pub fn explain_load(&self, site: &Site, load: LoadIx, width: usize) -> String {
+        let entry = &self.entries[load];
+        format!(
+            "{}  {:width$}  {:>9} -> {:>9} MW  {}",
+            clock(self.interval.start),
+            site.loads[load].name,
+            entry.from.to_mw_text(3),
+            entry.to.to_mw_text(3),
+            entry.reason.explain(self, site, load),
+        )
+    }
+}
+
+/// Hours and minutes of an instant, in UTC.
+pub(super) fn clock(at: Timestamp) -> String {
+    let seconds = at.as_unix_seconds().rem_euclid(86_400);
+    format!("{:02}:{:02}", seconds / 3_600, seconds % 3_600 / 60)
+}
+
+impl Site {
+    /// What a load draws at the meter at a setpoint, with its share of cooling
+    /// at an outside temperature.
+    pub fn power_at(
+        &self,
+        load: LoadIx,
+        setpoint: Setpoint,
+        outside: Option<Temperature>,
+    ) -> Power {
+        match (setpoint, &self.loads[load].kind) {
+            (Setpoint::Power(power), _) => power,
+            (Setpoint::Level(level), LoadKind::Rigs(rigs)) => {
+                self.pue_of(load, outside).at_meter(rigs.machines.power_at(level))
+            }
+            (Setpoint::Level(level), LoadKind::Racks(racks)) => {
+                self.pue_of(load, outside).at_meter(racks.machines.power_at(level))
+            }
+            (Setpoint::Level(_), LoadKind::Battery(_)) => Power::ZERO,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Merit order: every step every load could take, the worthiest first.
+//!
+//! A load's curve is cut where it stands now. What runs may lose a band of
+//! money before it is stopped, because a stop costs a restart; what rests must
+//! gain one before it is started. Loads thus change places under a limit only
+//! when that pays, by the same rule that lets price move them.
+
+use units::{EnergyPrice, Hashprice, Money, Pue, Share};
+
+use crate::site::{
+    Load, LoadIx, LoadKind, Machines, OperatingPoint, Rate, Rigs, Site, Terms,
+};
+
+/// Some machines of one load, all moving to the same point of its curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// Which load.
+    pub(crate) load: LoadIx,
+    /// Which point of its curve.
+    pub(crate) point: usize,
+    /// How many machines.
+    pub(crate) machines: u32,
+    /// Whether they are there already.
+    pub(crate) running: bool,
+    /// What a MWh at the meter spent on this step is worth.
+    pub(crate) worth: EnergyPrice,
+    /// What the step is ranked and tested by: worth with its band.
+    pub(crate) rank: EnergyPrice,
+}
+
+impl Step {
+    /// A battery that would charge, for what its energy is worth later.
+    pub(crate) fn charging(load: LoadIx, worth: EnergyPrice) -> Self {
+        Self { load, point: 0, machines: 1, running: false, worth, rank: worth }
+    }
+}
+
+/// What each point of a load's curve is worth a MWh at the meter, and how far
+/// worth may fall below cost before a running machine stops.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Worths {
+    /// By point; empty when nobody knows.
+    pub(crate) points: Vec<EnergyPrice>,
+    /// The band of the first point.
+    pub(crate) stop_band: EnergyPrice,
+}
+
+impl Worths {
+    /// The worths of a load's curve at a hashprice and an overhead.
+    pub(crate) fn of(
+        site: &Site,
+        load: &Load,
+        hashprice: Option<Hashprice>,
+        pue: Pue,
+    ) -> Self {
+        match &load.kind {
+            LoadKind::Rigs(rigs) => Self::of_rigs(site, load, rigs, hashprice, pue),
+            LoadKind::Racks(racks) => {
+                let per_gpu_hour = match &racks.terms {
+                    Terms::Contracted { worth, .. } => {
+                        let points =
+                            vec![pue.worth_at_meter(*worth); racks.machines.points.len()];
+                        return Self { points, stop_band: EnergyPrice::ZERO };
+                    }
+                    Terms::Uncommitted { price } => *price,
+                };
+                let hour = per_gpu_hour.as_micro_usd() * i64::from(racks.gpus_per_rack);
+                let worth = |gain: Rate, power: units::Power| match gain {
+                    Rate::Throughput(share) => {
+                        let earned = share.of_money(Money::from_micro_usd(hour));
+                        earned.per_mwh(power * units::Seconds::hours(1))
+                    }
+                    Rate::Hash(_) => None,
+                };
+                let points = marginal(&racks.machines, worth, pue);
+                Self { points, stop_band: site.policy.hysteresis }
+            }
+            LoadKind::Battery(_) => Self::default(),
+        }
+    }
+
+    fn of_rigs(
+        site: &Site,
+        load: &Load,
+        rigs: &Rigs,
+        hashprice: Option<Hashprice>,
+        pue: Pue,
+    ) -> Self {
+        let hysteresis = site.policy.hysteresis;
+        if let Some(strike) = rigs.strike {
+            let points = vec![strike; rigs.machines.points.len()];
+            return Self { points, stop_band: hysteresis };
+        }
+        let Some(hashprice) = hashprice else {
+            return Self::default();
+        };
+        let after_fee = site.pool_fee.rest();
+        let worth = |gain: Rate, power: units::Power| match gain {
+            Rate::Hash(rate) => {
+                let efficiency = units::Efficiency::of(power, rate)?;
+                Some(after_fee.of_price(hashprice.earned_per_mwh(efficiency)))
+            }
+            Rate::Throughput(_) => None,
+        };
+        let points = marginal(&rigs.machines, worth, pue);
+        let restart = restart_band(site, load, rigs, points.first().copied(), pue);
+        Self { points, stop_band: hysteresis + restart }
+    }
+}
+
+/// What stopping now and starting later costs, a MWh of the energy saved while
+/// off: wear, and power drawn before the first hash, which would have earned
+/// its worth. Spread over the time a curtailment is expected to last, or the
+/// minimum time down if that is longer.
+fn restart_band(
+    site: &Site,
+    load: &Load,
+    rigs: &Rigs,
+    worth: Option<EnergyPrice>,
+    pue: Pue,
+) -> EnergyPrice {
+    let spread = site.policy.restart_spread.max(load.envelope.down_min);
+    let saved = pue.at_meter(rigs.machines.step_power(0)) * spread;
+    let wear = rigs.restart_cost.per_mwh(saved).unwrap_or_default();
+    let lost_ppm = rigs.restart.as_seconds() * 1_000_000 / spread.as_seconds().max(1);
+    wear + Share::from_ppm(lost_ppm).of_price(worth.unwrap_or_default())
+}
+
+/// What each point adds over the one before, a MWh at the meter.
+fn marginal(
+    machines: &Machines,
+    worth: impl Fn(Rate, units::Power) -> Option<EnergyPrice>,
+    pue: Pue,
+) -> Vec<EnergyPrice> {
+    (0..machines.points.len())
+        .map(|at| {
+            let below = at.checked_sub(1).map(|below| machines.points[below]);
+            let gain = gain(machines.points[at], below);
+            pue.worth_at_meter(worth(gain, machines.step_power(at)).unwrap_or_default())
+        })
+        .collect()
+}
+
+/// What a machine gives more at one point than at the one below.
+fn gain(point: OperatingPoint, below: Option<OperatingPoint>) -> Rate {
+    match (point.rate, below.map(|below| below.rate)) {
+        (Rate::Hash(rate), Some(Rate::Hash(below))) => Rate::Hash(rate - below),
+        (Rate::Throughput(share), Some(Rate::Throughput(below))) => {
+            Rate::Throughput(share - below)
+        }
+        (rate, _) => rate,
+    }
+}
+
+/// Appends the steps of one load that stands at `level`.
+pub(crate) fn steps_of(
+    steps: &mut Vec<Step>,
+    load: LoadIx,
+    machines: &Machines,
+    level: u32,
+    worths: &Worths,
+    hysteresis: EnergyPrice,
+) {
+    for (point, worth) in worths.points.iter().copied().enumerate() {
+        let taken = machines.taken(level, point);
+        let stop_band = if point == 0 { worths.stop_band } else { hysteresis };
+        let parts = [
+            (taken, true, worth + stop_band),
+            (machines.count - taken, false, worth - hysteresis),
+        ];
+        for (count, running, rank) in parts {
+            if count > 0 {
+                steps.push(Step { load, point, machines: count, running, worth, rank });
+            }
+        }
+    }
+}
+
+/// Puts the worthiest first; what is equal stays in the site's order.
+pub(crate) fn sort(steps: &mut [Step]) {
+    steps.sort_by_key(|step| {
+        (std::cmp::Reverse(step.rank), step.load, step.point, !step.running)
+    });
+}

@@ -1,0 +1,277 @@
+//! Why a load is asked what it is asked, as data and in words.
+//!
+//! A reason carries only what the dispatch does not already say; its words name
+//! every figure, with its unit, its source and that source's time, so that the
+//! sum can be done by hand.
+
+use serde::{Deserialize, Serialize};
+use units::{EnergyPrice, Power, Timestamp};
+
+use super::dispatch::{Dispatch, clock};
+use crate::site::{FeederIx, LoadIx, LoadKind, Site, Terms};
+
+/// Why a load is asked what it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// A person works on it.
+    LockedOut {
+        /// Until when, as entered.
+        until: Timestamp,
+    },
+    /// It is kept at a level by hand.
+    Held {
+        /// The level at the meter.
+        at: Power,
+        /// Until when, as entered.
+        until: Timestamp,
+    },
+    /// It serves a contract.
+    Contracted,
+    /// It serves a contract and a limit left no room for all of it.
+    FirmShed {
+        /// Which limit.
+        limit: Limit,
+    },
+    /// Its worth is at or above the cost.
+    WorthIt,
+    /// Its worth is below the cost, though not by what changing over costs.
+    KeptOn {
+        /// How far worth may fall below cost before it stops.
+        band: EnergyPrice,
+    },
+    /// Its worth is below the cost.
+    NotWorthIt {
+        /// How far worth had to fall below cost to stop it; zero if it was off.
+        band: EnergyPrice,
+    },
+    /// It is off, and its worth is not far enough above the cost to start it.
+    KeptOff {
+        /// How far worth must rise above cost to start it.
+        band: EnergyPrice,
+    },
+    /// It was raised a short while ago.
+    MinimumUp {
+        /// Until when it stays up.
+        until: Timestamp,
+    },
+    /// It was lowered a short while ago.
+    MinimumDown {
+        /// Until when it stays down.
+        until: Timestamp,
+    },
+    /// It is worth more than the cost and a limit left no room for all of it.
+    Limited {
+        /// Which limit.
+        limit: Limit,
+    },
+    /// The price is stale: it stays where it is, and nothing is raised.
+    PriceStale,
+    /// No price is known.
+    PriceUnknown,
+    /// Nobody knows what mining earns.
+    HashpriceUnknown,
+    /// The site runs whatever the price.
+    AlwaysOn,
+    /// The battery charges: power costs no more than the stated price.
+    Charging,
+    /// The battery discharges: power costs at least the stated price.
+    Discharging,
+    /// The battery rests: the cost is between its stated prices, or it is full
+    /// or empty where it would act.
+    BatteryRests,
+}
+
+/// Which limit left no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Limit {
+    /// What the site may draw: its own limit or the grid's.
+    Import,
+    /// What the site may send back.
+    Export,
+    /// A feeder's.
+    Feeder(FeederIx),
+}
+
+impl Reason {
+    /// The reason in one word, as a table shows it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::LockedOut { .. } => "locked_out",
+            Self::Held { .. } => "held",
+            Self::Contracted => "contracted",
+            Self::FirmShed { .. } => "firm_shed",
+            Self::WorthIt => "worth_it",
+            Self::KeptOn { .. } => "kept_on",
+            Self::NotWorthIt { .. } => "not_worth_it",
+            Self::KeptOff { .. } => "kept_off",
+            Self::MinimumUp { .. } => "minimum_up",
+            Self::MinimumDown { .. } => "minimum_down",
+            Self::Limited { .. } => "limited",
+            Self::PriceStale => "price_stale",
+            Self::PriceUnknown => "price_unknown",
+            Self::HashpriceUnknown => "hashprice_unknown",
+            Self::AlwaysOn => "always_on",
+            Self::Charging => "charging",
+            Self::Discharging => "discharging",
+            Self::BatteryRests => "battery_rests",
+        }
+    }
+
+    /// The reason in words, with the figures of its dispatch.
+    pub fn explain(&self, dispatch: &Dispatch, site: &Site, load: LoadIx) -> String {
+        let worth = || worth_text(dispatch, site, load);
+        let cost = || cost_text(dispatch);
+        match self {
+            Self::LockedOut { until } => {
+                let role = site
+                    .lock_outs
+                    .iter()
+                    .find(|l| l.load == load && l.during.end == *until);
+                let who = role.map_or("a person works on it".to_owned(), |l| {
+                    format!("{} ({})", l.reason, l.role)
+                });
+                format!("locked out until {until}: {who}")
+            }
+            Self::Held { at, until } => format!("held at {at} by hand until {until}"),
+            Self::Contracted => format!("under contract; {}", worth()),
+            Self::FirmShed { limit } => {
+                format!(
+                    "under contract, cut by {}; {}",
+                    limit.explain(dispatch, site),
+                    worth()
+                )
+            }
+            Self::WorthIt => format!("{}, {}", worth(), cost()),
+            Self::KeptOn { band } => {
+                format!("{}, {}; stays on within {band} of it", worth(), cost())
+            }
+            Self::NotWorthIt { band } if band.is_zero() => {
+                format!("{}, {}", worth(), cost())
+            }
+            Self::NotWorthIt { band } => {
+                format!("{}, {}; more than the {band} that a stop costs", worth(), cost())
+            }
+            Self::KeptOff { band } => {
+                format!("{}, {}; starts from {band} above it", worth(), cost())
+            }
+            Self::MinimumUp { until } => {
+                format!("raised a short while ago, stays up until {until}; {}", worth())
+            }
+            Self::MinimumDown { until } => {
+                format!(
+                    "lowered a short while ago, stays down until {until}; {}",
+                    worth()
+                )
+            }
+            Self::Limited { limit } => {
+                format!(
+                    "{} leaves no more room; {}, {}",
+                    limit.explain(dispatch, site),
+                    worth(),
+                    cost()
+                )
+            }
+            Self::PriceStale => format!("{}; nothing is raised on it", cost()),
+            Self::PriceUnknown => {
+                "no price is known; only what is under contract runs".to_owned()
+            }
+            Self::HashpriceUnknown => match dispatch.hashprice {
+                Some(old) => {
+                    format!("the last hashprice known is of {}", old.during.start)
+                }
+                None => "no hashprice is known".to_owned(),
+            },
+            Self::AlwaysOn => "always on, whatever the price".to_owned(),
+            Self::Charging => format!("{}; {}", cost(), battery_text(site, load)),
+            Self::Discharging => format!("{}; {}", cost(), battery_text(site, load)),
+            Self::BatteryRests => format!("{}; {}", cost(), battery_text(site, load)),
+        }
+    }
+}
+
+impl Limit {
+    fn explain(self, dispatch: &Dispatch, site: &Site) -> String {
+        match self {
+            Self::Import => format!("the import limit of {}", dispatch.import_limit),
+            Self::Export => {
+                format!("the export limit of {}", site.interconnection.export_limit)
+            }
+            Self::Feeder(ix) => {
+                let feeder = &site.feeders[ix];
+                format!("feeder {}'s limit of {}", feeder.name, feeder.limit)
+            }
+        }
+    }
+}
+
+fn worth_text(dispatch: &Dispatch, site: &Site, load: LoadIx) -> String {
+    let Some(worth) = dispatch.entries[load].worth else {
+        return "worth not known".to_owned();
+    };
+    match &site.loads[load].kind {
+        LoadKind::Rigs(rigs) if rigs.strike.is_some() => format!("strike {worth}"),
+        LoadKind::Rigs(_) => {
+            let source = dispatch.hashprice.map_or(String::new(), |known| {
+                format!(" ({} of {})", known.value, date(known.during.start))
+            });
+            format!("mining earns {worth}{source}")
+        }
+        LoadKind::Racks(racks) => match &racks.terms {
+            Terms::Contracted { .. } => format!("a lost MWh costs {worth}"),
+            Terms::Uncommitted { price } => format!("serving earns {worth} ({price})"),
+        },
+        LoadKind::Battery(_) => format!("a stored MWh is worth {worth}"),
+    }
+}
+
+fn cost_text(dispatch: &Dispatch) -> String {
+    let Some(used) = dispatch.price else {
+        return "no price is known".to_owned();
+    };
+    let known = used.known;
+    let source =
+        format!("({}, known {})", known.source, clock_or_date(dispatch, known.known_at));
+    if used.freshness != crate::state::Freshness::Fresh {
+        return format!(
+            "the last price known is {} {source}, of {}",
+            known.value, known.during
+        );
+    }
+    let mut text = match dispatch.cost() {
+        Some(cost) if cost != known.value => {
+            format!("power costs {cost}: {} {source}", known.value)
+        }
+        _ => format!("power costs {} {source}", known.value),
+    };
+    if !dispatch.adders.is_zero() {
+        text.push_str(&format!(" + adders {}", dispatch.adders));
+    }
+    if let Some(peak) = dispatch.peak_adder.filter(|adder| !adder.is_zero()) {
+        text.push_str(&format!(" + expected coincident peak {peak}"));
+    }
+    text
+}
+
+fn battery_text(site: &Site, load: LoadIx) -> String {
+    match &site.loads[load].kind {
+        LoadKind::Battery(battery) => format!(
+            "charges up to {}, discharges from {}",
+            battery.charge_below, battery.discharge_above
+        ),
+        LoadKind::Rigs(_) | LoadKind::Racks(_) => String::new(),
+    }
+}
+
+/// The time of day, with its date where that is not the interval's own.
+fn clock_or_date(dispatch: &Dispatch, at: Timestamp) -> String {
+    if at.utc_date() == dispatch.interval.start.utc_date() {
+        clock(at)
+    } else {
+        at.to_string()
+    }
+}
+
+fn date(at: Timestamp) -> String {
+    let (year, month, day) = at.utc_date();
+    format!("{year:04}-{month:02}-{day:02}")
+}

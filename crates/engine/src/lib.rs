@@ -1,0 +1,41 @@
+//! The engine: one thing that happened goes in, what to do about it comes out.
+//!
+//! ```text
+//! signals ──► state ──► decide ──► act ──► meter
+//! ```
+//!
+//! [`Engine::step`] takes an [`Input`] and returns [`Output`]s. It asks nobody
+//! the time, reads nothing and cannot fail: a bad reading becomes a note, a
+//! broken invariant stops the program. The modules are the flow's words in the
+//! flow's order.
+//!
+//! Invariant: no IO, no clock, no async, no randomness, no hash order, no floats.
+
+// Every amount is exact, so that every machine reaches the same one.
+#![deny(clippy::float_arithmetic)]
+
+pub mod site;
+
+pub mod signals;
+
+pub mod state;
+
+pub mod decide;
+
+pub mod act;
+
+pub mod meter;
+
+pub mod check;
+
+pub mod journal;
+
+mod step;
+
+pub use act::{Observed, Order, OrderBatch, Receipt};
+pub use decide::{Dispatch, Entry, Limit, Reason, Setpoint};
+pub use meter::{Metered, MeteredInterval, Quality};
+pub use signals::{Known, Reading, Signal, Source, Sweep, Work};
+pub use site::Site;
+pub use state::{Freshness, State};
+pub use step::{Change, Engine, Event, Input, Notice, Output, RefusedBecause, Request};

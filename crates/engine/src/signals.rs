@@ -1,0 +1,129 @@
+//! What is known: prices, readings, instructions and forecasts, each with the
+//! time it is about and the time it could first be known.
+//!
+//! Signals change the state and nothing else.
+
+use serde::{Deserialize, Serialize};
+use units::{
+    Energy, EnergyPrice, GpuSeconds, Hashes, Hashprice, Interval, Power, Share,
+    Temperature, Timestamp,
+};
+
+use crate::site::LoadIx;
+
+/// A value, what it is about, and when it could first be known.
+///
+/// A correction is a new `Known` with a later `known_at`; nothing is
+/// overwritten at the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known<T> {
+    /// The value.
+    pub value: T,
+    /// When it is true.
+    pub during: Interval,
+    /// When it could first be known.
+    pub known_at: Timestamp,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Where a value comes from, as a reason names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Source {
+    /// The grid's real-time dispatch: known when its interval starts.
+    Lmp,
+    /// The real-time settlement price: known when its interval ends.
+    SettlementPoint,
+    /// The day-ahead market.
+    DayAhead,
+    /// Bitcoin's price, difficulty and fees of a whole day.
+    Bitcoin,
+    /// A weather observation.
+    Weather,
+    /// The system operator's forecasts.
+    SystemForecast,
+    /// An instruction from the grid.
+    Grid,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Lmp => "LMP",
+            Self::SettlementPoint => "settlement price",
+            Self::DayAhead => "day-ahead price",
+            Self::Bitcoin => "bitcoin day",
+            Self::Weather => "weather",
+            Self::SystemForecast => "system forecast",
+            Self::Grid => "grid instruction",
+        })
+    }
+}
+
+/// One thing that became known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Signal {
+    /// A price of power at the site's settlement point.
+    Price(Known<EnergyPrice>),
+    /// What mining earned on a day.
+    Hashprice(Known<Hashprice>),
+    /// Outside air temperature.
+    Temperature(Known<Temperature>),
+    /// The system's forecast demand.
+    DemandForecast(Known<Power>),
+    /// How likely an interval is to be a coincident peak, from a forecaster.
+    PeakProbability(Known<Share>),
+    /// The grid's limit on what the site may draw. The tightest one wins.
+    ImportLimit(Known<Power>),
+    /// What the meters read over an interval.
+    Sweep(Sweep),
+}
+
+/// Every meter of the site, read over the same interval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// The interval read.
+    pub during: Interval,
+    /// Net energy at the interconnection; `None` where that meter did not answer.
+    pub site: Option<Energy>,
+    /// One reading a load that answered, in the site's order.
+    pub readings: Vec<Reading>,
+}
+
+/// What one load's meter read over an interval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Which load.
+    pub load: LoadIx,
+    /// Energy at the meter, with its share of cooling.
+    pub energy: Energy,
+    /// What the energy became.
+    pub work: Work,
+}
+
+/// What energy became.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Work {
+    /// Hashes the pool counted.
+    Hashes(Hashes),
+    /// GPU time delivered.
+    Gpu(GpuSeconds),
+    /// What the battery holds at the end of the interval.
+    Stored(Energy),
+}
+
+impl Signal {
+    /// When it could first be known; a reading is known when it arrives.
+    pub fn known_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Price(known) => Some(known.known_at),
+            Self::Hashprice(known) => Some(known.known_at),
+            Self::Temperature(known) => Some(known.known_at),
+            Self::DemandForecast(known) | Self::ImportLimit(known) => {
+                Some(known.known_at)
+            }
+            Self::PeakProbability(known) => Some(known.known_at),
+            Self::Sweep(_) => None,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! A load: anything that can be told how much to draw.
+//!
+//! An [`Envelope`] says what a load may be asked, apart from what it is asked.
+//! Rigs and racks are groups of like [`Machines`] that run at operating points;
+//! a battery has no machines and takes any power within its own.
+
+use serde::{Deserialize, Serialize};
+use units::{Energy, EnergyPrice, GpuHourPrice, HashRate, Money, Power, Seconds, Share};
+
+use super::{FeederIx, HallIx};
+
+/// Anything that can be told how much to draw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// What people call it.
+    pub name: String,
+    /// The feeder it hangs on; `None` is the interconnection itself.
+    pub feeder: Option<FeederIx>,
+    /// The hall it stands in, whose overhead it carries; a battery may have none.
+    pub hall: Option<HallIx>,
+    /// What it may be asked.
+    pub envelope: Envelope,
+    /// What it is.
+    pub kind: LoadKind,
+}
+
+/// What a load may be asked, in time. Floor and ceiling follow from its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The most its draw may rise in a minute; `None` is no limit.
+    pub ramp_up_per_minute: Option<Power>,
+    /// The most its draw may fall in a minute; `None` is no limit.
+    pub ramp_down_per_minute: Option<Power>,
+    /// Once raised, it is not lowered for price before this.
+    pub up_min: Seconds,
+    /// Once lowered, it is not raised before this.
+    pub down_min: Seconds,
+}
+
+/// What a load is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoadKind {
+    /// Mining machines of one model.
+    Rigs(Rigs),
+    /// GPU racks of one kind.
+    Racks(Racks),
+    /// A battery.
+    Battery(Battery),
+}
+
+/// A group of like machines and how each can run.
+///
+/// A group at level `n` has taken `n` steps of its curve: every machine is
+/// moved to the first point before any is moved to the second. Level 0 is all
+/// at rest, level `count * points` is all at the last point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machines {
+    /// How many.
+    pub count: u32,
+    /// What one draws at rest, at the plug.
+    pub standby: Power,
+    /// How one can run, in rising power; each further watt gives no more than
+    /// the watts before it, so that merit order fills them in order.
+    pub points: Vec<OperatingPoint>,
+}
+
+/// One way a machine can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatingPoint {
+    /// What one machine draws, at the plug.
+    pub power: Power,
+    /// What one machine gives.
+    pub rate: Rate,
+}
+
+/// What a machine gives while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rate {
+    /// Hashes per second.
+    Hash(HashRate),
+    /// A share of the throughput of a rack at full power.
+    Throughput(Share),
+}
+
+/// Mining machines of one model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rigs {
+    /// The model, as the machine table names it.
+    pub model: String,
+    /// How many and how each can run.
+    pub machines: Machines,
+    /// Curtail above this price, whatever mining earns.
+    pub strike: Option<EnergyPrice>,
+    /// How long a machine draws power after a start before it hashes.
+    pub restart: Seconds,
+    /// What one start of one machine costs in wear.
+    pub restart_cost: Money,
+}
+
+/// GPU racks of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Racks {
+    /// The model, as the machine table names it.
+    pub model: String,
+    /// How many and how each can run.
+    pub machines: Machines,
+    /// GPUs in one rack.
+    pub gpus_per_rack: u32,
+    /// On what terms they serve.
+    pub terms: Terms,
+}
+
+/// On what terms racks serve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Terms {
+    /// Under contract: firm. The worth is a figure of the site file until the
+    /// contract itself supplies it.
+    Contracted {
+        /// What a GPU-hour earns.
+        price: GpuHourPrice,
+        /// What a lost MWh at the plug costs: fee, credits, risk.
+        worth: EnergyPrice,
+    },
+    /// Not under contract: sold by the GPU-hour.
+    Uncommitted {
+        /// What a GPU-hour earns.
+        price: GpuHourPrice,
+    },
+}
+
+/// A battery. Powers are at the meter: positive charges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Battery {
+    /// The most it can charge with.
+    pub charge_max: Power,
+    /// The most it can discharge with, as a positive power.
+    pub discharge_max: Power,
+    /// The least it is let hold.
+    pub stored_min: Energy,
+    /// The most it can hold.
+    pub stored_max: Energy,
+    /// What it holds at the start.
+    pub stored_first: Energy,
+    /// What part of the energy drawn is stored.
+    pub charge_efficiency: Share,
+    /// What part of the stored energy is given back.
+    pub discharge_efficiency: Share,
+    /// Charge when power costs no more than this.
+    pub charge_below: EnergyPrice,
+    /// Discharge when power costs at least this.
+    pub discharge_above: EnergyPrice,
+}
+
+impl Machines {
+    /// The highest level: every machine at its last point.
+    pub fn level_max(&self) -> u32 {
+        self.count * self.points.len() as u32
+    }
+
+    /// How many machines run at `level`.
+    pub fn running(&self, level: u32) -> u32 {
+        level.min(self.count)
+    }
+
+    /// What the group draws at the plug at `level`.
+    pub fn power_at(&self, level: u32) -> Power {
+        let base = self.standby.times(i64::from(self.count));
+        self.points.iter().enumerate().fold(base, |total, (at, _)| {
+            total + self.step_power(at).times(i64::from(self.taken(level, at)))
+        })
+    }
+
+    /// What one machine adds when it moves up to point `at`, at the plug.
+    pub fn step_power(&self, at: usize) -> Power {
+        let below =
+            at.checked_sub(1).map_or(self.standby, |below| self.points[below].power);
+        self.points[at].power - below
+    }
+
+    /// How many machines have moved up to point `at` or beyond at `level`.
+    pub fn taken(&self, level: u32, at: usize) -> u32 {
+        level.saturating_sub(self.count * at as u32).min(self.count)
+    }
+
+    /// The draw with every machine at rest, at the plug.
+    pub fn floor(&self) -> Power {
+        self.power_at(0)
+    }
+
+    /// The draw with every machine at its last point, at the plug.
+    pub fn ceiling(&self) -> Power {
+        self.power_at(self.level_max())
+    }
+}
+
+impl Load {
+    /// Its machines, unless it is a battery.
+    pub fn machines(&self) -> Option<&Machines> {
+        match &self.kind {
+            LoadKind::Rigs(rigs) => Some(&rigs.machines),
+            LoadKind::Racks(racks) => Some(&racks.machines),
+            LoadKind::Battery(_) => None,
+        }
+    }
+
+    /// Whether it is under contract, and so firm.
+    pub fn is_firm(&self) -> bool {
+        match &self.kind {
+            LoadKind::Racks(racks) => matches!(racks.terms, Terms::Contracted { .. }),
+            LoadKind::Rigs(_) | LoadKind::Battery(_) => false,
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What a person gets from a backtest: a summary, a page, a document and the
+//! detail of every interval.
+//!
+//! Start at [`summary::text`]. Everything here shows an [`Answer`] or the lines
+//! it was made of, and computes nothing that the ledger did not.
+//!
+//! [`Answer`]: crate::answer::Answer
+
+mod figures;
+pub mod json;
+pub mod parquet;
+pub mod summary;
+mod words;

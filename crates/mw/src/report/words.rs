@@ -1,0 +1,184 @@
+//! Sentences that the summary and the page share: on what a run was decided and
+//! settled, what it lacked, and what its peaks came to.
+
+use engine::site::{LoadKind, Rate};
+use engine::{Site, Source};
+use units::{Efficiency, Energy, EnergyPrice, Money, Seconds};
+
+use super::figures;
+use crate::answer::{Answer, PeakCharge, Totals};
+use crate::feed::Basis;
+
+/// Whether the run was compared with the same site always on.
+pub(super) fn compared(answer: &Answer) -> bool {
+    answer.intervals > 0 && answer.always_on != Totals::default()
+}
+
+/// What each megawatt-hour cost, blocks and adders counted; `None` for none.
+pub(super) fn paid_per_mwh(totals: &Totals) -> Option<EnergyPrice> {
+    (-totals.power()).per_mwh(totals.site - totals.unpriced)
+}
+
+/// Hours to the tenth.
+pub(super) fn hours(time: Seconds) -> String {
+    // 360 s are a tenth of an hour.
+    let tenths = (time.as_seconds() + 180).div_euclid(360);
+    figures::grouped(&format!("{}.{}", tenths / 10, tenths % 10))
+}
+
+/// A part of a whole as a percentage to the tenth.
+pub(super) fn percent(part: i128, whole: i128) -> String {
+    let per_mille = (part * 2_000 + whole) / (2 * whole.max(1));
+    let sign = if per_mille < 0 { "-" } else { "" };
+    format!("{sign}{}.{} %", per_mille.abs() / 10, per_mille.abs() % 10)
+}
+
+/// What the load's machines need for a hash at their last operating point, at
+/// the plug; `None` for what does not mine.
+pub(super) fn efficiency(site: &Site, load: usize) -> Option<Efficiency> {
+    let LoadKind::Rigs(rigs) = &site.loads[load].kind else {
+        return None;
+    };
+    let last = rigs.machines.points.last()?;
+    match last.rate {
+        Rate::Hash(rate) => Efficiency::of(last.power, rate),
+        Rate::Throughput(_) => None,
+    }
+}
+
+/// Joules per terahash to the tenth, without the unit.
+pub(super) fn joules_per_terahash(efficiency: Efficiency) -> String {
+    units::decimal::text(i128::from(efficiency.as_mj_per_th()), 3, 1)
+}
+
+/// How many of something, with the word for one or for more.
+pub(super) fn so_many(count: u64, one: &str, more: &str) -> String {
+    format!("{} {}", figures::count(count), if count == 1 { one } else { more })
+}
+
+fn intervals(count: u64) -> String {
+    so_many(count, "interval", "intervals")
+}
+
+/// On which prices the run was decided and settled, a sentence each, the most
+/// frequent first.
+pub(super) fn footing(answer: &Answer) -> Vec<String> {
+    let basis = &answer.basis;
+    let mut decided: Vec<_> = basis.decided_on.iter().collect();
+    let mut settled: Vec<_> = basis.settled_at.iter().collect();
+    decided.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    settled.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let decided = decided.into_iter().map(|(source, count)| {
+        format!("decided on {} in {}", decided_on(*source), intervals(*count))
+    });
+    let settled = settled.into_iter().map(|(basis, count)| {
+        format!("settled at {} in {}", settled_at(*basis), intervals(*count))
+    });
+    decided.chain(settled).collect()
+}
+
+fn decided_on(source: Option<Source>) -> &'static str {
+    match source {
+        Some(Source::Lmp) => "the LMP of the interval",
+        Some(Source::SettlementPoint) => "the last settlement price known",
+        Some(Source::DayAhead) => "the day-ahead price of the hour",
+        // The price board keeps prices of the power market alone.
+        Some(
+            Source::Bitcoin | Source::Weather | Source::SystemForecast | Source::Grid,
+        ) => "another figure",
+        None => "no price, none was known,",
+    }
+}
+
+fn settled_at(basis: Option<Basis>) -> &'static str {
+    match basis {
+        Some(Basis::Published) => "the published settlement price",
+        Some(Basis::MeanOfLmps) => "the time-weighted mean of the LMPs (derived)",
+        Some(Basis::CoarserMean) => "the price published for a longer interval around it",
+        None => "no price, the history has none,",
+    }
+}
+
+/// What the run lacked or had to assume, a sentence each; empty when nothing.
+pub(super) fn lacks(answer: &Answer) -> Vec<String> {
+    let basis = &answer.basis;
+    let mut lacks = Vec::new();
+    let mut count = |count: u64, text: &str| {
+        if count > 0 {
+            lacks.push(format!("{text} in {}", intervals(count)));
+        }
+    };
+    count(basis.not_fresh, "the price to decide on was not fresh");
+    count(
+        basis.temperature_missing,
+        "the outside temperature was missing and the stated overhead held",
+    );
+    count(
+        basis.peak_not_forecast,
+        "a coincident peak could fall and nothing forecast it",
+    );
+    count(basis.limited, "a limit left sheddable load less power than it was worth");
+    count(basis.firm_shed, "a limit cut load under contract");
+    if answer.policy.unpriced != Energy::ZERO || unpriced_intervals(answer) > 0 {
+        lacks.push(format!(
+            "{} MWh have no settlement price and are in no cost above",
+            figures::mwh(answer.policy.unpriced, 1)
+        ));
+    }
+    if !answer.policy.unpaid.is_zero() {
+        lacks.push(format!(
+            "{} EH were done on days without a hashprice and are in no revenue above",
+            exahashes(answer.policy.unpaid)
+        ));
+    }
+    lacks
+}
+
+fn unpriced_intervals(answer: &Answer) -> u64 {
+    answer.basis.settled_at.get(&None).copied().unwrap_or(0)
+}
+
+/// Exahashes to the whole, without the unit.
+pub(super) fn exahashes(hashes: units::Hashes) -> String {
+    figures::grouped(&units::decimal::text(hashes.as_gigahashes(), 9, 0))
+}
+
+/// What a coincident-peak charge came to, in a sentence.
+pub(super) fn peak(peak: &PeakCharge, compared: bool) -> String {
+    let beside = |other: Option<Money>| match other.filter(|_| compared) {
+        Some(other) => format!(" (always on {} USD)", figures::usd(other)),
+        None => String::new(),
+    };
+    let expected = format!(
+        "the forecast expected {} USD{}",
+        figures::usd(peak.expected),
+        beside(Some(peak.expected_always_on))
+    );
+    match (peak.charge, &peak.missing) {
+        (Some(charge), _) => format!(
+            "{}: {} USD{} over {}; {expected}",
+            peak.name,
+            figures::usd(charge),
+            beside(peak.always_on),
+            so_many(peak.peaks.len() as u64, "peak", "peaks"),
+        ),
+        (None, Some(missing)) => {
+            format!("{}: not computed: {missing}; {expected}", peak.name)
+        }
+        (None, None) => format!("{}: not computed; {expected}", peak.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_and_shares_are_shown_to_the_tenth() {
+        assert_eq!(hours(Seconds::minutes(90)), "1.5");
+        assert_eq!(hours(Seconds::hours(8_784)), "8,784.0");
+        assert_eq!(percent(1, 8), "12.5 %");
+        assert_eq!(percent(-1, 1_000), "-0.1 %");
+        assert_eq!(percent(0, 0), "0.0 %");
+    }
+}

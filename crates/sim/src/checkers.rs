@@ -1,0 +1,236 @@
+//! What must always be true, checked after every step by a bystander.
+//!
+//! The bystander keeps [`Books`] of its own: what was asked, said and ordered,
+//! and where every load truly stands. It shares the site's arithmetic with the
+//! engine and nothing else.
+
+mod books;
+mod contracts;
+mod doubt;
+mod limits;
+mod metering;
+mod people;
+mod ramps;
+mod storage;
+mod times;
+
+pub(crate) use books::{Books, Look};
+
+use engine::check::{Facts, check};
+use engine::site::LoadIx;
+use engine::{Dispatch, Event, Input, MeteredInterval, Notice, OrderBatch, Setpoint};
+use units::{Energy, Power, Timestamp};
+
+use crate::world::World;
+
+/// Every checker of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Checkers {
+    pub(crate) books: Books,
+    doubt: doubt::Prices,
+    limits: limits::Excesses,
+    ramps: ramps::Movements,
+    metering: metering::Meters,
+    refusals_due: u32,
+    futures_due: u32,
+    /// What broke in this step.
+    broken: Vec<String>,
+}
+
+impl Checkers {
+    pub(crate) fn of(world: &World) -> Self {
+        Self {
+            books: Books::of(world),
+            doubt: doubt::Prices::default(),
+            limits: limits::Excesses::of(world),
+            ramps: ramps::Movements::default(),
+            metering: metering::Meters::of(&world.site),
+            refusals_due: 0,
+            futures_due: 0,
+            broken: Vec::new(),
+        }
+    }
+
+    /// What broke since this was last asked.
+    pub(crate) fn broken(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.broken)
+    }
+
+    /// An input is about to reach the engine.
+    pub(crate) fn hears(&mut self, input: &Input, looks: &[Look]) {
+        match &input.event {
+            Event::Signal(signal) => {
+                if signal.known_at().is_some_and(|at| at > input.at) {
+                    self.futures_due += 1;
+                    return;
+                }
+                self.doubt.hear(signal);
+                self.books.hear(signal);
+            }
+            Event::Operator(request) => {
+                if !self.books.serve(request, input.at) {
+                    self.refusals_due += 1;
+                }
+            }
+            Event::Receipt(_) => self.books.answer(looks),
+            Event::Change(engine::Change::Site(site)) => {
+                self.books.change(site);
+                self.ramps.forget();
+                self.limits.excuse(input.at);
+                self.metering.change(site);
+            }
+            Event::Tick(interval) => self.books.interval = Some(*interval),
+            Event::Wake => {}
+        }
+    }
+
+    /// A dispatch came of it.
+    pub(crate) fn dispatched(
+        &mut self,
+        at: Timestamp,
+        dispatch: &Dispatch,
+        stored: &[Energy],
+    ) {
+        let books = &self.books;
+        let facts = Facts {
+            site: &books.site,
+            limits: &books.limits,
+            lock_outs: &books.lock_outs,
+            holds: &books.holds,
+        };
+        for violation in check(facts, dispatch) {
+            self.broken.push(format!("check: {violation:?}"));
+        }
+        let expected = books.dispatch.as_ref().map_or(1, |last| last.generation + 1);
+        if dispatch.generation != expected {
+            self.broken.push(format!(
+                "expected generation {expected}, found {}",
+                dispatch.generation
+            ));
+        }
+        let broken = &mut self.broken;
+        contracts::in_dispatch(books, dispatch, broken);
+        people::in_dispatch(books, dispatch, broken);
+        times::in_dispatch(books, dispatch, broken);
+        storage::in_dispatch(books, dispatch, stored, broken);
+        self.doubt.in_dispatch(books, dispatch, at, broken);
+        self.books.dispatch = Some(dispatch.clone());
+    }
+
+    /// The weather of a dispatch holds from now on.
+    pub(crate) fn weather(&mut self, at: Timestamp, powers: &[Power]) {
+        let dearer = (self.books.loads.iter().zip(powers))
+            .any(|(account, power)| *power > account.power);
+        if dearer {
+            self.limits.excuse(at);
+        }
+        self.books.outside = self.books.dispatch.as_ref().and_then(|d| d.outside);
+        for (account, power) in self.books.loads.iter_mut().zip(powers) {
+            account.power = *power;
+        }
+    }
+
+    /// Orders go out; no load has moved yet.
+    pub(crate) fn ordered(&mut self, at: Timestamp, batch: &OrderBatch) {
+        let generation = self.books.dispatch.as_ref().map(|d| d.generation);
+        if generation != Some(batch.generation) {
+            self.broken.push(format!(
+                "expected orders of generation {generation:?}, found {}",
+                batch.generation
+            ));
+        }
+        let fast = limits::over_some_limit(&self.books, at);
+        self.ramps.pace(at, &self.books, fast);
+        for order in &batch.orders {
+            people::in_order(&self.books, at, *order, &mut self.broken);
+            contracts::in_order(&self.books, at, *order, batch, &mut self.broken);
+            self.books.no_repeat(*order, &mut self.broken);
+        }
+        let before = limits::at_worst(&self.books);
+        for order in &batch.orders {
+            self.books.order(at, *order);
+        }
+        limits::of_orders(&self.books, at, &before, &mut self.broken);
+    }
+
+    /// A load moved by order.
+    pub(crate) fn moved(
+        &mut self,
+        at: Timestamp,
+        load: LoadIx,
+        setpoint: Setpoint,
+        power: Power,
+    ) {
+        people::in_move(&self.books, at, load, power, &mut self.broken);
+        let before = self.books.loads[load].power;
+        self.ramps
+            .moved(at, load, power - before, &self.books, &mut self.broken);
+        self.books.loads[load].power = power;
+        self.books.loads[load].setpoint = setpoint;
+    }
+
+    /// An order or its receipt went astray.
+    pub(crate) fn trouble(&mut self, at: Timestamp, load: LoadIx) {
+        self.books.loads[load].troubled_at = Some(at);
+        self.limits.excuse(at);
+    }
+
+    /// Every meter was read, before anything went wrong with the readings.
+    pub(crate) fn swept(&mut self, sweep: &engine::Sweep, energies: &[Energy]) {
+        self.metering.swept(sweep, energies, &mut self.broken);
+    }
+
+    pub(crate) fn metered(&mut self, metered: &MeteredInterval, whole: bool) {
+        self.metering.metered(metered, whole, &mut self.broken);
+    }
+
+    pub(crate) fn noticed(&mut self, notice: &Notice) {
+        let due = match notice {
+            Notice::FromTheFuture { .. } => &mut self.futures_due,
+            Notice::Refused { .. } => &mut self.refusals_due,
+        };
+        match due.checked_sub(1) {
+            Some(rest) => *due = rest,
+            None => self
+                .broken
+                .push(format!("expected no notice, found {notice:?}")),
+        }
+    }
+
+    /// The step is done.
+    pub(crate) fn stepped(&mut self, at: Timestamp) {
+        self.limits.after(&self.books, at, &mut self.broken);
+        for (due, what) in [
+            (&mut self.futures_due, "a signal from the future is noticed"),
+            (&mut self.refusals_due, "a request is refused"),
+        ] {
+            if std::mem::take(due) > 0 {
+                self.broken.push(format!("expected that {what}"));
+            }
+        }
+    }
+
+    /// The run is over, and nothing went wrong for a good while: everything
+    /// must have come right.
+    pub(crate) fn ended(&mut self) {
+        let Some(dispatch) = &self.books.dispatch else {
+            self.broken.push("expected a dispatch, found none".to_owned());
+            return;
+        };
+        for (load, entry) in dispatch.entries.iter().enumerate() {
+            let account = &self.books.loads[load];
+            let name = &self.books.site.loads[load].name;
+            if account.setpoint != entry.setpoint {
+                self.broken.push(format!(
+                    "liveness: expected {name} at {:?}, found it at {:?}",
+                    entry.setpoint, account.setpoint
+                ));
+            }
+            if !account.unanswered.is_empty() {
+                self.broken
+                    .push(format!("liveness: orders to {name} stay unanswered"));
+            }
+        }
+        contracts::at_end(&self.books, dispatch, &mut self.broken);
+    }
+}

@@ -1,0 +1,49 @@
+//! Minimum times: what was raised stays up for a while, what was lowered stays
+//! down for a while, for any reason of price.
+
+use engine::{Dispatch, Reason};
+
+use super::books::Books;
+
+pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<String>) {
+    let start = dispatch.interval.start;
+    for (load, entry) in dispatch.entries.iter().enumerate() {
+        let account = &books.loads[load];
+        let envelope = &books.site.loads[load].envelope;
+        let name = &books.site.loads[load].name;
+        let down = (account.lowered_at).is_some_and(|at| start < at + envelope.down_min);
+        if down && entry.to > entry.from {
+            broken.push(format!(
+                "minimum time: {name} was lowered at {:?} and is raised at {start}",
+                account.lowered_at
+            ));
+        }
+        let up = (account.raised_at).is_some_and(|at| start < at + envelope.up_min);
+        let for_price = match entry.reason {
+            Reason::LockedOut { .. }
+            | Reason::Held { .. }
+            | Reason::Contracted
+            | Reason::FirmShed { .. }
+            | Reason::Limited { .. } => false,
+            Reason::WorthIt
+            | Reason::KeptOn { .. }
+            | Reason::NotWorthIt { .. }
+            | Reason::KeptOff { .. }
+            | Reason::MinimumUp { .. }
+            | Reason::MinimumDown { .. }
+            | Reason::PriceStale
+            | Reason::PriceUnknown
+            | Reason::HashpriceUnknown
+            | Reason::AlwaysOn
+            | Reason::Charging
+            | Reason::Discharging
+            | Reason::BatteryRests => true,
+        };
+        if up && for_price && entry.to < entry.from {
+            broken.push(format!(
+                "minimum time: {name} was raised at {:?} and is lowered at {start}: {:?}",
+                account.raised_at, entry.reason
+            ));
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! A site and a market that are not there.
+//!
+//! Speaks to the engine in its own words only: orders go in, receipts and
+//! readings come out.
+//!
+//! Invariant: may be wrong about the world, never about the rules.
+//! Invariant: everything random comes from the one seed it is handed.
+
+pub mod market;
+
+pub mod plant;
+
+pub mod seed;
+
+pub use plant::Plant;

@@ -1,0 +1,64 @@
+//! The project's own commands: `cargo xtask test`, `ci`, `lint`, `tidy`, `sim`, `mutants`, `docs`, `bench`.
+#![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
+
+mod bench;
+mod ci;
+mod docs;
+mod mutants;
+mod oracles;
+mod shell;
+mod sim;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what the tests need and run all of them.
+    Test(test::TestArgs),
+    /// Run all that must pass before a change lands: tests, lints, comparisons.
+    Ci,
+    /// Run everything of `ci` that is not a test run.
+    Lint,
+    /// Check the rules of the repository that no compiler knows.
+    Tidy,
+    /// Draw sites, markets and faults from seeds and check what must always be true.
+    Sim(sim::SimArgs),
+    /// Plant known faults in the engine and demand that the simulation finds each.
+    Mutants,
+    /// Write the reference pages that are made from code.
+    Docs,
+    /// Measure a year's backtest and the cost of a decision.
+    Bench(bench::BenchArgs),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Ci => ci::run(),
+        Command::Lint => ci::lint(),
+        Command::Tidy => tidy::run(),
+        Command::Sim(arguments) => sim::run(&arguments),
+        Command::Mutants => mutants::run(),
+        Command::Docs => docs::run(),
+        Command::Bench(arguments) => bench::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
