@@ -74,6 +74,11 @@ pub fn open(folders: &[PathBuf]) -> Result<Catalog, HistoryError> {
     catalog::open(folders)
 }
 
+/// The markets whose rules are known, by name.
+pub fn markets() -> impl Iterator<Item = &'static MarketRules> {
+    market::MARKETS.iter()
+}
+
 impl Catalog {
     /// The files met, by name within each folder.
     pub fn files(&self) -> &[FileRead] {

@@ -112,8 +112,36 @@ pub enum Work {
     Stored(Energy),
 }
 
+impl<T> Known<T> {
+    /// When it could first be known: when it says, and no sooner than its source
+    /// can know it.
+    pub fn knowable_at(&self) -> Timestamp {
+        let by_source = match self.source {
+            Source::Lmp | Source::Weather => self.during.start,
+            Source::SettlementPoint | Source::Bitcoin => self.during.end,
+            Source::DayAhead | Source::SystemForecast | Source::Grid => self.known_at,
+        };
+        self.known_at.max(by_source)
+    }
+}
+
 impl Signal {
-    /// When it could first be known; a reading is known when it arrives.
+    /// When it could first be known: when it says, and no sooner than its source
+    /// can know it. A reading is known when it arrives.
+    pub fn knowable_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Price(known) => Some(known.knowable_at()),
+            Self::Hashprice(known) => Some(known.knowable_at()),
+            Self::Temperature(known) => Some(known.knowable_at()),
+            Self::DemandForecast(known) | Self::ImportLimit(known) => {
+                Some(known.knowable_at())
+            }
+            Self::PeakProbability(known) => Some(known.knowable_at()),
+            Self::Sweep(_) => None,
+        }
+    }
+
+    /// When it says it could first be known; a reading is known when it arrives.
     pub fn known_at(&self) -> Option<Timestamp> {
         match self {
             Self::Price(known) => Some(known.known_at),

@@ -33,8 +33,15 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<i64> =
         std::env::args().skip(1).map(|text| text.parse()).collect::<Result<_, _>>()?;
     if let [loads, intervals] = arguments[..] {
-        let (site, feed, range) = (site(loads as usize), feed(intervals), range(intervals));
-        return run(&site, &feed, range, Options { record: None, compare: false }, |_| Ok(()));
+        let (site, feed, range) =
+            (site(loads as usize), feed(intervals), range(intervals));
+        return run(
+            &site,
+            &feed,
+            range,
+            Options { record: None, compare: false },
+            |_| Ok(()),
+        );
     }
     println!(
         "{:>6} {:>10} {:>10} {:>12}",
@@ -180,7 +187,8 @@ fn site(loads: usize) -> Site {
 /// Prices that wander, with a spike now and then, from a fixed sequence.
 fn feed(intervals: i64) -> Feed {
     let whole = range(intervals);
-    let mut feed = Feed { settlement_step: Seconds::minutes(15), ..Feed::default() };
+    let settlement_steps = vec![(whole.start, Seconds::minutes(15))];
+    let mut feed = Feed { settlement_steps, ..Feed::default() };
     let mut noise: u64 = 1;
     let mut micro = 35_000_000_i64;
     for at in 0..intervals {

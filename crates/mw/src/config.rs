@@ -63,23 +63,6 @@ const BYTES_MAX: u64 = 4 << 20;
 /// The version of the format this program reads.
 const FORMAT: u32 = 1;
 
-/// Markets whose time zone is known; the reader of their prices keeps the same.
-///
-/// The NEM keeps UTC+10 all year, which is Brisbane's, and MISO UTC-5, which is
-/// Panama's. SYNTH is the market that is made up; it keeps ERCOT's rules.
-const MARKETS: &[(&str, &str)] = &[
-    ("ERCOT", "America/Chicago"),
-    ("AESO", "America/Edmonton"),
-    ("CAISO", "America/Los_Angeles"),
-    ("ISONE", "America/New_York"),
-    ("MISO", "America/Panama"),
-    ("NEM", "Australia/Brisbane"),
-    ("NYISO", "America/New_York"),
-    ("PJM", "America/New_York"),
-    ("SPP", "America/Chicago"),
-    ("SYNTH", "America/Chicago"),
-];
-
 /// Reads the site in a folder, or in a file.
 ///
 /// # Errors
@@ -187,7 +170,7 @@ fn meant(
 fn time_zone(root: &Table, found: &mut Findings<'_>) -> Option<TimeZone> {
     let market = root.table("market")?;
     let (name, key) = (market.text("name")?, "time_zone");
-    let known = MARKETS.iter().find(|(known, _)| *known == name).map(|(_, zone)| *zone);
+    let known = adapters::history::markets().find(|known| known.name == name).map(|known| known.zone);
     let zone = match (known, market.text(key)) {
         (Some(known), Some(zone)) if zone != known => {
             let remedy = format!("leave it out: {name} keeps its own time");
@@ -205,7 +188,7 @@ fn time_zone(root: &Table, found: &mut Findings<'_>) -> Option<TimeZone> {
         (None, Some(zone)) => zone,
         (None, None) if market.writes(key) => return None,
         (None, None) => {
-            let names: Vec<_> = MARKETS.iter().map(|(known, _)| *known).collect();
+            let names: Vec<_> = adapters::history::markets().map(|known| known.name).collect();
             let near = written::nearest(name, names.iter().copied());
             let mut remedy =
                 "for another market, write its `time_zone` as well".to_owned();

@@ -23,8 +23,9 @@ pub struct Feed {
     /// The instants at which there is something new to decide on: the starts of
     /// LMP intervals.
     pub lmp_starts: Vec<Timestamp>,
-    /// How long the market's own settlement interval is.
-    pub settlement_step: Seconds,
+    /// How long the market's own settlement interval is, from when on; the
+    /// first holds for all time before it too. At least one.
+    pub settlement_steps: Vec<(Timestamp, Seconds)>,
 }
 
 /// The price an interval is settled at.
@@ -75,10 +76,15 @@ impl Feed {
             .map(move |(known_at, signal)| ((*known_at).max(range.start), signal))
     }
 
+    /// How long the market's own settlement interval is at `at`.
+    pub fn settlement_step(&self, at: Timestamp) -> Seconds {
+        let later = self.settlement_steps.partition_point(|(from, _)| *from <= at);
+        self.settlement_steps[later.saturating_sub(1)].1
+    }
+
     /// The intervals a run over `range` decides: the market's settlement
     /// intervals, cut wherever a new LMP became known inside one.
     pub fn ticks(&self, range: Interval) -> impl Iterator<Item = Interval> {
-        let step = self.settlement_step;
         let mut next = range.start;
         let mut lmp = self.lmp_starts.partition_point(|start| *start <= range.start);
         std::iter::from_fn(move || {
@@ -86,6 +92,7 @@ impl Feed {
                 return None;
             }
             let start = next;
+            let step = self.settlement_step(start);
             let settled = (start.floor(step) + step).min(range.end);
             while self.lmp_starts.get(lmp).is_some_and(|at| *at <= start) {
                 lmp += 1;
@@ -135,7 +142,7 @@ mod tests {
                 at("2024-01-01T00:05:12Z"),
                 at("2024-01-01T00:31Z"),
             ],
-            settlement_step: Seconds::minutes(15),
+            settlement_steps: vec![(at("2024-01-01"), Seconds::minutes(15))],
             ..Feed::default()
         };
         let range =

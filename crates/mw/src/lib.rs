@@ -1,8 +1,12 @@
 //! The program's parts: configuration, drivers, the ledger, reports and commands.
 
 pub mod answer;
+pub mod command;
 pub mod config;
 pub mod drive;
 pub mod feed;
+pub mod from_history;
 pub mod journal;
 pub mod ledger;
+pub mod report;
+pub mod run_folder;

@@ -6,6 +6,7 @@
 //!
 //! [`Answer`]: crate::answer::Answer
 
+mod comparison;
 mod figures;
 pub mod json;
 pub mod parquet;

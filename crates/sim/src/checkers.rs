@@ -163,8 +163,7 @@ impl Checkers {
     ) {
         people::in_move(&self.books, at, load, power, &mut self.broken);
         let before = self.books.loads[load].power;
-        self.ramps
-            .moved(at, load, power - before, &self.books, &mut self.broken);
+        self.ramps.moved(at, load, power - before, &self.books, &mut self.broken);
         self.books.loads[load].power = power;
         self.books.loads[load].setpoint = setpoint;
     }
@@ -191,9 +190,7 @@ impl Checkers {
         };
         match due.checked_sub(1) {
             Some(rest) => *due = rest,
-            None => self
-                .broken
-                .push(format!("expected no notice, found {notice:?}")),
+            None => self.broken.push(format!("expected no notice, found {notice:?}")),
         }
     }
 
@@ -227,8 +224,7 @@ impl Checkers {
                 ));
             }
             if !account.unanswered.is_empty() {
-                self.broken
-                    .push(format!("liveness: orders to {name} stay unanswered"));
+                self.broken.push(format!("liveness: orders to {name} stay unanswered"));
             }
         }
         contracts::at_end(&self.books, dispatch, &mut self.broken);

@@ -23,9 +23,7 @@ pub(crate) fn deliver(
     let mut happenings = Vec::new();
     let options = &world.options;
     for signal in truth {
-        let known_at = signal
-            .known_at()
-            .expect("what is true says when it is known");
+        let known_at = signal.known_at().expect("what is true says when it is known");
         // Every signal takes the same draws, whatever its fate.
         let (lost, late) = (
             draws.chance(options.signal_lost_ppm),
@@ -48,24 +46,15 @@ pub(crate) fn deliver(
         if !calm && lost {
             continue;
         }
-        let at = if late && !calm {
-            known_at + delay
-        } else {
-            known_at
-        };
+        let at = if late && !calm { known_at + delay } else { known_at };
         let at = at.max(world.start);
-        happenings.push(Happening {
-            at,
-            event: Event::Signal(signal.clone()),
-        });
+        happenings.push(Happening { at, event: Event::Signal(signal.clone()) });
         if calm {
             continue;
         }
         if again {
-            happenings.push(Happening {
-                at: at + delay,
-                event: Event::Signal(signal.clone()),
-            });
+            happenings
+                .push(Happening { at: at + delay, event: Event::Signal(signal.clone()) });
         }
         if let (true, Signal::Price(price)) = (revised, &signal) {
             happenings.push(Happening {
@@ -164,10 +153,7 @@ impl Faults {
 
     /// What becomes of a receipt written at `at`.
     pub(crate) fn receipt(&self, at: Timestamp, load: LoadIx) -> ReceiptFate {
-        let mut fate = ReceiptFate {
-            at: Some(at),
-            again: None,
-        };
+        let mut fate = ReceiptFate { at: Some(at), again: None };
         if at >= self.calm_from {
             return fate;
         }
@@ -228,11 +214,7 @@ impl Faults {
         }
         let delay = draws.integer(1..=40);
         let late = draws.chance(self.options.sweep_late_ppm);
-        let at = if late {
-            at + Seconds::from_seconds(delay)
-        } else {
-            at
-        };
+        let at = if late { at + Seconds::from_seconds(delay) } else { at };
         Some((at, sweep))
     }
 }

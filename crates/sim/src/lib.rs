@@ -10,6 +10,14 @@ pub mod market;
 
 pub mod plant;
 
+pub mod run;
+
 pub mod seed;
 
+pub mod world;
+
+mod checkers;
+mod fault;
+
 pub use plant::Plant;
+pub use world::World;

@@ -19,7 +19,7 @@
 //! | autocorrelation after 15 minutes    | 0.86 to 0.91  | 0.89, all ten  |
 //! | autocorrelation after a day         | 0.29 to 0.51  | 0.43 to 0.66   |
 //! | mean stretch above 200, minutes     | 38 to 53      | 64, all ten    |
-//! | day-ahead against real time         | 0.69 to 0.74  | 0.73 to 0.83   |
+//! | day-ahead against real time         | 0.69 to 0.74  | 0.71 to 0.84   |
 //!
 //! Autocorrelations and the last row, a correlation of hourly means, are of
 //! prices cut at 300 USD/MWh, since a few spikes would drown the rest. Days

@@ -70,7 +70,8 @@ impl World {
         let start = first + Seconds::hours(clock.integer(0..=72));
         let intervals_faulty = clock.integer(20..=80) as u32;
         let mut site = site::draw(sub_seed(seed, "site"), start);
-        let faulty = Seconds::from_seconds(step.as_seconds() * i64::from(intervals_faulty));
+        let faulty =
+            Seconds::from_seconds(step.as_seconds() * i64::from(intervals_faulty));
         end_entries(&mut site, start + faulty);
         let mut world = Self {
             seed,
@@ -100,8 +101,7 @@ impl World {
 
     /// When the run ends.
     pub fn end(&self) -> Timestamp {
-        self.interval(self.intervals_faulty + self.intervals_calm)
-            .start
+        self.interval(self.intervals_faulty + self.intervals_calm).start
     }
 
     /// The same world with another future: everything that arrives from `from`
@@ -126,16 +126,12 @@ impl World {
 
     /// Long enough for every ramp, twice over, and every minimum time.
     fn intervals_to_come_right(&self) -> u32 {
-        let most: Power = (0..self.site.loads.len())
-            .map(|load| site::most(&self.site, load))
-            .sum();
+        let most: Power =
+            (0..self.site.loads.len()).map(|load| site::most(&self.site, load)).sum();
         let grid = &self.site.interconnection;
         let ramps = [grid.ramp_up_per_minute, grid.ramp_down_per_minute];
         let of_loads = self.site.loads.iter().flat_map(|load| {
-            [
-                load.envelope.ramp_up_per_minute,
-                load.envelope.ramp_down_per_minute,
-            ]
+            [load.envelope.ramp_up_per_minute, load.envelope.ramp_down_per_minute]
         });
         let minutes = ramps.into_iter().chain(of_loads).flatten().map(|ramp| {
             2 * most.as_watts().div_euclid(ramp.as_watts().max(1)).min(60) + 2
@@ -161,10 +157,8 @@ fn end_entries(site: &mut Site, at: Timestamp) {
     for hold in &mut site.holds {
         hold.during.end = hold.during.end.min(at);
     }
-    site.lock_outs
-        .retain(|lock_out| lock_out.during.start < lock_out.during.end);
-    site.holds
-        .retain(|hold| hold.during.start < hold.during.end);
+    site.lock_outs.retain(|lock_out| lock_out.during.start < lock_out.during.end);
+    site.holds.retain(|hold| hold.during.start < hold.during.end);
 }
 
 /// Says something else about the same time.

@@ -193,6 +193,20 @@ impl Machines {
     }
 }
 
+impl Battery {
+    /// What energy at the meter adds to what is stored; negative takes away.
+    /// Rounded towards nothing.
+    pub fn stored_by(&self, at_meter: Energy) -> Energy {
+        let joules = i128::from(at_meter.as_joules());
+        let stored = if joules >= 0 {
+            joules * i128::from(self.charge_efficiency.as_ppm()) / 1_000_000
+        } else {
+            joules * 1_000_000 / i128::from(self.discharge_efficiency.as_ppm().max(1))
+        };
+        Energy::from_joules(i64::try_from(stored).expect("a stored energy fits"))
+    }
+}
+
 impl Load {
     /// Its machines, unless it is a battery.
     pub fn machines(&self) -> Option<&Machines> {

@@ -1,7 +1,8 @@
 //! Where each load is believed to be, and where it could be at worst.
 
-use units::{Energy, Interval, Power, Timestamp};
+use units::{Interval, Power, Timestamp};
 
+use super::charge::Charge;
 use crate::decide::Setpoint;
 use crate::signals::{Sweep, Work};
 use crate::site::{LoadIx, LoadKind, Site};
@@ -17,8 +18,11 @@ pub struct Fleet {
 pub struct LoadState {
     /// What it was last asked.
     pub ordered: Setpoint,
-    /// What it was last seen at.
-    pub confirmed: Setpoint,
+    /// Of where it was last seen and what it was ordered before, while no look
+    /// has answered an order, what draws least.
+    pub at_least: Setpoint,
+    /// The same, what draws most.
+    pub at_most: Setpoint,
     /// Whether the last order has not been answered yet.
     pub unanswered: bool,
     /// When it was last raised; `None` is never.
@@ -26,7 +30,7 @@ pub struct LoadState {
     /// When it was last lowered; `None` is never.
     pub lowered_at: Option<Timestamp>,
     /// What a battery is believed to hold.
-    pub stored: Energy,
+    pub charge: Charge,
 }
 
 impl Fleet {
@@ -35,7 +39,7 @@ impl Fleet {
         let rest = |load: &crate::site::Load| {
             let (setpoint, stored) = match &load.kind {
                 LoadKind::Rigs(_) | LoadKind::Racks(_) => {
-                    (Setpoint::Level(0), Energy::ZERO)
+                    (Setpoint::Level(0), units::Energy::ZERO)
                 }
                 LoadKind::Battery(battery) => {
                     (Setpoint::Power(Power::ZERO), battery.stored_first)
@@ -80,35 +84,86 @@ impl Fleet {
         next
     }
 
-    pub(crate) fn learn_stored(&mut self, sweep: &Sweep) {
+    /// Counts on to `at` what a battery holds; nothing for what is none.
+    pub(crate) fn count_charge(&mut self, site: &Site, load: LoadIx, at: Timestamp) {
+        let LoadKind::Battery(battery) = &site.loads[load].kind else { return };
+        let belief = &mut self.loads[load];
+        let power = |setpoint| match setpoint {
+            Setpoint::Power(power) => power,
+            Setpoint::Level(_) => Power::ZERO,
+        };
+        let now = power(belief.ordered);
+        let (lowest, highest) =
+            (now.min(power(belief.at_least)), now.max(power(belief.at_most)));
+        belief.charge.count_on(battery, at, lowest, highest);
+    }
+
+    /// Counts on what every battery holds, at a tick.
+    pub(crate) fn count_charges(&mut self, site: &Site, at: Timestamp) {
+        for load in 0..self.loads.len() {
+            self.count_charge(site, load, at);
+            self.loads[load].charge.tick(at);
+        }
+    }
+
+    pub(crate) fn learn_stored(&mut self, site: &Site, sweep: &Sweep) {
         for reading in &sweep.readings {
-            match (reading.work, self.loads.get_mut(reading.load)) {
-                (Work::Stored(stored), Some(load)) => load.stored = stored,
-                (Work::Stored(_) | Work::Hashes(_) | Work::Gpu(_), _) => {}
-            }
+            let (Work::Stored(stored), true) =
+                (reading.work, reading.load < self.loads.len())
+            else {
+                continue;
+            };
+            self.count_charge(site, reading.load, sweep.during.end);
+            self.loads[reading.load].charge.read(stored, sweep.during.end);
         }
     }
 }
 
 impl LoadState {
+    /// Takes in a look: it is there and nowhere else.
+    pub(crate) fn seen_at(&mut self, setpoint: Setpoint) {
+        self.ordered = setpoint;
+        self.at_least = setpoint;
+        self.at_most = setpoint;
+        self.unanswered = false;
+    }
+
+    /// Takes in an order. Until it is answered, either may be true: what was
+    /// ordered or seen before, or this.
+    pub(crate) fn is_ordered(
+        &mut self,
+        setpoint: Setpoint,
+        power_of: impl Fn(Setpoint) -> Power,
+    ) {
+        let before = power_of(self.ordered);
+        if before < power_of(self.at_least) {
+            self.at_least = self.ordered;
+        }
+        if before > power_of(self.at_most) {
+            self.at_most = self.ordered;
+        }
+        self.ordered = setpoint;
+        self.unanswered = true;
+    }
+
     /// The same belief about a group that now has `most` levels.
     fn within(self, most: u32) -> Self {
         let clamp = |setpoint| match setpoint {
             Setpoint::Level(level) => Setpoint::Level(level.min(most)),
             Setpoint::Power(power) => Setpoint::Power(power),
         };
-        Self { ordered: clamp(self.ordered), confirmed: clamp(self.confirmed), ..self }
+        Self { ordered: clamp(self.ordered), at_least: clamp(self.at_least), at_most: clamp(self.at_most), ..self }
     }
 
     /// The most it can be drawing: an unanswered order counts as whichever of
     /// old and new is more.
     pub fn draw_at_worst(&self, power_of: impl Fn(Setpoint) -> Power) -> Power {
-        power_of(self.ordered).max(power_of(self.confirmed)).max(Power::ZERO)
+        power_of(self.ordered).max(power_of(self.at_most)).max(Power::ZERO)
     }
 
     /// The least it can be drawing, or the most it can be sending back.
     pub fn draw_at_least(&self, power_of: impl Fn(Setpoint) -> Power) -> Power {
-        power_of(self.ordered).min(power_of(self.confirmed))
+        power_of(self.ordered).min(power_of(self.at_least))
     }
 
     /// Whether it may not be lowered for price in `interval`, having been

@@ -2,11 +2,9 @@
 
 use std::fmt::Write as _;
 
-use units::{Energy, Money, Seconds};
-
-use super::{figures, words};
-use crate::answer::{Answer, LoadTotals, Totals};
-use crate::ledger::Use;
+use super::comparison::mean_mw;
+use super::{comparison, figures, words};
+use crate::answer::Answer;
 
 /// How many notes are shown before the rest are counted.
 const NOTES_SHOWN: usize = 5;
@@ -62,118 +60,28 @@ fn title(page: &mut String, answer: &Answer) {
     );
 }
 
-/// One row: a label, the policy's figure and, where compared, always on's and
-/// the difference.
-struct Row {
-    label: &'static str,
-    policy: String,
-    always_on: String,
-    difference: String,
-    mean_mw: String,
-}
-
 fn money_and_energy(page: &mut String, answer: &Answer) {
-    let (ours, theirs) = (&answer.policy, &answer.always_on);
-    let time = answer.range.duration();
-    let energy = |label, of: fn(&Totals) -> Energy| {
-        let (ours, theirs) = (of(ours), of(theirs));
-        Row {
-            label,
-            policy: figures::mwh(ours, 1),
-            always_on: figures::mwh(theirs, 1),
-            difference: figures::mwh(ours - theirs, 1),
-            mean_mw: mean_mw(ours, time),
-        }
-    };
-    let money = |label, of: fn(&Totals) -> Money| {
-        let (ours, theirs) = (of(ours), of(theirs));
-        Row {
-            label,
-            policy: figures::usd(ours),
-            always_on: figures::usd(theirs),
-            difference: figures::usd(ours - theirs),
-            mean_mw: String::new(),
-        }
-    };
-    let paid = [ours, theirs].map(words::paid_per_mwh);
-    let shown = |price: Option<units::EnergyPrice>| {
-        price.map_or("no energy".to_owned(), figures::usd_per_mwh)
-    };
-    let average = Row {
-        label: "  average paid, USD/MWh",
-        policy: shown(paid[0]),
-        always_on: shown(paid[1]),
-        difference: match paid {
-            [Some(ours), Some(theirs)] => figures::usd_per_mwh(ours - theirs),
-            [..] => String::new(),
-        },
-        mean_mw: String::new(),
-    };
-    let by_use: [fn(&Totals) -> Energy; 4] = [
-        |t| t.by_use[Use::Contracted as usize],
-        |t| t.by_use[Use::Uncommitted as usize],
-        |t| t.by_use[Use::Mining as usize],
-        |t| t.by_use[Use::Battery as usize],
-    ];
-    let mut rows = vec![energy("Energy drawn, MWh", |t| t.site)];
-    let labels = ["  contracted GPU", "  uncommitted GPU", "  mining", "  battery, net"];
-    let uses = Use::ALL.into_iter().zip(labels).zip(by_use);
-    rows.extend(
-        uses.filter(|((used_for, _), _)| used(answer, *used_for))
-            .map(|((_, label), of)| energy(label, of)),
-    );
-    rows.push(money("Revenue, USD", Totals::revenue));
-    let revenue: [(Use, &'static str, fn(&Totals) -> Money); 3] = [
-        (Use::Contracted, "  contracted GPU", |t| t.contracted),
-        (Use::Uncommitted, "  uncommitted GPU", |t| t.uncommitted),
-        (Use::Mining, "  mining", |t| t.mining),
-    ];
-    rows.extend(
-        revenue
-            .into_iter()
-            .filter(|(used_for, ..)| used(answer, *used_for))
-            .map(|(_, label, of)| money(label, of)),
-    );
-    rows.push(money("Power, USD", Totals::power));
-    rows.push(money("  energy at settlement price", |t| t.energy));
-    rows.push(money("  adders", |t| t.adders));
-    if !answer.site.tariff.blocks.is_empty() {
-        rows.push(money("  fixed-price blocks", |t| t.blocks));
-    }
-    rows.push(average);
-    rows.push(money("Wear of starts, USD", |t| t.wear));
-    rows.push(money("Margin, USD", Totals::margin));
-
     let compared = words::compared(answer);
-    let head = ["policy", "always on", "difference", "mean MW"];
-    let shown_columns: &[usize] = if compared { &[0, 1, 2, 3] } else { &[0, 3] };
-    put_row(page, "", &head, shown_columns);
-    for row in &rows {
+    let shown: &[usize] = if compared { &[0, 1, 2, 3] } else { &[0, 3] };
+    put_row(page, "", &comparison::HEAD, shown);
+    for row in comparison::rows(answer) {
+        let indent = if row.part { "  " } else { "" };
         let cells = [&row.policy, &row.always_on, &row.difference, &row.mean_mw];
-        put_row(page, row.label, &cells.map(String::as_str), shown_columns);
+        put_row(
+            page,
+            &format!("{indent}{}", row.label),
+            &cells.map(String::as_str),
+            shown,
+        );
     }
 }
 
 fn put_row(page: &mut String, label: &str, cells: &[&str], shown: &[usize]) {
     let mut text = format!("{label:<28}");
     for column in shown {
-        let cell = cells[*column];
-        // The policy's mean stands apart from the three that compare.
-        let width = if *column == 3 { 12 } else { 17 };
-        text.push_str(&format!("{cell:>width$}"));
+        text.push_str(&format!("{:>17}", cells[*column]));
     }
     line(page, format_args!("{text}"));
-}
-
-fn used(answer: &Answer, used_for: Use) -> bool {
-    answer.loads.iter().any(|load| load.used_for == used_for)
-}
-
-fn mean_mw(energy: Energy, time: Seconds) -> String {
-    if time.as_seconds() <= 0 {
-        return String::new();
-    }
-    figures::mw(energy.over(time), 1)
 }
 
 fn curtailing(page: &mut String, answer: &Answer) {
@@ -191,7 +99,7 @@ fn curtailing(page: &mut String, answer: &Answer) {
     line(
         page,
         format_args!(
-            "\nPrice held load back in {} h of {} h ({share}){earned}.",
+            "\nCurtailed by price in {} h of {} h ({share}){earned}.",
             words::hours(answer.curtailed),
             words::hours(whole),
         ),
@@ -239,19 +147,12 @@ fn loads(page: &mut String, answer: &Answer) {
                 words::efficiency(&answer.site, place)
                     .map_or("-".to_owned(), words::joules_per_terahash),
                 load.worth_mean.map_or("-".to_owned(), figures::usd_per_mwh),
-                uptime(load),
+                words::uptime(load),
                 mean_mw(load.energy, answer.range.duration()),
                 figures::count(load.starts),
             ),
         );
     }
-}
-
-/// The part of its machines' time in which a load was asked to run.
-pub(super) fn uptime(load: &LoadTotals) -> String {
-    load.uptime.map_or("-".to_owned(), |share| {
-        words::percent(i128::from(share.as_ppm()), 1_000_000)
-    })
 }
 
 fn list(page: &mut String, title: &str, sentences: impl Iterator<Item = String>) {

@@ -6,7 +6,7 @@ use engine::{Site, Source};
 use units::{Efficiency, Energy, EnergyPrice, Money, Seconds};
 
 use super::figures;
-use crate::answer::{Answer, PeakCharge, Totals};
+use crate::answer::{Answer, LoadTotals, PeakCharge, Totals};
 use crate::feed::Basis;
 
 /// Whether the run was compared with the same site always on.
@@ -49,6 +49,12 @@ pub(super) fn efficiency(site: &Site, load: usize) -> Option<Efficiency> {
 /// Joules per terahash to the tenth, without the unit.
 pub(super) fn joules_per_terahash(efficiency: Efficiency) -> String {
     units::decimal::text(i128::from(efficiency.as_mj_per_th()), 3, 1)
+}
+
+/// The part of its machines' time in which a load was asked to run.
+pub(super) fn uptime(load: &LoadTotals) -> String {
+    load.uptime
+        .map_or("-".to_owned(), |share| percent(i128::from(share.as_ppm()), 1_000_000))
 }
 
 /// How many of something, with the word for one or for more.

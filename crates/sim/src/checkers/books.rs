@@ -109,8 +109,7 @@ impl Books {
             }
             Request::Release { load, role } if *load < count => {
                 let now = |l: &LockOut| l.load == *load && l.during.contains(at);
-                let granted =
-                    self.lock_outs.iter().all(|l| !now(l) || l.role == *role);
+                let granted = self.lock_outs.iter().all(|l| !now(l) || l.role == *role);
                 if granted {
                     self.lock_outs.retain(|l| !now(l));
                 }
@@ -124,8 +123,7 @@ impl Books {
                 true
             }
             Request::EndHold(load) if *load < count => {
-                self.holds
-                    .retain(|kept| kept.load != *load || !kept.during.contains(at));
+                self.holds.retain(|kept| kept.load != *load || !kept.during.contains(at));
                 true
             }
             Request::LockOut(_)
@@ -154,16 +152,10 @@ impl Books {
         let old = &self.site;
         let mut lock_outs = site.lock_outs.clone();
         lock_outs.extend(
-            (self.lock_outs.iter())
-                .filter(|l| !old.lock_outs.contains(l))
-                .cloned(),
+            (self.lock_outs.iter()).filter(|l| !old.lock_outs.contains(l)).cloned(),
         );
         let mut holds = site.holds.clone();
-        holds.extend(
-            (self.holds.iter())
-                .filter(|h| !old.holds.contains(h))
-                .cloned(),
-        );
+        holds.extend((self.holds.iter()).filter(|h| !old.holds.contains(h)).cloned());
         self.lock_outs = lock_outs;
         self.holds = holds;
         self.site = site.clone();
@@ -234,8 +226,7 @@ impl Books {
 
     /// The most a load can be drawing as far as the engine can know.
     pub(crate) fn worst_believable(&self, load: LoadIx) -> Power {
-        self.worst(load)
-            .max(self.power_of(load, self.loads[load].seen))
+        self.worst(load).max(self.power_of(load, self.loads[load].seen))
     }
 
     /// Every limit of the site.
@@ -248,10 +239,9 @@ impl Books {
     pub(crate) fn is_under(&self, load: LoadIx, fence: Fence) -> bool {
         match fence {
             Fence::Import => true,
-            Fence::Feeder(feeder) => self
-                .site
-                .path(self.site.loads[load].feeder)
-                .any(|above| above == feeder),
+            Fence::Feeder(feeder) => {
+                self.site.path(self.site.loads[load].feeder).any(|above| above == feeder)
+            }
         }
     }
 

@@ -26,11 +26,8 @@ pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<S
         if level >= machines.level_max() || by_hand || resting {
             continue;
         }
-        let above = |level| {
-            books
-                .site
-                .power_at(load, Setpoint::Level(level), dispatch.outside)
-        };
+        let above =
+            |level| books.site.power_at(load, Setpoint::Level(level), dispatch.outside);
         let next = above(level + 1) - entry.to;
         let excused = books
             .fences()
@@ -90,7 +87,9 @@ pub(super) fn in_order(
     };
     for other in books.under(fence) {
         let troubled = books.loads[other].troubled_at.is_some_and(|troubled| {
-            books.interval.is_none_or(|interval| troubled >= interval.start - interval.duration())
+            books
+                .interval
+                .is_none_or(|interval| troubled >= interval.start - interval.duration())
         });
         if books.site.loads[other].is_firm() || troubled {
             continue;
@@ -112,10 +111,9 @@ pub(super) fn in_order(
 /// person says so.
 pub(super) fn at_end(books: &Books, dispatch: &Dispatch, broken: &mut Vec<String>) {
     for (load, entry) in dispatch.entries.iter().enumerate() {
-        let (true, Some(machines)) = (
-            books.site.loads[load].is_firm(),
-            books.site.loads[load].machines(),
-        ) else {
+        let (true, Some(machines)) =
+            (books.site.loads[load].is_firm(), books.site.loads[load].machines())
+        else {
             continue;
         };
         let short = entry.setpoint != Setpoint::Level(machines.level_max());

@@ -34,9 +34,8 @@ pub(super) fn at_worst(books: &Books) -> Vec<Power> {
 /// Whether draw is above some limit as far as the engine can know.
 pub(super) fn over_some_limit(books: &Books, at: Timestamp) -> bool {
     books.fences().any(|fence| {
-        let drawn: Power = (books.under(fence))
-            .map(|load| books.worst_believable(load))
-            .sum();
+        let drawn: Power =
+            (books.under(fence)).map(|load| books.worst_believable(load)).sum();
         drawn > books.limit(fence, at).min(decided_limit(books, fence))
     })
 }
@@ -102,11 +101,7 @@ impl Excesses {
                 most: drawn - limit,
             });
             if limit < excess.limit {
-                *excess = Excess {
-                    since: at,
-                    limit,
-                    most: drawn - limit,
-                };
+                *excess = Excess { since: at, limit, most: drawn - limit };
             }
             let mut deadline = excess.since + time_to_shed(books, excess.most);
             if let Some(excused_at) = self.excused_at {
@@ -117,7 +112,8 @@ impl Excesses {
             let Some(interval) = books.interval.filter(|i| i.contains(at)) else {
                 continue;
             };
-            let deadline = deadline.max(interval.start + time_to_shed(books, excess.most));
+            let deadline =
+                deadline.max(interval.start + time_to_shed(books, excess.most));
             let all_off = books
                 .under(fence)
                 .filter(|load| !books.site.loads[*load].is_firm())

@@ -16,11 +16,7 @@ pub(super) struct Meters {
 
 impl Meters {
     pub(super) fn of(site: &Site) -> Self {
-        Self {
-            site: site.clone(),
-            last: None,
-            whole_in_a_row: 1,
-        }
+        Self { site: site.clone(), last: None, whole_in_a_row: 1 }
     }
 
     pub(super) fn change(&mut self, site: &Site) {

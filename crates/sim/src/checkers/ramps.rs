@@ -66,12 +66,7 @@ impl Movements {
         let own = |movement: &Movement| movement.load == load;
         let checks = [
             ("the site", up.0, down.0, self.extremes(whole)),
-            (
-                books.site.loads[load].name.as_str(),
-                up.1,
-                down.1,
-                self.extremes(own),
-            ),
+            (books.site.loads[load].name.as_str(), up.1, down.1, self.extremes(own)),
         ];
         for (name, up, down, (rise, fall)) in checks {
             if up.is_some_and(|ramp| rise > ramp) {

@@ -30,7 +30,7 @@ pub struct BitcoinDay {
     /// What the day's transactions paid to have been included.
     pub fees: Satoshis,
     /// How many blocks the day had.
-    pub blocks: i64,
+    pub blocks: u32,
     /// The height of the day's last block.
     pub height: u64,
 }

@@ -47,7 +47,7 @@ fn digest(history: &SyntheticHistory) -> u64 {
         fold(row.difficulty.as_whole());
         fold(row.network.as_ghs());
         fold(row.fees.as_satoshis());
-        fold(row.blocks);
+        fold(i64::from(row.blocks));
         fold(row.height.cast_signed());
     }
     hash
@@ -284,13 +284,13 @@ fn difficulty_changes_every_2016_blocks_and_at_most_fourfold() {
         let mut difficulty = Difficulty::from_whole(110_000_000_000_000);
         let mut retargets = 0;
         for row in &history.bitcoin {
-            assert_eq!(row.height, height + row.blocks.unsigned_abs(), "{}", row.day);
+            assert_eq!(row.height, height + u64::from(row.blocks), "{}", row.day);
             let retargeted = row.height / 2_016 != height / 2_016;
             assert_eq!(row.difficulty != difficulty, retargeted, "{}", row.day);
             let (before, after) = (difficulty.as_whole(), row.difficulty.as_whole());
             assert!(after <= 4 * before && before <= 4 * after, "{}", row.day);
             // What readers derive from the hash rate is the difficulty again.
-            let implied = Difficulty::implied(row.network, row.blocks);
+            let implied = Difficulty::implied(row.network, i64::from(row.blocks));
             if !retargeted {
                 let off = (implied - row.difficulty).as_whole().abs();
                 assert!(off * 1_000_000 < after, "{}: {implied}", row.day);

@@ -50,11 +50,7 @@ fn prices(draws: &mut Generator, world: &World, truth: &mut Vec<Signal>) {
                 spike = draws.integer(1..=4);
             }
             let wiggle = draws.integer(-8_000_000..=8_000_000);
-            let usd = if spike > 0 {
-                draws.integer(200..=5_000)
-            } else {
-                level
-            };
+            let usd = if spike > 0 { draws.integer(200..=5_000) } else { level };
             spike = (spike - 1).max(0);
             value = EnergyPrice::from_micro_usd_per_mwh(usd * 1_000_000 + wiggle);
         }
@@ -72,10 +68,7 @@ fn prices(draws: &mut Generator, world: &World, truth: &mut Vec<Signal>) {
         if during.end.floor(quarter) == during.end {
             truth.push(Signal::Price(Known {
                 value: EnergyPrice::from_micro_usd_per_mwh(sum_micro / parts),
-                during: Interval {
-                    start: during.end - quarter,
-                    end: during.end,
-                },
+                during: Interval { start: during.end - quarter, end: during.end },
                 known_at: during.end,
                 source: Source::SettlementPoint,
             }));
@@ -197,10 +190,7 @@ fn requests(draws: &mut Generator, world: &World, happenings: &mut Vec<Happening
         };
         let request = match draws.below(10) {
             0..=3 => Request::LockOut(site::lock_out(draws, load, during)),
-            4..=6 => Request::Release {
-                load,
-                role: site::role(draws).to_owned(),
-            },
+            4..=6 => Request::Release { load, role: site::role(draws).to_owned() },
             7 => Request::Hold(site::hold(draws, &world.site, load, during)),
             8 => Request::EndHold(load),
             _ => Request::Release {
@@ -208,10 +198,7 @@ fn requests(draws: &mut Generator, world: &World, happenings: &mut Vec<Happening
                 role: site::role(draws).to_owned(),
             },
         };
-        happenings.push(Happening {
-            at,
-            event: Event::Operator(request),
-        });
+        happenings.push(Happening { at, event: Event::Operator(request) });
     }
 }
 
@@ -232,9 +219,7 @@ fn changes(draws: &mut Generator, world: &World, happenings: &mut Vec<Happening>
 }
 
 fn change(draws: &mut Generator, first: &Site, site: &mut Site) {
-    let rest: Power = (0..first.loads.len())
-        .map(|load| site::rest(first, load))
-        .sum();
+    let rest: Power = (0..first.loads.len()).map(|load| site::rest(first, load)).sum();
     let between = |draws: &mut Generator, most: Power| {
         let part = Share::from_ppm(draws.integer(0..=1_000_000));
         let least = rest.min(most);

@@ -114,11 +114,7 @@ impl Options {
     /// Each rate drawn by itself, many of them none at all.
     pub fn swarm(draws: &mut Generator) -> Self {
         let mut rate = |most: i64| {
-            if draws.chance(400_000) {
-                0
-            } else {
-                draws.integer(0..=most) as u32
-            }
+            if draws.chance(400_000) { 0 } else { draws.integer(0..=most) as u32 }
         };
         Self {
             mood: "swarm",

@@ -87,10 +87,7 @@ fn draw_halls(draws: &mut Generator, feeders: usize) -> Vec<Hall> {
                     ));
                     pue += draws.integer(0..=80_000);
                 }
-                PueCurve::ByTemperature {
-                    points,
-                    missing: Pue::from_ppm(pue),
-                }
+                PueCurve::ByTemperature { points, missing: Pue::from_ppm(pue) }
             };
             Hall {
                 name: format!("hall-{hall}"),
@@ -101,7 +98,12 @@ fn draw_halls(draws: &mut Generator, feeders: usize) -> Vec<Hall> {
         .collect()
 }
 
-fn draw_load(draws: &mut Generator, load: LoadIx, halls: &[Hall], feeders: usize) -> Load {
+fn draw_load(
+    draws: &mut Generator,
+    load: LoadIx,
+    halls: &[Hall],
+    feeders: usize,
+) -> Load {
     let hall = draws.below(halls.len() as u64) as HallIx;
     let (kind, name) = match draws.below(10) {
         0..=3 => (LoadKind::Rigs(draw_rigs(draws)), "rigs"),
@@ -118,11 +120,7 @@ fn draw_load(draws: &mut Generator, load: LoadIx, halls: &[Hall], feeders: usize
     };
     let mut least_time = || {
         let minutes = *draws.pick(&[0, 0, 7, 10, 30]);
-        if is_battery {
-            Seconds::ZERO
-        } else {
-            Seconds::minutes(minutes)
-        }
+        if is_battery { Seconds::ZERO } else { Seconds::minutes(minutes) }
     };
     Load {
         name: format!("{name}-{load}"),
@@ -174,11 +172,13 @@ fn draw_rigs(draws: &mut Generator) -> Rigs {
 fn draw_racks(draws: &mut Generator, contracted: bool) -> Racks {
     let standby = draws.integer(0..=5_000);
     let whole = draws.integer(40_000..=140_000);
-    let curve: &[(i64, i64)] = draws.pick(&[
-        &[(1_000_000, 1_000_000)][..],
+    // Shares of full power and of full throughput.
+    const CURVES: [&[(i64, i64)]; 3] = [
+        &[(1_000_000, 1_000_000)],
         &[(600_000, 750_000), (1_000_000, 1_000_000)],
         &[(500_000, 700_000), (750_000, 900_000), (1_000_000, 1_000_000)],
-    ]);
+    ];
+    let curve = *draws.pick(&CURVES);
     let points = curve
         .iter()
         .map(|(power, throughput)| OperatingPoint {
@@ -258,11 +258,7 @@ fn draw_tariff(draws: &mut Generator, start: Timestamp) -> Tariff {
     Tariff {
         adders,
         blocks: Vec::new(),
-        coincident_peaks: if draws.chance(400_000) {
-            vec![rule]
-        } else {
-            Vec::new()
-        },
+        coincident_peaks: if draws.chance(400_000) { vec![rule] } else { Vec::new() },
     }
 }
 
@@ -324,9 +320,9 @@ fn behind(site: &Site, feeder: Option<FeederIx>) -> Vec<LoadIx> {
     (0..site.loads.len())
         .filter(|load| match feeder {
             None => true,
-            Some(feeder) => site
-                .path(site.loads[*load].feeder)
-                .any(|above| above == feeder),
+            Some(feeder) => {
+                site.path(site.loads[*load].feeder).any(|above| above == feeder)
+            }
         })
         .collect()
 }
@@ -375,10 +371,7 @@ fn largest_step(site: &Site, load: LoadIx) -> Power {
         // What the meter shows of a step depends on where it begins, by a watt.
         pue.at_meter(machines.step_power(at)) + Power::from_watts(1)
     };
-    (0..machines.points.len())
-        .map(step)
-        .max()
-        .unwrap_or(Power::ZERO)
+    (0..machines.points.len()).map(step).max().unwrap_or(Power::ZERO)
 }
 
 fn draw_entries(draws: &mut Generator, site: &mut Site, start: Timestamp) {
@@ -406,11 +399,7 @@ fn draw_during(draws: &mut Generator, start: Timestamp) -> Interval {
 }
 
 /// A lock-out by one of two roles.
-pub(super) fn lock_out(
-    draws: &mut Generator,
-    load: LoadIx,
-    during: Interval,
-) -> LockOut {
+pub(super) fn lock_out(draws: &mut Generator, load: LoadIx, during: Interval) -> LockOut {
     LockOut {
         load,
         during,
@@ -447,7 +436,8 @@ pub(super) fn hold(
 pub(crate) fn most(site: &Site, load: LoadIx) -> Power {
     match &site.loads[load].kind {
         LoadKind::Battery(battery) => battery.charge_max,
-        LoadKind::Rigs(Rigs { machines, .. }) | LoadKind::Racks(Racks { machines, .. }) => {
+        LoadKind::Rigs(Rigs { machines, .. })
+        | LoadKind::Racks(Racks { machines, .. }) => {
             worst_pue(site, load).at_meter(machines.ceiling())
         }
     }
@@ -466,12 +456,10 @@ pub(super) fn rest(site: &Site, load: LoadIx) -> Power {
 }
 
 fn worst_pue(site: &Site, load: LoadIx) -> Pue {
-    site.loads[load]
-        .hall
-        .map_or(Pue::ONE, |hall| match &site.halls[hall].pue {
-            PueCurve::Constant(pue) => *pue,
-            PueCurve::ByTemperature { missing, .. } => *missing,
-        })
+    site.loads[load].hall.map_or(Pue::ONE, |hall| match &site.halls[hall].pue {
+        PueCurve::Constant(pue) => *pue,
+        PueCurve::ByTemperature { missing, .. } => *missing,
+    })
 }
 
 /// The setpoint of a load at rest.
@@ -485,7 +473,8 @@ pub(crate) fn at_rest(site: &Site, load: LoadIx) -> Setpoint {
 /// Gives a group another number of machines.
 pub(super) fn set_count(load: &mut Load, count: u32) {
     match &mut load.kind {
-        LoadKind::Rigs(Rigs { machines, .. }) | LoadKind::Racks(Racks { machines, .. }) => {
+        LoadKind::Rigs(Rigs { machines, .. })
+        | LoadKind::Racks(Racks { machines, .. }) => {
             machines.count = count;
         }
         LoadKind::Battery(_) => {}

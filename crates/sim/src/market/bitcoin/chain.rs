@@ -36,7 +36,7 @@ pub(super) struct Chain {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mined {
     /// How many blocks.
-    pub(super) blocks: i64,
+    pub(super) blocks: u32,
     /// The difficulty of the last one.
     pub(super) difficulty: f64,
     /// The hashes that blocks of their difficulty take on average.

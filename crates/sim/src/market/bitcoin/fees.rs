@@ -39,7 +39,7 @@ impl Fees {
     }
 
     /// What a day of so many blocks pays.
-    pub(super) fn day(&mut self, blocks: i64, draws: &mut Generator) -> Satoshis {
+    pub(super) fn day(&mut self, blocks: u32, draws: &mut Generator) -> Satoshis {
         self.rush *= RUSH_KEEP;
         if happens(draws, RUSH_BEGINS) {
             // A square, so that most are small.
@@ -47,7 +47,7 @@ impl Fees {
             self.rush += 2.0 + 60.0 * size * size;
         }
         let quiet = along(&LEVEL, self.level.step(draws)) * between(draws, 0.85, 1.15);
-        let coins = USUAL_PER_DAY / 144.0 * blocks as f64 * quiet * (1.0 + self.rush);
+        let coins = USUAL_PER_DAY / 144.0 * f64::from(blocks) * quiet * (1.0 + self.rush);
         Satoshis::from_satoshis((coins * 1e8).round() as i64)
     }
 }

@@ -1,0 +1,81 @@
+//! A run's totals recomputed from its Parquet in another language.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mw::report::{json, parquet};
+
+use crate::report::world;
+
+/// Recomputes the totals of the run in `run_dir` (its Parquet files and
+/// `summary.json`) with Python, and panics where they disagree.
+///
+/// `MW_ORACLE_PYTHON` names a Python that has pyarrow; without it this says
+/// that it is skipped and returns `false`.
+pub(crate) fn recompute(run_dir: &Path) -> bool {
+    let Some(python) = std::env::var_os("MW_ORACLE_PYTHON") else {
+        eprintln!("skipped: MW_ORACLE_PYTHON names no Python with pyarrow");
+        return false;
+    };
+    let (agrees, said) = ask(&python, run_dir);
+    assert!(agrees, "{said}");
+    true
+}
+
+fn ask(python: &std::ffi::OsStr, run_dir: &Path) -> (bool, String) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/oracle/recompute.py");
+    let output = Command::new(python)
+        .arg(script)
+        .arg(run_dir)
+        .output()
+        .expect("MW_ORACLE_PYTHON names a program that starts");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+/// A folder of this test's own under the target folder, empty.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("the target folder can be written");
+    folder
+}
+
+fn write_run(name: &str, days: i64) -> PathBuf {
+    let folder = folder(name);
+    let (site, feed) = (world::site(), world::feed(world::range(days)));
+    let mut writers =
+        parquet::Writers::create(&folder, &site, &feed).expect("files can be made");
+    let answer = world::run(days, |line| {
+        writers.line(line).expect("a line can be written");
+    });
+    writers.finish().expect("files can be closed");
+    let summary = json::summary(&answer);
+    std::fs::write(folder.join("summary.json"), summary.to_string())
+        .expect("a file can be written");
+    folder
+}
+
+#[test]
+fn another_language_comes_to_the_same_totals() {
+    recompute(&write_run("oracle-agrees", 6));
+}
+
+#[test]
+fn another_language_notices_a_cent() {
+    let Some(python) = std::env::var_os("MW_ORACLE_PYTHON") else {
+        eprintln!("skipped: MW_ORACLE_PYTHON names no Python with pyarrow");
+        return;
+    };
+    let folder = write_run("oracle-notices", 3);
+    let path = folder.join("summary.json");
+    let text = std::fs::read_to_string(&path).expect("it was just written");
+    let mut summary: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let margin = &mut summary["policy"]["margin_usd"];
+    let bent = units::Money::parse_usd(margin.as_str().expect("text")).expect("dollars")
+        + units::Money::from_micro_usd(10_000);
+    *margin = bent.to_usd_text(2).into();
+    std::fs::write(&path, summary.to_string()).expect("a file can be written");
+    let (agrees, said) = ask(&python, &folder);
+    assert!(!agrees && said.contains("margin, USD"), "{said}");
+}

@@ -1,0 +1,75 @@
+//! Proves worlds from seeds: `sim [--verbose] SEED...`, where a seed may be a
+//! range such as `1..=20`.
+#![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
+
+use std::process::ExitCode;
+
+use sim::World;
+use sim::run::{LEGEND, Tally, run};
+
+fn main() -> ExitCode {
+    let mut verbose = false;
+    let mut seeds = Vec::new();
+    for argument in std::env::args().skip(1) {
+        if argument == "--verbose" {
+            verbose = true;
+            continue;
+        }
+        let Some(range) = seeds_of(&argument) else {
+            println!("expected a seed or a range such as 1..=20, found `{argument}`");
+            return ExitCode::from(2);
+        };
+        seeds.extend(range);
+    }
+    // What a failing engine says as it stops is part of the failure's report.
+    std::panic::set_hook(Box::new(|_| {}));
+    prove_all(&seeds, verbose)
+}
+
+fn prove_all(seeds: &[u64], verbose: bool) -> ExitCode {
+    let mut tally = Tally::default();
+    let mut failed = 0;
+    for seed in seeds {
+        let world = World::draw(*seed);
+        if verbose {
+            println!("seed {seed}, {} faults\n{LEGEND}", world.options.mood);
+        }
+        let line = |text: &str| {
+            if verbose {
+                println!("{text}");
+            }
+        };
+        match run(&world, |_, _| {}, line) {
+            Ok(proof) => {
+                tally = tally.with(proof.tally);
+                println!(
+                    "seed {seed:>20}  {:5}  {:>6} steps  digest {:016x}  holds",
+                    proof.mood, proof.steps, proof.digest
+                );
+            }
+            Err(failure) => {
+                failed += 1;
+                println!("seed {seed:>20}  fails\n{failure}\n");
+            }
+        }
+    }
+    for (name, count) in tally.parts() {
+        println!("{count:>9} {name}");
+    }
+    if failed > 0 {
+        println!("{failed} of {} seeds fail", seeds.len());
+        return ExitCode::FAILURE;
+    }
+    println!("{} seeds hold", seeds.len());
+    ExitCode::SUCCESS
+}
+
+fn seeds_of(text: &str) -> Option<std::ops::RangeInclusive<u64>> {
+    match text.split_once("..=") {
+        Some((first, last)) => Some(first.parse().ok()?..=last.parse().ok()?),
+        None => {
+            let seed = text.parse().ok()?;
+            Some(seed..=seed)
+        }
+    }
+}
