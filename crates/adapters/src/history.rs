@@ -74,9 +74,9 @@ pub fn open(folders: &[PathBuf]) -> Result<Catalog, HistoryError> {
     catalog::open(folders)
 }
 
-/// The markets whose rules are known, by name.
+/// The markets whose rules are known.
 pub fn markets() -> impl Iterator<Item = &'static MarketRules> {
-    market::MARKETS.iter()
+    market::MARKETS.iter().filter(|market| market.name != "OTHER")
 }
 
 impl Catalog {

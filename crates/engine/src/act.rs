@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use units::{Power, Pue, Seconds, Temperature, Timestamp};
 
 use crate::decide::room::Room;
-use crate::decide::{Dispatch, Setpoint, highest_level};
+use crate::decide::{Dispatch, Limit, Reason, Setpoint, highest_level};
 use crate::site::{LoadIx, Site};
 use crate::state::State;
 
@@ -67,8 +67,6 @@ pub struct Act {
     emergency: bool,
     import_limit: Power,
     outside: Option<Temperature>,
-    /// When the current ramp minute began, and how far draw moved in it.
-    minute: Timestamp,
     moved: Moved,
     wake: Option<(Timestamp, &'static str)>,
 }
@@ -79,31 +77,59 @@ struct Leg {
     target: Setpoint,
     /// The overhead of its hall at the dispatch's outside temperature.
     pue: Pue,
-    /// When its unanswered order was given.
+    /// When its unanswered order was given, or last asked about.
     asked_at: Option<Timestamp>,
-    /// How far it moved in the current ramp minute.
+    /// Since when what is believed holds: an older look says nothing new.
+    known_since: Option<Timestamp>,
     moved: Moved,
     /// It did not do as ordered, and is left alone until the next dispatch.
     left_alone: bool,
+    /// It is under contract, and this limit cuts it: others go first.
+    cut_by: Option<Limit>,
 }
 
-/// How far draw moved in a ramp minute.
-#[derive(Clone, Copy, Debug, Default)]
+/// How far draw was moved in the last minute, order by order: a ramp holds over
+/// any minute, whenever it begins.
+#[derive(Clone, Debug, Default)]
 struct Moved {
-    up: Power,
-    down: Power,
+    recent: Vec<(Timestamp, Power)>,
+}
+
+impl Moved {
+    fn note(&mut self, at: Timestamp, by: Power) {
+        self.recent.push((at, by));
+    }
+
+    fn forget_before(&mut self, at: Timestamp) {
+        self.recent.retain(|(moved_at, _)| at - *moved_at < RAMP_WINDOW);
+    }
+
+    fn up(&self) -> Power {
+        self.recent.iter().map(|(_, by)| (*by).max(Power::ZERO)).sum()
+    }
+
+    fn down(&self) -> Power {
+        self.recent.iter().map(|(_, by)| (-*by).max(Power::ZERO)).sum()
+    }
+
+    /// When it has room again.
+    fn oldest(&self) -> Option<Timestamp> {
+        self.recent.first().map(|(at, _)| *at)
+    }
 }
 
 impl Act {
     /// Nothing to do: every load is asked for what it does already.
-    pub fn idle(state: &State, at: Timestamp) -> Self {
+    pub fn idle(state: &State) -> Self {
         let site = &state.site;
         let leg = |load: LoadIx| Leg {
             target: state.fleet.of(load).ordered,
             pue: site.pue_of(load, None),
             asked_at: None,
+            known_since: None,
             moved: Moved::default(),
             left_alone: false,
+            cut_by: None,
         };
         Self {
             legs: (0..site.loads.len()).map(leg).collect(),
@@ -111,10 +137,27 @@ impl Act {
             emergency: false,
             import_limit: site.interconnection.import_limit,
             outside: None,
-            minute: at,
             moved: Moved::default(),
             wake: None,
         }
+    }
+
+    /// The same under a changed site, until the next dispatch: what was moved and
+    /// what was asked stays true of the loads that it still has, by name.
+    pub(crate) fn carried_over(&self, from: &Site, state: &State) -> Self {
+        let mut next = Self::idle(state);
+        for (load, leg) in next.legs.iter_mut().enumerate() {
+            let old = from.load_named(&state.site.loads[load].name);
+            if let Some(old) = old.and_then(|old| self.legs.get(old)) {
+                leg.asked_at = old.asked_at.filter(|_| state.fleet.of(load).unanswered);
+                leg.known_since = old.known_since;
+                leg.moved = old.moved.clone();
+            }
+        }
+        next.generation = self.generation;
+        next.moved = self.moved.clone();
+        next.wake = self.wake;
+        next
     }
 
     /// Takes on a dispatch in place of the one before.
@@ -125,6 +168,10 @@ impl Act {
         {
             leg.target = entry.setpoint;
             leg.left_alone = false;
+            leg.cut_by = None;
+            if let Reason::FirmShed { limit } = entry.reason {
+                leg.cut_by = Some(limit);
+            }
             if warmer {
                 leg.pue = site.pue_of(load, dispatch.outside);
             }
@@ -140,21 +187,31 @@ impl Act {
         self.wake
     }
 
-    /// Takes in what loads were seen at.
-    pub fn hear(&mut self, state: &mut State, receipt: &Receipt) {
+    /// Takes in what loads were seen at, as it reaches us at `at`.
+    pub fn hear(&mut self, state: &mut State, receipt: &Receipt, at: Timestamp) {
         for observed in &receipt.observed {
-            let Some(leg) = self.legs.get_mut(observed.load) else {
+            let load = observed.load;
+            let Some(leg) = self.legs.get_mut(load) else {
                 continue;
             };
-            if leg.asked_at.is_some_and(|asked_at| receipt.observed_at < asked_at) {
+            let Some(seen) = state.site.loads[load].within(observed.setpoint) else {
+                continue;
+            };
+            let ordered = state.fleet.of(load).ordered;
+            // Within one second a look may be from before the order: then it is
+            // no answer unless it shows what was ordered.
+            let too_old = leg.known_since.is_some_and(|since| {
+                receipt.observed_at < since
+                    || (receipt.observed_at == since && seen != ordered)
+            });
+            if too_old {
                 continue;
             }
-            let belief = state.fleet.of_mut(observed.load);
-            leg.left_alone |= observed.setpoint != belief.ordered;
+            leg.left_alone |= seen != ordered;
             leg.asked_at = None;
-            belief.ordered = observed.setpoint;
-            belief.confirmed = observed.setpoint;
-            belief.unanswered = false;
+            leg.known_since = Some(receipt.observed_at);
+            state.fleet.count_charge(&state.site, load, at);
+            state.fleet.of_mut(load).seen_at(seen);
         }
     }
 
@@ -175,19 +232,17 @@ impl Act {
     pub fn proceed(&mut self, state: &mut State, at: Timestamp) -> Option<OrderBatch> {
         let mut orders = Vec::new();
         if self.wants_to_move(state) {
-            if at - self.minute >= RAMP_WINDOW {
-                self.minute = at;
-                self.moved = Moved::default();
-                self.legs.iter_mut().for_each(|leg| leg.moved = Moved::default());
-            }
+            self.moved.forget_before(at);
+            self.legs.iter_mut().for_each(|leg| leg.moved.forget_before(at));
             // Shed what can be shed before what is under contract, and bring
             // back in the opposite order.
-            self.lower(state, at, false, &mut orders);
-            self.lower(state, at, true, &mut orders);
+            let room = self.room_at_worst(state);
+            self.lower(state, at, false, &room, &mut orders);
+            self.lower(state, at, true, &room, &mut orders);
             self.raise(state, at, true, &mut orders);
             self.raise(state, at, false, &mut orders);
         }
-        self.wake = self.next_deadline(state);
+        self.wake = self.next_deadline(state, at);
         (!orders.is_empty()).then_some(OrderBatch { generation: self.generation, orders })
     }
 
@@ -197,13 +252,19 @@ impl Act {
         })
     }
 
-    fn next_deadline(&self, state: &State) -> Option<(Timestamp, &'static str)> {
+    fn next_deadline(
+        &self,
+        state: &State,
+        at: Timestamp,
+    ) -> Option<(Timestamp, &'static str)> {
         let answer = self.legs.iter().filter_map(|leg| leg.asked_at).min();
         let answer = answer
             .map(|asked_at| (asked_at + ANSWER_WITHIN, "read back what was ordered"));
-        let ramp = self
-            .wants_to_move(state)
-            .then_some((self.minute + RAMP_WINDOW, "go on within the ramp"));
+        let ramp = self.wants_to_move(state).then(|| {
+            let moved = self.legs.iter().map(|leg| &leg.moved).chain([&self.moved]);
+            let oldest = moved.filter_map(Moved::oldest).min().unwrap_or(at);
+            (oldest + RAMP_WINDOW, "go on within the ramp")
+        });
         [answer, ramp].into_iter().flatten().min()
     }
 
@@ -212,6 +273,7 @@ impl Act {
         state: &mut State,
         at: Timestamp,
         firm: bool,
+        room: &Room,
         orders: &mut Vec<Order>,
     ) {
         for load in 0..self.legs.len() {
@@ -222,12 +284,18 @@ impl Act {
             let target = self.legs[load].target;
             let (now, wanted) =
                 (self.power(state, load, ordered), self.power(state, load, target));
-            if wanted >= now {
+            if wanted >= now || self.others_go_first(state, load) {
                 continue;
             }
-            let drop =
-                self.room_down(&state.site, load).min(self.room_to_export(state, load));
-            let floor = now - drop;
+            // Above a limit at worst, draw comes down at an emergency's pace,
+            // whatever the decision was for.
+            let over = room.left_for(&state.site, load).0 < Power::ZERO;
+            let most =
+                state.fleet.of(load).draw_at_most(|s| self.power(state, load, s));
+            let drop = self
+                .room_down(&state.site, load, over || self.emergency)
+                .min(self.room_to_export(state, load));
+            let floor = most - drop;
             let setpoint = match (ordered, target) {
                 (Setpoint::Level(from), Setpoint::Level(to)) if wanted < floor => {
                     let machines = state.site.loads[load].machines();
@@ -237,17 +305,55 @@ impl Act {
                     Setpoint::Level(machines.map_or(to, level).min(from))
                 }
                 (Setpoint::Power(_), Setpoint::Power(_)) => {
-                    Setpoint::Power(wanted.max(floor))
+                    Setpoint::Power(wanted.max(floor).min(now))
                 }
                 (Setpoint::Level(_) | Setpoint::Power(_), target) => target,
             };
             if setpoint != ordered {
-                let to = self.power(state, load, setpoint);
-                self.moved.down += now - to;
-                self.legs[load].moved.down += now - to;
+                let by = self.power(state, load, setpoint) - most;
+                self.note_movement(&state.site, load, at, by);
                 state.fleet.of_mut(load).lowered_at = Some(at);
                 self.order(state, at, load, setpoint, orders);
             }
+        }
+    }
+
+    /// Whether a contract load that a limit cuts has to wait for what can be
+    /// shed under the same limit and is still on its way down.
+    fn others_go_first(&self, state: &State, load: LoadIx) -> bool {
+        let Some(limit) = self.legs[load].cut_by else { return false };
+        let site = &state.site;
+        let is_under = |other: LoadIx| match limit {
+            Limit::Import => true,
+            Limit::Feeder(feeder) => {
+                site.path(site.loads[other].feeder).any(|above| above == feeder)
+            }
+            Limit::Export => false,
+        };
+        self.legs.iter().enumerate().any(|(other, leg)| {
+            !leg.left_alone
+                && !site.loads[other].is_firm()
+                && is_under(other)
+                && self.power(state, other, state.fleet.of(other).ordered)
+                    > self.power(state, other, leg.target)
+        })
+    }
+
+    /// Keeps account of a movement where a ramp limits it.
+    fn note_movement(&mut self, site: &Site, load: LoadIx, at: Timestamp, by: Power) {
+        let grid = &site.interconnection;
+        let envelope = &site.loads[load].envelope;
+        let of_site = [
+            grid.ramp_up_per_minute,
+            grid.ramp_down_per_minute,
+            grid.ramp_emergency_per_minute,
+        ];
+        if of_site.iter().any(Option::is_some) {
+            self.moved.note(at, by);
+        }
+        let of_load = [envelope.ramp_up_per_minute, envelope.ramp_down_per_minute];
+        if of_load.iter().any(Option::is_some) {
+            self.legs[load].moved.note(at, by);
         }
     }
 
@@ -267,7 +373,9 @@ impl Act {
             let target = self.legs[load].target;
             let (now, wanted) =
                 (self.power(state, load, ordered), self.power(state, load, target));
-            if wanted <= now {
+            // Nothing starts a load that a person works on, not even an order
+            // that was decided on before.
+            if wanted <= now || state.is_locked_out(load, at) {
                 continue;
             }
             let room = room.get_or_insert_with(|| self.room_at_worst(state));
@@ -276,7 +384,9 @@ impl Act {
             // Below its own worst a load takes no more room than it is counted
             // with; a battery that stops sending back takes none either.
             let left = room.left_for(&state.site, load).0.max(Power::ZERO);
-            let ceiling = (worst + left).min(now + self.room_up(&state.site, load));
+            let least =
+                state.fleet.of(load).draw_at_least(|s| self.power(state, load, s));
+            let ceiling = (worst + left).min(least + self.room_up(&state.site, load));
             let setpoint = match (ordered, target) {
                 (Setpoint::Level(from), Setpoint::Level(to)) => {
                     let machines = state.site.loads[load].machines();
@@ -293,8 +403,7 @@ impl Act {
             if setpoint != ordered {
                 let to = self.power(state, load, setpoint);
                 room.take(&state.site, load, (to - worst).max(Power::ZERO));
-                self.moved.up += to - now;
-                self.legs[load].moved.up += to - now;
+                self.note_movement(&state.site, load, at, to - least);
                 state.fleet.of_mut(load).raised_at = Some(at);
                 self.order(state, at, load, setpoint, orders);
             }
@@ -309,20 +418,11 @@ impl Act {
         setpoint: Setpoint,
         orders: &mut Vec<Order>,
     ) {
-        let belief = state.fleet.of_mut(load);
-        // While an answer is out, either of the two may be true: the one that
-        // draws more stays the one to count.
-        if belief.unanswered {
-            let draws_more = self.power(state, load, state.fleet.of(load).ordered)
-                > self.power(state, load, state.fleet.of(load).confirmed);
-            let belief = state.fleet.of_mut(load);
-            if draws_more {
-                belief.confirmed = belief.ordered;
-            }
-        }
-        let belief = state.fleet.of_mut(load);
-        belief.ordered = setpoint;
-        belief.unanswered = true;
+        state.fleet.count_charge(&state.site, load, at);
+        let mut belief = *state.fleet.of(load);
+        belief.is_ordered(setpoint, |s| self.power(state, load, s));
+        *state.fleet.of_mut(load) = belief;
+        self.legs[load].known_since = Some(at);
         self.legs[load].asked_at = Some(at);
         orders.push(Order { load, setpoint });
     }
@@ -348,25 +448,21 @@ impl Act {
         (net + state.site.interconnection.export_limit).max(Power::ZERO) + own
     }
 
-    fn room_down(&self, site: &Site, load: LoadIx) -> Power {
+    fn room_down(&self, site: &Site, load: LoadIx, emergency: bool) -> Power {
         let grid = &site.interconnection;
-        let by_site = if self.emergency {
-            grid.ramp_emergency_per_minute
+        let (by_site, by_load) = if emergency {
+            (grid.ramp_emergency_per_minute, None)
         } else {
-            grid.ramp_down_per_minute
+            let envelope = &site.loads[load].envelope;
+            (grid.ramp_down_per_minute, envelope.ramp_down_per_minute)
         };
-        let by_load = if self.emergency {
-            None
-        } else {
-            site.loads[load].envelope.ramp_down_per_minute
-        };
-        tighter(by_site, self.moved.down, by_load, self.legs[load].moved.down)
+        tighter(by_site, self.moved.down(), by_load, self.legs[load].moved.down())
     }
 
     fn room_up(&self, site: &Site, load: LoadIx) -> Power {
         let by_site = site.interconnection.ramp_up_per_minute;
         let by_load = site.loads[load].envelope.ramp_up_per_minute;
-        tighter(by_site, self.moved.up, by_load, self.legs[load].moved.up)
+        tighter(by_site, self.moved.up(), by_load, self.legs[load].moved.up())
     }
 
     fn power(&self, state: &State, load: LoadIx, setpoint: Setpoint) -> Power {

@@ -213,11 +213,24 @@ impl Audit<'_> {
             let Reason::FirmShed { limit } = entry.reason else {
                 continue;
             };
-            let instead = (0..self.site.loads.len()).find(|other| {
+            let sheddable = |other: &LoadIx| {
                 !self.site.loads[*other].is_firm()
                     && self.is_under(*other, limit)
                     && self.dispatch.entries[*other].to > self.floor(*other)
-            });
+            };
+            // Room that is too small for one more machine under contract may
+            // serve another load.
+            let freed: Power = (0..self.site.loads.len())
+                .filter(sheddable)
+                .map(|other| {
+                    let drawn = self.dispatch.entries[other].to.max(Power::ZERO);
+                    drawn - self.floor(other)
+                })
+                .sum();
+            if self.next_step(load).is_none_or(|next| self.headroom(limit) + freed < next) {
+                continue;
+            }
+            let instead = (0..self.site.loads.len()).find(sheddable);
             if let Some(instead) = instead {
                 self.report(Some(load), Fault::FirmShedBeforeSheddable { instead });
             }
@@ -230,7 +243,10 @@ impl Audit<'_> {
             let whole = entry.setpoint == Setpoint::Level(machines.level_max());
             let excused = matches!(
                 entry.reason,
-                Reason::FirmShed { .. } | Reason::LockedOut { .. } | Reason::Held { .. }
+                Reason::FirmShed { .. }
+                    | Reason::LockedOut { .. }
+                    | Reason::Held { .. }
+                    | Reason::MinimumDown { .. }
             );
             if self.site.loads[load].is_firm() && !whole && !excused {
                 self.report(Some(load), Fault::ReasonContradicts);
@@ -245,7 +261,8 @@ impl Audit<'_> {
             return;
         }
         for (load, entry) in self.dispatch.entries.iter().enumerate() {
-            let by_hand = matches!(entry.reason, Reason::Held { .. });
+            let by_hand = (self.facts.holds.iter())
+                .any(|h| h.load == load && h.during.overlaps(self.dispatch.interval));
             let firm = self.site.loads[load].is_firm();
             let rose = entry.to > entry.from.max(Power::ZERO);
             if rose && !by_hand && !firm {
@@ -265,21 +282,23 @@ impl Audit<'_> {
                 continue;
             };
             let room = self.headroom(limit);
-            let next = match (self.site.loads[load].machines(), entry.setpoint) {
-                (Some(machines), Setpoint::Level(level))
-                    if level < machines.level_max() =>
-                {
-                    self.site.power_at(
-                        load,
-                        Setpoint::Level(level + 1),
-                        self.dispatch.outside,
-                    ) - entry.to
-                }
-                _ => continue,
-            };
+            let Some(next) = self.next_step(load) else { continue };
             if limit != Limit::Export && room >= next {
                 self.report(Some(load), Fault::LimitLeavesRoom { room });
             }
+        }
+    }
+
+    /// What one more step of a load would draw; nothing at its highest, or for a
+    /// battery.
+    fn next_step(&self, load: LoadIx) -> Option<Power> {
+        let entry = &self.dispatch.entries[load];
+        match (self.site.loads[load].machines(), entry.setpoint) {
+            (Some(machines), Setpoint::Level(level)) if level < machines.level_max() => {
+                let above = Setpoint::Level(level + 1);
+                Some(self.site.power_at(load, above, self.dispatch.outside) - entry.to)
+            }
+            (Some(_) | None, _) => None,
         }
     }
 
@@ -315,7 +334,7 @@ impl Audit<'_> {
                 !at_floor && until > self.dispatch.interval.start
             }
             Reason::MinimumDown { until } => {
-                at_floor && until > self.dispatch.interval.start
+                entry.to <= entry.from && until > self.dispatch.interval.start
             }
             Reason::Limited { .. } => true,
             Reason::PriceStale => {

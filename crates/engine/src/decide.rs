@@ -24,7 +24,7 @@ use room::Room;
 use units::{EnergyPrice, Hashprice, Interval, Power, Pue, Temperature, Timestamp};
 
 use crate::site::{Battery, LoadIx, LoadKind, Machines, Racks, Rigs, Site};
-use crate::state::{Freshness, PeakOutlook, PriceUsed, State};
+use crate::state::{Charge, Freshness, PeakOutlook, PriceUsed, State};
 
 /// Decides `interval` as dispatch number `generation`.
 ///
@@ -243,9 +243,10 @@ impl<'a> Draft<'a> {
                 continue;
             }
             let held = self.state.hold(load, self.dispatch.interval);
-            let wanted = held.map_or(machines.level_max(), |hold| {
+            let asked = held.map_or(machines.level_max(), |hold| {
                 self.level_under(load, machines, hold.power)
             });
+            let (wanted, rests) = self.not_too_soon(load, asked);
             let (reached, limit) = self.raise(load, machines, wanted);
             self.dispatch.entries[load].reason = match (limit, held) {
                 (Some(limit), _) if reached < wanted => Reason::FirmShed { limit },
@@ -254,7 +255,23 @@ impl<'a> Draft<'a> {
                 }
                 (_, None) => Reason::Contracted,
             };
+            if let (Some(rests), true) = (rests, reached == wanted) {
+                self.dispatch.entries[load].reason = rests;
+            }
             self.settled[load] = true;
+        }
+    }
+
+    /// The level to raise a load to: not above where it stands while it was
+    /// lowered a short while ago, whoever asks; and the reason if it is that.
+    fn not_too_soon(&self, load: LoadIx, asked: u32) -> (u32, Option<Reason>) {
+        let down_min = self.site.loads[load].envelope.down_min;
+        let belief = self.state.fleet.of(load);
+        match (belief.kept_down_until(self.dispatch.interval, down_min), belief.ordered) {
+            (Some(until), Setpoint::Level(level)) if level < asked => {
+                (level, Some(Reason::MinimumDown { until }))
+            }
+            (Some(_) | None, _) => (asked, None),
         }
     }
 
@@ -272,17 +289,13 @@ impl<'a> Draft<'a> {
             };
             let mut reason = Reason::Held { at: hold.power, until: hold.during.end };
             match &self.site.loads[load].kind {
-                LoadKind::Rigs(rigs) => {
-                    let wanted = self.level_under(load, &rigs.machines, hold.power);
-                    if let (_, Some(limit)) = self.raise(load, &rigs.machines, wanted) {
-                        reason = Reason::Limited { limit };
-                    }
-                }
-                LoadKind::Racks(racks) => {
-                    let wanted = self.level_under(load, &racks.machines, hold.power);
-                    if let (_, Some(limit)) = self.raise(load, &racks.machines, wanted) {
-                        reason = Reason::Limited { limit };
-                    }
+                LoadKind::Rigs(Rigs { machines, .. })
+                | LoadKind::Racks(Racks { machines, .. }) => {
+                    let asked = self.level_under(load, machines, hold.power);
+                    let (wanted, rests) = self.not_too_soon(load, asked);
+                    let (_, limit) = self.raise(load, machines, wanted);
+                    let limited = limit.map(|limit| Reason::Limited { limit });
+                    reason = limited.or(rests).unwrap_or(reason);
                 }
                 LoadKind::Battery(battery) => {
                     let power = self.battery_range(load, battery).hold(hold.power);
@@ -340,7 +353,7 @@ impl<'a> Draft<'a> {
             let unknown =
                 shape.machines().is_some() && self.memo.worths[load].points.is_empty();
             if unknown && !self.settled[load] {
-                self.settle(load, Reason::HashpriceUnknown);
+                self.stay_up_or_rest(load);
             }
         }
         if any_kept_up {
@@ -368,6 +381,21 @@ impl<'a> Draft<'a> {
             }
         }
         self.memo.steps = steps;
+    }
+
+    /// A load that nobody knows the worth of rests, once its minimum time up is
+    /// over.
+    fn stay_up_or_rest(&mut self, load: LoadIx) {
+        let ordered = self.state.fleet.of(load).ordered;
+        let (Some(until), Setpoint::Level(level @ 1..), Some(machines)) =
+            (self.kept_up_until(load), ordered, self.site.loads[load].machines())
+        else {
+            return self.settle(load, Reason::HashpriceUnknown);
+        };
+        let (_, limit) = self.raise(load, machines, level);
+        let reason =
+            limit.map_or(Reason::MinimumUp { until }, |limit| Reason::Limited { limit });
+        self.settle(load, reason);
     }
 
     fn kept_up_until(&self, load: LoadIx) -> Option<Timestamp> {
@@ -522,7 +550,7 @@ impl<'a> Draft<'a> {
     fn battery_range(&self, load: LoadIx, battery: &Battery) -> BatteryRange {
         BatteryRange::of(
             battery,
-            self.state.fleet.of(load).stored,
+            &self.state.fleet.of(load).charge,
             self.dispatch.interval,
         )
     }
@@ -566,11 +594,12 @@ struct BatteryRange {
 }
 
 impl BatteryRange {
-    /// What it can keep up for the whole of `interval` from what it holds.
-    fn of(battery: &Battery, stored: units::Energy, interval: Interval) -> Self {
+    /// What it can keep up for the whole of `interval` from what it holds, at
+    /// the least for giving back and at the most for taking in.
+    fn of(battery: &Battery, charge: &Charge, interval: Interval) -> Self {
         let duration = interval.duration();
-        let space = (battery.stored_max - stored).max(units::Energy::ZERO);
-        let above_min = (stored - battery.stored_min).max(units::Energy::ZERO);
+        let space = (battery.stored_max - charge.most).max(units::Energy::ZERO);
+        let above_min = (charge.least - battery.stored_min).max(units::Energy::ZERO);
         let fill = space.over(duration);
         let fill_at_meter = Power::from_watts(
             fill.as_watts() * 1_000_000 / battery.charge_efficiency.as_ppm().max(1),

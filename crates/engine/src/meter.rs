@@ -66,11 +66,12 @@ impl Band {
         let set_to = |load| {
             let belief = state.fleet.of(load);
             let ordered = state.power_now(load, belief.ordered);
-            if belief.confirmed == belief.ordered {
+            if !belief.unanswered {
                 return (ordered, ordered);
             }
-            let confirmed = state.power_now(load, belief.confirmed);
-            (ordered.min(confirmed), ordered.max(confirmed))
+            let lowest = state.power_now(load, belief.at_least);
+            let highest = state.power_now(load, belief.at_most);
+            (ordered.min(lowest), ordered.max(highest))
         };
         Self { loads: (0..state.site.loads.len()).map(set_to).collect(), moved: false }
     }
@@ -132,6 +133,6 @@ fn no_work(state: &State, load: LoadIx) -> Work {
     match &state.site.loads[load].kind {
         LoadKind::Rigs(_) => Work::Hashes(Hashes::ZERO),
         LoadKind::Racks(_) => Work::Gpu(GpuSeconds::ZERO),
-        LoadKind::Battery(_) => Work::Stored(state.fleet.of(load).stored),
+        LoadKind::Battery(_) => Work::Stored(state.fleet.of(load).charge.least),
     }
 }

@@ -127,7 +127,7 @@ impl<T> Known<T> {
 
 impl Signal {
     /// When it could first be known: when it says, and no sooner than its source
-    /// can know it. A reading is known when it arrives.
+    /// can know it. A meter is read when its interval ends.
     pub fn knowable_at(&self) -> Option<Timestamp> {
         match self {
             Self::Price(known) => Some(known.knowable_at()),
@@ -137,7 +137,7 @@ impl Signal {
                 Some(known.knowable_at())
             }
             Self::PeakProbability(known) => Some(known.knowable_at()),
-            Self::Sweep(_) => None,
+            Self::Sweep(sweep) => Some(sweep.during.end),
         }
     }
 

@@ -3,10 +3,12 @@
 //! Nothing here decides. A value that arrives late, twice or not at all changes
 //! what is believed, and how old it is stays visible.
 
+mod charge;
 mod fleet;
 mod peaks;
 mod prices;
 
+pub use charge::Charge;
 pub use fleet::{Fleet, LoadState};
 pub use peaks::{PeakOutlook, Peaks};
 pub use prices::{Freshness, PriceBoard, PriceUsed};
@@ -135,6 +137,11 @@ impl State {
         }
     }
 
+    /// Counts on what every battery holds, up to a decision.
+    pub(crate) fn count_charges(&mut self, at: Timestamp) {
+        self.fleet.count_charges(&self.site, at);
+    }
+
     /// Keeps the overheads that a decision was taken at. Returns whether they
     /// changed.
     pub(crate) fn overheads_at(&mut self, outside: Option<Temperature>) -> bool {
@@ -161,7 +168,7 @@ impl State {
                 self.limits.retain(|known| known.during.end > at);
                 self.limits.push(*limit);
             }
-            Signal::Sweep(sweep) => self.fleet.learn_stored(sweep),
+            Signal::Sweep(sweep) => self.fleet.learn_stored(&self.site, sweep),
         }
     }
 
@@ -194,9 +201,15 @@ impl State {
         self.lock_outs.iter().find(|l| l.load == load && l.during.overlaps(interval))
     }
 
-    /// The hold on a load that touches `interval`.
+    /// Whether a person works on a load at `at`.
+    pub fn is_locked_out(&self, load: LoadIx, at: Timestamp) -> bool {
+        self.lock_outs.iter().any(|l| l.load == load && l.during.contains(at))
+    }
+
+    /// The hold on a load that touches `interval`; of several, the lowest.
     pub fn hold(&self, load: LoadIx, interval: Interval) -> Option<&Hold> {
-        self.holds.iter().find(|h| h.load == load && h.during.overlaps(interval))
+        let touching = |h: &&Hold| h.load == load && h.during.overlaps(interval);
+        self.holds.iter().filter(touching).min_by_key(|h| h.power)
     }
 }
 

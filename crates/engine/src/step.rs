@@ -116,7 +116,7 @@ impl Engine {
     /// An engine for `site`, with every load at rest, that starts at `at`.
     pub fn new(site: Site, at: Timestamp) -> Self {
         let state = State::new(site);
-        let act = Act::idle(&state, at);
+        let act = Act::idle(&state);
         let band = Band::of(&state);
         Self {
             state,
@@ -145,11 +145,11 @@ impl Engine {
             Event::Signal(signal) => self.learn(signal, &mut outputs),
             Event::Receipt(receipt) => {
                 self.band.widen(&self.state);
-                self.act.hear(&mut self.state, receipt);
+                self.act.hear(&mut self.state, receipt, self.at);
                 self.carry_on(&mut outputs);
             }
             Event::Operator(request) => self.serve(request, &mut outputs),
-            Event::Change(Change::Site(site)) => self.change_site(site),
+            Event::Change(Change::Site(site)) => self.change_site(site, &mut outputs),
         }
         outputs
     }
@@ -184,6 +184,7 @@ impl Engine {
 
     fn decide(&mut self, interval: Interval, emergency: bool, outputs: &mut Vec<Output>) {
         self.generation += 1;
+        self.state.count_charges(self.at);
         let dispatch =
             decide(&self.state, &mut self.memo, interval, self.generation, emergency);
         self.act.aim(&self.state.site, &dispatch);
@@ -196,13 +197,18 @@ impl Engine {
     /// What cannot wait for the next tick is a decision at once, for what is left
     /// of the interval.
     fn decide_at_once(&mut self, emergency: bool, outputs: &mut Vec<Output>) {
-        let Some(interval) = self.interval.filter(|interval| interval.contains(self.at))
-        else {
-            return;
-        };
-        let rest = Interval { start: self.at, end: interval.end };
+        let Some(rest) = self.rest_of_interval() else { return };
         self.decide(rest, emergency, outputs);
         self.carry_on(outputs);
+    }
+
+    /// What is left of the interval; where the next tick is late, one more of its
+    /// length. At the end itself the next tick is due, and decides.
+    fn rest_of_interval(&self) -> Option<Interval> {
+        let interval = self.interval.filter(|interval| interval.end != self.at)?;
+        let late = self.at > interval.end;
+        let end = if late { self.at + interval.duration() } else { interval.end };
+        Some(Interval { start: self.at, end })
     }
 
     fn carry_on(&mut self, outputs: &mut Vec<Output>) {
@@ -213,7 +219,7 @@ impl Engine {
     }
 
     fn learn(&mut self, signal: &Signal, outputs: &mut Vec<Output>) {
-        if let Some(known_at) = signal.known_at().filter(|known_at| *known_at > self.at) {
+        if let Some(known_at) = signal.knowable_at().filter(|at| *at > self.at) {
             outputs.push(Output::Notice(Notice::FromTheFuture { known_at }));
             return;
         }
@@ -228,11 +234,8 @@ impl Engine {
     }
 
     fn import_limit_now(&self) -> Power {
-        match self.interval {
-            Some(interval) => self.state.import_limit(Interval {
-                start: self.at,
-                end: interval.end.max(self.at),
-            }),
+        match self.rest_of_interval() {
+            Some(rest) => self.state.import_limit(rest),
             None => self.state.site.interconnection.import_limit,
         }
     }
@@ -247,13 +250,14 @@ impl Engine {
         }
     }
 
-    fn change_site(&mut self, site: &Site) {
+    fn change_site(&mut self, site: &Site, outputs: &mut Vec<Output>) {
         let mut state = self.state.clone();
         state.fleet = Fleet::carried_over(state.fleet, &self.state.site, site);
         state.replace_site(site.clone());
-        self.act = Act::idle(&state, self.at);
+        self.act = self.act.carried_over(&self.state.site, &state);
         self.band = Band::of(&state);
         self.state = state;
         self.memo.forget();
+        self.decide_at_once(false, outputs);
     }
 }

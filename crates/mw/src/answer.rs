@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use engine::site::LoadKind;
 use engine::{Dispatch, Freshness, Reason, Setpoint, Site, Source};
 use units::{
-    Energy, EnergyPrice, GpuSeconds, Hashes, Interval, Money, Power, Seconds, Share,
-    Timestamp,
+    Energy, EnergyPrice, GpuSeconds, Hashes, Hashprice, Interval, Money, Power, Seconds,
+    Share, Temperature, Timestamp,
 };
 
 use crate::drive::backtest::Line;
@@ -152,7 +152,8 @@ pub struct LoadTotals {
     pub starts: u64,
     /// The part of its machines' time in which they were asked to run.
     pub uptime: Option<Share>,
-    /// The mean worth of its first MWh at the meter, over the time it was known.
+    /// What its MWh at the meter was worth in the mean: for rigs the breakeven at
+    /// the mean hashprice and overhead, running at the last point of their curve.
     pub worth_mean: Option<EnergyPrice>,
     machine_seconds: i128,
     worth_sum: (i128, i128),
@@ -242,6 +243,8 @@ pub struct Tally {
     hours: hours::Hours,
     bucket_step: Seconds,
     sheddable: Vec<bool>,
+    breakevens: Vec<Option<EnergyPrice>>,
+    breakevens_at: Option<(Option<Hashprice>, Option<Temperature>)>,
 }
 
 impl Tally {
@@ -320,6 +323,8 @@ impl Tally {
                 notes,
             },
             hours: hours::Hours::default(),
+            breakevens: vec![None; site.loads.len()],
+            breakevens_at: None,
             bucket_step: Seconds::hours(hours_each),
         }
     }
@@ -339,6 +344,7 @@ impl Tally {
             month.always_on.add(other);
         }
         self.count_footing(dispatch, row);
+        self.refresh_breakevens(dispatch);
         self.add_loads(dispatch, row);
         self.add_peaks(dispatch, row, always_on);
         self.add_picture(during, row);
@@ -393,11 +399,40 @@ impl Tally {
             {
                 total.machine_seconds += i128::from(machines.running(level)) * seconds;
             }
-            if let Some(worth) = entry.worth {
+            let worth = match &self.answer.site.loads[load].kind {
+                LoadKind::Rigs(_) => self.breakevens[load],
+                LoadKind::Racks(_) | LoadKind::Battery(_) => entry.worth,
+            };
+            if let Some(worth) = worth {
                 let micro = i128::from(worth.as_micro_usd_per_mwh());
                 total.worth_sum.0 += micro * seconds;
                 total.worth_sum.1 += seconds;
             }
+        }
+    }
+
+    /// What each rig load breaks even at, worked out again when hashprice or
+    /// weather change.
+    fn refresh_breakevens(&mut self, dispatch: &Dispatch) {
+        let basis = (dispatch.hashprice.map(|known| known.value), dispatch.outside);
+        if self.breakevens_at == Some(basis) {
+            return;
+        }
+        self.breakevens_at = Some(basis);
+        let site = &self.answer.site;
+        for (load, breakeven) in self.breakevens.iter_mut().enumerate() {
+            *breakeven = match (&site.loads[load].kind, basis.0) {
+                (LoadKind::Rigs(rigs), Some(hashprice)) => {
+                    rigs.efficiency().map(|efficiency| {
+                        let earned = hashprice.earned_per_mwh(efficiency);
+                        let pue = site.pue_of(load, basis.1);
+                        pue.worth_at_meter(site.pool_fee.rest().of_price(earned))
+                    })
+                }
+                (LoadKind::Rigs(_) | LoadKind::Racks(_) | LoadKind::Battery(_), _) => {
+                    None
+                }
+            };
         }
     }
 

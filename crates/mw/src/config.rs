@@ -170,7 +170,9 @@ fn meant(
 fn time_zone(root: &Table, found: &mut Findings<'_>) -> Option<TimeZone> {
     let market = root.table("market")?;
     let (name, key) = (market.text("name")?, "time_zone");
-    let known = adapters::history::markets().find(|known| known.name == name).map(|known| known.zone);
+    let known = adapters::history::markets()
+        .find(|known| known.name == name)
+        .map(|known| known.zone);
     let zone = match (known, market.text(key)) {
         (Some(known), Some(zone)) if zone != known => {
             let remedy = format!("leave it out: {name} keeps its own time");
@@ -188,7 +190,8 @@ fn time_zone(root: &Table, found: &mut Findings<'_>) -> Option<TimeZone> {
         (None, Some(zone)) => zone,
         (None, None) if market.writes(key) => return None,
         (None, None) => {
-            let names: Vec<_> = adapters::history::markets().map(|known| known.name).collect();
+            let names: Vec<_> =
+                adapters::history::markets().map(|known| known.name).collect();
             let near = written::nearest(name, names.iter().copied());
             let mut remedy =
                 "for another market, write its `time_zone` as well".to_owned();

@@ -8,6 +8,7 @@
 
 mod comparison;
 mod figures;
+pub mod html;
 pub mod json;
 pub mod parquet;
 pub mod summary;

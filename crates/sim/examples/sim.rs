@@ -1,18 +1,25 @@
-//! Proves worlds from seeds: `sim [--verbose] SEED...`, where a seed may be a
-//! range such as `1..=20`.
+//! Proves worlds from seeds: `sim [--verbose] [--steps] SEED...`, where a seed may
+//! be a range such as `1..=20`. `--verbose` prints a line a tick, `--steps` every
+//! input and what it led to.
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 
 use std::process::ExitCode;
 
 use sim::World;
+use engine::{Input, Output};
 use sim::run::{LEGEND, Tally, run};
 
 fn main() -> ExitCode {
     let mut verbose = false;
+    let mut steps = false;
     let mut seeds = Vec::new();
     for argument in std::env::args().skip(1) {
         if argument == "--verbose" {
             verbose = true;
+            continue;
+        }
+        if argument == "--steps" {
+            steps = true;
             continue;
         }
         let Some(range) = seeds_of(&argument) else {
@@ -23,10 +30,10 @@ fn main() -> ExitCode {
     }
     // What a failing engine says as it stops is part of the failure's report.
     std::panic::set_hook(Box::new(|_| {}));
-    prove_all(&seeds, verbose)
+    prove_all(&seeds, verbose, steps)
 }
 
-fn prove_all(seeds: &[u64], verbose: bool) -> ExitCode {
+fn prove_all(seeds: &[u64], verbose: bool, steps: bool) -> ExitCode {
     let mut tally = Tally::default();
     let mut failed = 0;
     for seed in seeds {
@@ -39,7 +46,13 @@ fn prove_all(seeds: &[u64], verbose: bool) -> ExitCode {
                 println!("{text}");
             }
         };
-        match run(&world, |_, _| {}, line) {
+        let step = |input: &Input, outputs: &[Output]| {
+            if steps {
+                println!("{} {:?}", input.at, input.event);
+                outputs.iter().for_each(|output| println!("    {output:?}"));
+            }
+        };
+        match run(&world, step, line) {
             Ok(proof) => {
                 tally = tally.with(proof.tally);
                 println!(

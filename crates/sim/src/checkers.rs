@@ -60,7 +60,7 @@ impl Checkers {
     pub(crate) fn hears(&mut self, input: &Input, looks: &[Look]) {
         match &input.event {
             Event::Signal(signal) => {
-                if signal.known_at().is_some_and(|at| at > input.at) {
+                if doubt::nobody_knows_yet(signal, input.at) {
                     self.futures_due += 1;
                     return;
                 }
@@ -75,7 +75,6 @@ impl Checkers {
             Event::Receipt(_) => self.books.answer(looks),
             Event::Change(engine::Change::Site(site)) => {
                 self.books.change(site);
-                self.ramps.forget();
                 self.limits.excuse(input.at);
                 self.metering.change(site);
             }

@@ -5,9 +5,12 @@
 //! a battery has no machines and takes any power within its own.
 
 use serde::{Deserialize, Serialize};
-use units::{Energy, EnergyPrice, GpuHourPrice, HashRate, Money, Power, Seconds, Share};
+use units::{
+    Efficiency, Energy, EnergyPrice, GpuHourPrice, HashRate, Money, Power, Seconds, Share,
+};
 
 use super::{FeederIx, HallIx};
+use crate::decide::Setpoint;
 
 /// Anything that can be told how much to draw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,6 +210,17 @@ impl Battery {
     }
 }
 
+impl Rigs {
+    /// The efficiency of a machine at the last point of its curve.
+    pub fn efficiency(&self) -> Option<Efficiency> {
+        let point = self.machines.points.last()?;
+        match point.rate {
+            Rate::Hash(rate) => Efficiency::of(point.power, rate),
+            Rate::Throughput(_) => None,
+        }
+    }
+}
+
 impl Load {
     /// Its machines, unless it is a battery.
     pub fn machines(&self) -> Option<&Machines> {
@@ -214,6 +228,18 @@ impl Load {
             LoadKind::Rigs(rigs) => Some(&rigs.machines),
             LoadKind::Racks(racks) => Some(&racks.machines),
             LoadKind::Battery(_) => None,
+        }
+    }
+
+    /// A setpoint as this load can have it: a level it has not means its highest.
+    /// Nothing where it is the setpoint of another kind of load.
+    pub fn within(&self, setpoint: Setpoint) -> Option<Setpoint> {
+        match (setpoint, self.machines()) {
+            (Setpoint::Level(level), Some(machines)) => {
+                Some(Setpoint::Level(level.min(machines.level_max())))
+            }
+            (Setpoint::Power(power), None) => Some(Setpoint::Power(power)),
+            (Setpoint::Level(_), None) | (Setpoint::Power(_), Some(_)) => None,
         }
     }
 

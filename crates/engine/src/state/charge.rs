@@ -56,8 +56,10 @@ impl Charge {
             self.counted_to = Some(since);
             return;
         }
-        let (fall, rise) =
-            (battery.stored_by(lowest * (at - since)), battery.stored_by(highest * (at - since)));
+        let (fall, rise) = (
+            battery.stored_by(lowest * (at - since)),
+            battery.stored_by(highest * (at - since)),
+        );
         self.least += fall;
         self.most += rise;
         self.moved += fall.max(-fall).max(rise).max(-rise);

@@ -47,11 +47,12 @@ impl Fleet {
             };
             LoadState {
                 ordered: setpoint,
-                confirmed: setpoint,
+                at_least: setpoint,
+                at_most: setpoint,
                 unanswered: false,
                 raised_at: None,
                 lowered_at: None,
-                stored,
+                charge: Charge::exactly(stored),
             }
         };
         Self { loads: site.loads.iter().map(rest).collect() }
@@ -152,13 +153,23 @@ impl LoadState {
             Setpoint::Level(level) => Setpoint::Level(level.min(most)),
             Setpoint::Power(power) => Setpoint::Power(power),
         };
-        Self { ordered: clamp(self.ordered), at_least: clamp(self.at_least), at_most: clamp(self.at_most), ..self }
+        Self {
+            ordered: clamp(self.ordered),
+            at_least: clamp(self.at_least),
+            at_most: clamp(self.at_most),
+            ..self
+        }
     }
 
     /// The most it can be drawing: an unanswered order counts as whichever of
     /// old and new is more.
     pub fn draw_at_worst(&self, power_of: impl Fn(Setpoint) -> Power) -> Power {
         power_of(self.ordered).max(power_of(self.at_most)).max(Power::ZERO)
+    }
+
+    /// The most it can be drawing, negative where it sends back even then.
+    pub fn draw_at_most(&self, power_of: impl Fn(Setpoint) -> Power) -> Power {
+        power_of(self.ordered).max(power_of(self.at_most))
     }
 
     /// The least it can be drawing, or the most it can be sending back.

@@ -103,7 +103,8 @@ impl Backtest {
             Some(point) => catalog.assemble(point, None)?,
             None => {
                 let known = history::markets().find(|market| market.name == own.name);
-                catalog.assemble(&own.settlement_point, known.map(|market| market.name))?
+                catalog
+                    .assemble(&own.settlement_point, known.map(|market| market.name))?
             }
         };
         if let Some(seed) = self.synth {

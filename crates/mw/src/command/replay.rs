@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use engine::check::{Facts, check};
 use engine::{Dispatch, Engine, Output, Site};
 use units::Timestamp;
 
@@ -13,6 +14,9 @@ use crate::journal::Reader;
 use crate::run_folder::JOURNAL;
 
 /// Decide a run again from its journal and compare, byte for byte.
+///
+/// Every decision is also held against the rules by a check that shares nothing
+/// with deciding.
 #[derive(Debug, Args)]
 pub(super) struct Replay {
     /// The run's folder, or its journal.
@@ -41,6 +45,8 @@ impl Replay {
         let mut engine = Engine::new(head.site.clone(), head.start);
         let mut steps: u64 = 0;
         let mut dispatches: u64 = 0;
+        let mut violations: u64 = 0;
+        let mut worst: Option<String> = None;
         let mut explained: Option<Dispatch> = None;
         while let Some(step) = journal.next_step()? {
             steps += 1;
@@ -51,6 +57,20 @@ impl Replay {
             for output in again {
                 let Output::Dispatch(dispatch) = output else { continue };
                 dispatches += 1;
+                let state = engine.state();
+                let facts = Facts {
+                    site: &state.site,
+                    limits: &state.limits,
+                    lock_outs: &state.lock_outs,
+                    holds: &state.holds,
+                };
+                let found = check(facts, &dispatch);
+                if let Some(first) = found.first() {
+                    violations += found.len() as u64;
+                    worst.get_or_insert_with(|| {
+                        format!("{}: {first:?}", dispatch.interval)
+                    });
+                }
                 // Of several decisions about one instant the last one held.
                 if self.explain.is_some_and(|at| dispatch.interval.contains(at)) {
                     explained = Some(dispatch);
@@ -65,12 +85,21 @@ impl Replay {
             }
             (None, true) => print(&format!(
                 "{}\n",
-                serde_json::json!({ "identical": true, "steps": steps, "dispatches": dispatches })
+                serde_json::json!({
+                    "identical": true,
+                    "steps": steps,
+                    "dispatches": dispatches,
+                    "violations": violations,
+                })
             ))?,
             (None, false) => print(&format!(
-                "{} over {}: {dispatches} decisions in {steps} steps, again the same byte for byte\n",
+                "{} over {}: {dispatches} decisions in {steps} steps, again the same byte for byte; \
+                 {violations} against the rules\n",
                 head.site.name, head.range
             ))?,
+        }
+        if let Some(worst) = worst {
+            bail!("{violations} decisions against the rules, the first in {worst}");
         }
         Ok(Ending::Well)
     }

@@ -430,8 +430,10 @@ static COINCIDENT_PEAK: Section = Section {
         defaulted(
             "watch_probability_percent",
             not_negative(Q::Percent),
-            "5",
-            "How likely a watched interval is then taken to be a peak.",
+            "0.8",
+            "How likely a watched interval is then taken to be a peak. At 98 % some 120 quarter \
+             hours a summer month were watched on ERCOT's day-ahead forecasts of 2024 and 2025, \
+             one of them the peak.",
         ),
     ],
 };

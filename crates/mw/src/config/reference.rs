@@ -41,10 +41,9 @@ Markets whose time zone is known: ";
 
 /// The reference page of the site file, in Markdown.
 pub fn reference() -> String {
-    let markets: Vec<_> =
-        adapters::history::markets()
-            .map(|known| format!("{} ({})", known.name, known.zone))
-            .collect();
+    let markets: Vec<_> = adapters::history::markets()
+        .map(|known| format!("{} ({})", known.name, known.zone))
+        .collect();
     let mut page = format!("{OPENING}{}.\n", markets.join(", "));
     section(&mut page, "Top of the file", &SITE, "");
     page

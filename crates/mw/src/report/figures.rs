@@ -38,11 +38,6 @@ pub(super) fn usd(money: Money) -> String {
     grouped(&money.to_usd_text(0))
 }
 
-/// Money in dollars and cents, without the unit.
-pub(super) fn usd_cents(money: Money) -> String {
-    grouped(&money.to_usd_text(2))
-}
-
 /// Energy in megawatt-hours, without the unit.
 pub(super) fn mwh(energy: Energy, places: u32) -> String {
     grouped(&energy.to_mwh_text(places))

@@ -66,22 +66,25 @@ impl<'a> Writers<'a> {
     pub fn line(&mut self, line: &Line<'_>) -> Result<()> {
         let during = line.dispatch.interval;
         let day = during.start.floor(Seconds::hours(24));
-        self.intervals.push(&IntervalRow {
+        self.intervals.push(&[IntervalRow {
             dispatch: line.dispatch,
             row: line.row,
             always_on: line.always_on,
             paid: self.feed.hashprices.get(&day).copied(),
-        })?;
-        for (load, entry) in line.dispatch.entries.iter().enumerate() {
-            self.loads.push(&LoadRow {
+        }])?;
+        let loads = self.site.loads.iter().zip(&line.dispatch.entries);
+        let rows: Vec<LoadRow<'_>> = loads
+            .zip(&line.row.loads)
+            .enumerate()
+            .map(|(load, ((shape, entry), part))| LoadRow {
                 start: during.start,
                 load,
-                shape: &self.site.loads[load],
+                shape,
                 entry,
-                part: &line.row.loads[load],
-            })?;
-        }
-        Ok(())
+                part,
+            })
+            .collect();
+        self.loads.push(&rows)
     }
 
     /// Writes what is left and closes both files.

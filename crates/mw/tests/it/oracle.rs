@@ -23,7 +23,8 @@ pub(crate) fn recompute(run_dir: &Path) -> bool {
 }
 
 fn ask(python: &std::ffi::OsStr, run_dir: &Path) -> (bool, String) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/oracle/recompute.py");
+    let script =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/oracle/recompute.py");
     let output = Command::new(python)
         .arg(script)
         .arg(run_dir)

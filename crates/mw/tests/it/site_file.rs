@@ -521,12 +521,12 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "\"ERCOT\"",
         "\"IESO\"",
-        "site.toml:5:1: market.name: expected ERCOT, AESO, CAISO, ISONE, MISO, NEM, NYISO, PJM, SPP, SYNTH, found \"IESO\"; did you mean \"AESO\"? for another market, write its `time_zone` as well",
+        "site.toml:5:1: market.name: expected ERCOT, SYNTH, NEM, AESO, CAISO, PJM, MISO, NYISO, ISONE, SPP, found \"IESO\"; did you mean \"AESO\"? for another market, write its `time_zone` as well",
     ),
     (
         "\"ERCOT\"",
         "\"ercot\"",
-        "site.toml:5:1: market.name: expected ERCOT, AESO, CAISO, ISONE, MISO, NEM, NYISO, PJM, SPP, SYNTH, found \"ercot\"; did you mean \"ERCOT\"? for another market, write its `time_zone` as well",
+        "site.toml:5:1: market.name: expected ERCOT, SYNTH, NEM, AESO, CAISO, PJM, MISO, NYISO, ISONE, SPP, found \"ercot\"; did you mean \"ERCOT\"? for another market, write its `time_zone` as well",
     ),
     (
         "\"ERCOT\"",

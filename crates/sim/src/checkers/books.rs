@@ -141,8 +141,9 @@ impl Books {
                 continue;
             }
             account.unanswered.clear();
-            account.seen = look.seen;
-            account.ordered = look.seen;
+            let seen = change_of_count(&self.site, look.load, look.seen);
+            account.seen = seen;
+            account.ordered = seen;
         }
     }
 

@@ -12,6 +12,27 @@ use units::{EnergyPrice, Power, Seconds, Timestamp};
 
 use super::books::Books;
 
+/// Whether a signal is about a time that nobody can know of yet: published
+/// later, or about an interval that has not begun, or not ended.
+pub(super) fn nobody_knows_yet(signal: &Signal, at: Timestamp) -> bool {
+    fn later<T>(known: &Known<T>, at: Timestamp) -> bool {
+        let about = match known.source {
+            Source::Lmp | Source::Weather => known.during.start > at,
+            Source::SettlementPoint | Source::Bitcoin => known.during.end > at,
+            Source::DayAhead | Source::SystemForecast | Source::Grid => false,
+        };
+        about || known.known_at > at
+    }
+    match signal {
+        Signal::Price(known) => later(known, at),
+        Signal::Hashprice(known) => later(known, at),
+        Signal::Temperature(known) => later(known, at),
+        Signal::DemandForecast(known) | Signal::ImportLimit(known) => later(known, at),
+        Signal::PeakProbability(known) => later(known, at),
+        Signal::Sweep(sweep) => sweep.during.end > at,
+    }
+}
+
 /// Every price that was heard and could be known when it was.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prices {

@@ -28,10 +28,6 @@ struct Movement {
 }
 
 impl Movements {
-    pub(super) fn forget(&mut self) {
-        self.recent.clear();
-    }
-
     /// Orders go out, at an emergency's pace or not.
     pub(super) fn pace(&mut self, at: Timestamp, books: &Books, over_a_limit: bool) {
         let emergency = books.dispatch.as_ref().is_some_and(|d| d.emergency);

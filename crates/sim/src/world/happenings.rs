@@ -81,7 +81,9 @@ fn prices(draws: &mut Generator, world: &World, truth: &mut Vec<Signal>) {
 fn day_ahead(draws: &mut Generator, world: &World, truth: &mut Vec<Signal>) {
     let mut usd = draws.integer(10..=90);
     for during in hours(world, Seconds::hours(1)) {
-        usd = (usd + draws.integer(-30..=30)).clamp(-30, 400);
+        if during.start < world.calm_from() {
+            usd = (usd + draws.integer(-30..=30)).clamp(-30, 400);
+        }
         truth.push(Signal::Price(Known {
             value: EnergyPrice::from_usd_per_mwh(usd),
             during,

@@ -142,6 +142,7 @@ impl Waiting {
     }
 
     fn word(&mut self, word: &'static str) {
+        // A word is a constant of the program: the same place, the same word.
         let known = self.known.iter().position(|known| std::ptr::eq(*known, word));
         let place = known.unwrap_or_else(|| {
             self.known.push(word);
@@ -208,36 +209,51 @@ impl<S: Subject> Table<S> {
         })
     }
 
-    /// Takes in one row, and writes a row group when enough wait.
-    pub(super) fn push(&mut self, row: &S::Row<'_>) -> Result<()> {
+    /// Takes in rows, and writes a row group when enough wait.
+    ///
+    /// Goes column by column, so that a column's kind is asked once and not
+    /// for each row.
+    pub(super) fn push(&mut self, rows: &[S::Row<'_>]) -> Result<()> {
         for (column, waiting) in self.columns.iter().zip(&mut self.waiting) {
             match &column.values {
-                Values::Whole(value) => waiting.whole.push(value(row)),
-                Values::MaybeWhole(value) => waiting.maybe(value(row)),
-                Values::Instant(value) => waiting.whole.push(micros(value(row))),
-                Values::MaybeInstant(value) => waiting.maybe(value(row).map(micros)),
-                Values::Word(value) => waiting.word(value(row)),
+                Values::Whole(value) => waiting.whole.extend(rows.iter().map(value)),
+                Values::MaybeWhole(value) => {
+                    rows.iter().for_each(|row| waiting.maybe(value(row)));
+                }
+                Values::Instant(value) => {
+                    waiting.whole.extend(rows.iter().map(|row| micros(value(row))));
+                }
+                Values::MaybeInstant(value) => {
+                    rows.iter().for_each(|row| waiting.maybe(value(row).map(micros)));
+                }
+                Values::Word(value) => {
+                    rows.iter().for_each(|row| waiting.word(value(row)));
+                }
                 Values::MaybeWord(value) => {
-                    let word = value(row);
-                    waiting.present.push(i16::from(word.is_some()));
-                    if let Some(word) = word {
-                        waiting.word(word);
+                    for word in rows.iter().map(value) {
+                        waiting.present.push(i16::from(word.is_some()));
+                        if let Some(word) = word {
+                            waiting.word(word);
+                        }
                     }
                 }
-                Values::LoadName(value) => waiting.words.push(value(row) as u16),
+                Values::LoadName(value) => {
+                    waiting.words.extend(rows.iter().map(|row| value(row) as u16));
+                }
                 Values::LimitName(value) => {
-                    let limit = value(row);
-                    waiting.present.push(i16::from(limit.is_some()));
-                    waiting.words.extend(limit.map(|limit| match limit {
-                        Limit::Import => 0,
-                        Limit::Export => 1,
-                        Limit::Feeder(ix) => 2 + ix as u16,
-                    }));
+                    for limit in rows.iter().map(value) {
+                        waiting.present.push(i16::from(limit.is_some()));
+                        waiting.words.extend(limit.map(|limit| match limit {
+                            Limit::Import => 0,
+                            Limit::Export => 1,
+                            Limit::Feeder(ix) => 2 + ix as u16,
+                        }));
+                    }
                 }
             }
         }
-        self.rows += 1;
-        if self.rows == GROUP_ROWS {
+        self.rows += rows.len();
+        if self.rows >= GROUP_ROWS {
             self.write_group()?;
         }
         Ok(())

@@ -74,16 +74,10 @@ pub(crate) fn site() -> Site {
         })
     };
     let price = |text| GpuHourPrice::parse_usd(text).expect("a price");
-    let year = Interval {
-        start: at("2024-01-01"),
-        end: at("2026-01-01"),
-    };
+    let year = Interval { start: at("2024-01-01"), end: at("2026-01-01") };
     Site {
         name: "<Mixed> & small".into(),
-        market: Market {
-            name: "ERCOT".into(),
-            settlement_point: "HB_WEST".into(),
-        },
+        market: Market { name: "ERCOT".into(), settlement_point: "HB_WEST".into() },
         interconnection: Interconnection {
             import_limit: Power::from_mw(10),
             export_limit: Power::from_mw(1),
@@ -142,15 +136,7 @@ pub(crate) fn site() -> Site {
                     },
                 ),
             ),
-            load(
-                "hall-b",
-                racks(
-                    6,
-                    Terms::Uncommitted {
-                        price: price("1.60"),
-                    },
-                ),
-            ),
+            load("hall-b", racks(6, Terms::Uncommitted { price: price("1.60") })),
             load("s19 <old>", rigs("Antminer S19 XP", 600, 3_010, 140)),
             load("s21", rigs("Antminer S21", 1_000, 3_500, 200)),
             Load {
@@ -189,7 +175,7 @@ pub(crate) fn site() -> Site {
 /// LMPs, and no bitcoin day for the fifth.
 pub(crate) fn feed(range: Interval) -> Feed {
     let mut feed = Feed {
-        settlement_step: Seconds::minutes(15),
+        settlement_steps: vec![(range.start, Seconds::minutes(15))],
         coincident_peaks: vec![Interval::starting(
             at("2024-08-03T21:45Z"),
             Seconds::minutes(15),
@@ -197,6 +183,7 @@ pub(crate) fn feed(range: Interval) -> Feed {
         ..Feed::default()
     };
     let five_minutes = Seconds::minutes(5);
+    let quarter_hour = Seconds::minutes(15);
     let mut start = range.start;
     while start < range.end {
         let during = Interval::starting(start, five_minutes);
@@ -207,12 +194,11 @@ pub(crate) fn feed(range: Interval) -> Feed {
             let known = Known { value, during, known_at: start, source };
             feed.signals.push((start, Signal::Price(known)));
         }
-        if start.floor(feed.settlement_step) == start {
-            let during = Interval::starting(start, feed.settlement_step);
+        if start.floor(quarter_hour) == start {
+            let during = Interval::starting(start, quarter_hour);
             if !gap(range, during, 30) {
-                let held = (0..3).map(|n| {
-                    (lmp(range, start + Seconds::minutes(5 * n)), five_minutes)
-                });
+                let held = (0..3)
+                    .map(|n| (lmp(range, start + Seconds::minutes(5 * n)), five_minutes));
                 let price = EnergyPrice::mean(held).expect("three prices");
                 // The market published none for the second day.
                 let basis = match day(range, start) {
@@ -245,8 +231,7 @@ pub(crate) fn feed(range: Interval) -> Feed {
             known_at: at - Seconds::hours(3),
             source: Source::SystemForecast,
         };
-        feed.signals
-            .push((chance.known_at, Signal::PeakProbability(chance)));
+        feed.signals.push((chance.known_at, Signal::PeakProbability(chance)));
         start = during.end;
     }
     feed.hashprices = hashprices;
@@ -293,10 +278,7 @@ pub(crate) fn run(days: i64, mut sink: impl FnMut(&Line<'_>)) -> Answer {
         .map(|n| format!("prices.csv row {n}: repeated, the later one is used"))
         .collect();
     let mut tally = Tally::new(&site, &feed, range, notes);
-    let options = Options {
-        record: None,
-        compare: true,
-    };
+    let options = Options { record: None, compare: true };
     backtest::run(&site, &feed, range, options, |line| {
         tally.add(line);
         sink(line);

@@ -1,0 +1,8 @@
+//! The program's integration tests, one module a subject.
+
+mod backtest;
+mod bad_input;
+mod oracle;
+mod report;
+mod site_file;
+mod two_futures;
