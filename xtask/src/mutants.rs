@@ -1,7 +1,175 @@
 //! `cargo xtask mutants`: planted faults that the simulation must find.
+//!
+//! A mutant is a file in `crates/sim/mutants`: one text of the shipped code and
+//! what to put in its place. Each is planted alone in a copy of the crates it
+//! concerns, and the simulation runs over a fixed list of seeds. One that
+//! survives says that a checker has gone blind, and fails the command.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, bail, ensure};
+use toml::Table;
+
+use crate::shell::{cargo, root, target};
+
+/// The crates that a mutant can touch, and those that find it.
+const CRATES: [&str; 4] = ["units", "settle", "engine", "sim"];
+
+/// The seeds each mutant has to survive to fail the command. Chosen: several
+/// times the number at which the last of the shipped mutants is found.
+const SEEDS: &str = "1..=400";
+
+/// One planted fault.
+#[derive(Debug)]
+struct Mutant {
+    /// What is broken, in words.
+    what: String,
+    /// What must find it: an invariant of the design.
+    caught_by: String,
+    /// The file, from the project's root.
+    file: PathBuf,
+    /// A text that stands in it exactly once.
+    find: String,
+    /// What stands there instead.
+    replace: String,
+}
+
+impl Mutant {
+    fn read(text: &str) -> anyhow::Result<Self> {
+        let table: Table = text.parse()?;
+        let key = |key: &str| {
+            let text = table.get(key).and_then(|value| value.as_str());
+            text.map(str::to_owned).with_context(|| format!("expected the text `{key}`"))
+        };
+        Ok(Self {
+            what: key("what")?,
+            caught_by: key("caught_by")?,
+            file: PathBuf::from(key("file")?),
+            find: key("find")?,
+            replace: key("replace")?,
+        })
+    }
+}
+
+/// Plants every mutant in turn, and the unmutated code as control.
 pub(crate) fn run() -> anyhow::Result<()> {
-    anyhow::bail!(
-        "expected the planted faults, found that this command is not written yet"
-    )
+    println!("\n$ cargo xtask mutants");
+    let tree = copy_crates()?;
+    ensure!(
+        holds(&tree)?,
+        "expected the simulation to hold without a mutant, found that it fails"
+    );
+    println!("control: holds over seeds {SEEDS}");
+
+    let mutants = read_mutants()?;
+    let mut survivors = Vec::new();
+    for (name, mutant) in &mutants {
+        let path = tree.join(&mutant.file);
+        let shipped = fs::read_to_string(&path)
+            .with_context(|| format!("{name}: cannot read {}", mutant.file.display()))?;
+        let found = shipped.matches(&mutant.find).count();
+        ensure!(
+            found == 1,
+            "{name}: expected its text once in {}, found it {found} times",
+            mutant.file.display()
+        );
+        fs::write(&path, shipped.replace(&mutant.find, &mutant.replace))?;
+        let survives = holds(&tree).with_context(|| name.clone());
+        fs::write(&path, shipped)?;
+        let verdict = if survives? { "SURVIVES" } else { "found" };
+        println!("{name:34} {verdict:8}  {} ({})", mutant.what, mutant.caught_by);
+        if verdict == "SURVIVES" {
+            survivors.push(name.clone());
+        }
+    }
+    if !survivors.is_empty() {
+        bail!("expected every mutant to be found, found none of {survivors:?}");
+    }
+    println!("{} mutants, each found", mutants.len());
+    Ok(())
+}
+
+fn read_mutants() -> anyhow::Result<Vec<(String, Mutant)>> {
+    let folder = root().join("crates/sim/mutants");
+    let mut mutants = Vec::new();
+    for entry in fs::read_dir(&folder)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|ending| ending != "toml") {
+            continue;
+        }
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let mutant = Mutant::read(&fs::read_to_string(&path)?)
+            .with_context(|| format!("cannot read the mutant {name}"))?;
+        mutants.push((name, mutant));
+    }
+    mutants.sort_by(|a: &(String, Mutant), b| a.0.cmp(&b.0));
+    ensure!(
+        mutants.len() >= 10,
+        "expected ten mutants at least, found {}",
+        mutants.len()
+    );
+    Ok(mutants)
+}
+
+/// Copies the crates into a workspace of their own, so that nothing planted can
+/// reach the shipped code.
+fn copy_crates() -> anyhow::Result<PathBuf> {
+    let tree = target().join("mutants").join("tree");
+    if tree.exists() {
+        fs::remove_dir_all(&tree)?;
+    }
+    for name in CRATES {
+        copy(&root().join("crates").join(name), &tree.join("crates").join(name))?;
+    }
+    for file in ["Cargo.toml", "Cargo.lock"] {
+        let text = fs::read_to_string(root().join(file))?;
+        let members = text
+            .replace(r#"members = ["crates/*", "xtask"]"#, r#"members = ["crates/*"]"#)
+            .replace(r#"default-members = ["crates/mw"]"#, "");
+        fs::write(tree.join(file), members)?;
+    }
+    Ok(tree)
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy(&from, &to)?;
+        } else {
+            fs::copy(&from, &to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the simulation holds over the seeds, with the code in `tree`.
+///
+/// An error is code that does not compile: a mutant is a fault of meaning, and
+/// one that the compiler finds proves nothing.
+fn holds(tree: &Path) -> anyhow::Result<bool> {
+    let build = target().join("mutants").join("build");
+    let mut compile =
+        cargo(&["build", "--quiet", "--offline", "-p", "sim", "--example", "sim"]);
+    compile
+        .current_dir(tree)
+        .env("CARGO_TARGET_DIR", &build)
+        .env("RUSTFLAGS", "--cap-lints=warn");
+    compile.stderr(Stdio::piped());
+    let compiled = compile.output().context("cannot start cargo")?;
+    ensure!(
+        compiled.status.success(),
+        "expected code that compiles, found\n{}",
+        String::from_utf8_lossy(&compiled.stderr)
+    );
+    let mut run = crate::shell::program(
+        &build.join("debug/examples/sim").display().to_string(),
+        &[],
+    );
+    run.args(["--first", SEEDS]).stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(run.status().context("cannot start the simulation")?.success())
 }

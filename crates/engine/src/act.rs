@@ -88,6 +88,17 @@ struct Leg {
     cut_by: Option<Limit>,
 }
 
+/// Whose turn it is to go down.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// What can be shed; a battery stops charging.
+    Sheddable,
+    /// What is under contract.
+    Contracted,
+    /// A battery discharges, into what room to export is left.
+    Discharge,
+}
+
 /// How far draw was moved in the last minute, order by order: a ramp holds over
 /// any minute, whenever it begins.
 #[derive(Clone, Debug, Default)]
@@ -237,8 +248,10 @@ impl Act {
             // Shed what can be shed before what is under contract, and bring
             // back in the opposite order.
             let room = self.room_at_worst(state);
-            self.lower(state, at, false, &room, &mut orders);
-            self.lower(state, at, true, &room, &mut orders);
+            self.make_room_to_export(state, at, &mut orders);
+            self.lower(state, at, Turn::Sheddable, &room, &mut orders);
+            self.lower(state, at, Turn::Contracted, &room, &mut orders);
+            self.lower(state, at, Turn::Discharge, &room, &mut orders);
             self.raise(state, at, true, &mut orders);
             self.raise(state, at, false, &mut orders);
         }
@@ -272,16 +285,16 @@ impl Act {
         &mut self,
         state: &mut State,
         at: Timestamp,
-        firm: bool,
+        turn: Turn,
         room: &Room,
         orders: &mut Vec<Order>,
     ) {
         for load in 0..self.legs.len() {
-            if self.legs[load].left_alone || state.site.loads[load].is_firm() != firm {
+            if self.legs[load].left_alone {
                 continue;
             }
             let ordered = state.fleet.of(load).ordered;
-            let target = self.legs[load].target;
+            let Some(target) = self.down_to(state, load, turn) else { continue };
             let (now, wanted) =
                 (self.power(state, load, ordered), self.power(state, load, target));
             if wanted >= now || self.others_go_first(state, load) {
@@ -290,11 +303,13 @@ impl Act {
             // Above a limit at worst, draw comes down at an emergency's pace,
             // whatever the decision was for.
             let over = room.left_for(&state.site, load).0 < Power::ZERO;
-            let most =
-                state.fleet.of(load).draw_at_most(|s| self.power(state, load, s));
-            let drop = self
-                .room_down(&state.site, load, over || self.emergency)
-                .min(self.room_to_export(state, load));
+            let most = state.fleet.of(load).draw_at_most(|s| self.power(state, load, s));
+            let mut to_export = self.room_to_export(state, load);
+            if turn == Turn::Discharge {
+                to_export = (to_export - self.still_to_fall(state)).max(Power::ZERO);
+            }
+            let drop =
+                self.room_down(&state.site, load, over || self.emergency).min(to_export);
             let floor = most - drop;
             let setpoint = match (ordered, target) {
                 (Setpoint::Level(from), Setpoint::Level(to)) if wanted < floor => {
@@ -310,11 +325,88 @@ impl Act {
                 (Setpoint::Level(_) | Setpoint::Power(_), target) => target,
             };
             if setpoint != ordered {
-                let by = self.power(state, load, setpoint) - most;
-                self.note_movement(&state.site, load, at, by);
+                let to = self.power(state, load, setpoint);
+                let least =
+                    state.fleet.of(load).draw_at_least(|s| self.power(state, load, s));
+                // Where a raise is not answered yet, less than it is still more
+                // than nothing.
+                if to - least > self.room_up(&state.site, load) {
+                    continue;
+                }
+                self.note_movement(&state.site, load, at, (to - least).max(Power::ZERO));
+                self.note_movement(&state.site, load, at, to - most);
                 state.fleet.of_mut(load).lowered_at = Some(at);
                 self.order(state, at, load, setpoint, orders);
             }
+        }
+    }
+
+    /// How far down a load is to go in a turn; nothing if it is not its turn.
+    fn down_to(&self, state: &State, load: LoadIx, turn: Turn) -> Option<Setpoint> {
+        let target = self.legs[load].target;
+        match (target, turn) {
+            (Setpoint::Level(_), Turn::Sheddable) => {
+                (!state.site.loads[load].is_firm()).then_some(target)
+            }
+            (Setpoint::Level(_), Turn::Contracted) => {
+                state.site.loads[load].is_firm().then_some(target)
+            }
+            (Setpoint::Power(power), Turn::Sheddable) => {
+                Some(Setpoint::Power(power.max(Power::ZERO)))
+            }
+            (Setpoint::Power(_), Turn::Discharge) => {
+                (!state.fleet.of(load).unanswered).then_some(target)
+            }
+            (Setpoint::Level(_), Turn::Discharge)
+            | (Setpoint::Power(_), Turn::Contracted) => None,
+        }
+    }
+
+    /// How far draw is still to come down.
+    fn still_to_fall(&self, state: &State) -> Power {
+        let fall = |load: LoadIx| {
+            let leg = &self.legs[load];
+            if leg.left_alone {
+                return Power::ZERO;
+            }
+            let ordered = self.power(state, load, state.fleet.of(load).ordered);
+            let target = self.power(state, load, leg.target);
+            (ordered.max(Power::ZERO) - target.max(Power::ZERO)).max(Power::ZERO)
+        };
+        (0..self.legs.len()).map(fall).sum()
+    }
+
+    /// Where draw cannot come down because the site may send back no more,
+    /// batteries discharge less first; they go on when others draw again.
+    fn make_room_to_export(
+        &mut self,
+        state: &mut State,
+        at: Timestamp,
+        orders: &mut Vec<Order>,
+    ) {
+        let fall = self.still_to_fall(state);
+        if fall.is_zero() {
+            return;
+        }
+        let least = |load: LoadIx| {
+            state.fleet.of(load).draw_at_least(|s| self.power(state, load, s))
+        };
+        let net: Power = (0..self.legs.len()).map(least).sum();
+        let room = (net + state.site.interconnection.export_limit).max(Power::ZERO);
+        let mut missing = fall - room;
+        for load in 0..self.legs.len() {
+            let belief = state.fleet.of(load);
+            let Setpoint::Power(now) = belief.ordered else { continue };
+            let (left_alone, room_up) =
+                (self.legs[load].left_alone, self.room_up(&state.site, load));
+            let step = missing.min(-now).min(room_up);
+            if step <= Power::ZERO || left_alone || belief.unanswered {
+                continue;
+            }
+            missing -= step;
+            self.note_movement(&state.site, load, at, step);
+            state.fleet.of_mut(load).raised_at = Some(at);
+            self.order(state, at, load, Setpoint::Power(now + step), orders);
         }
     }
 
@@ -335,12 +427,15 @@ impl Act {
                 && !site.loads[other].is_firm()
                 && is_under(other)
                 && self.power(state, other, state.fleet.of(other).ordered)
-                    > self.power(state, other, leg.target)
+                    > self.power(state, other, leg.target).max(Power::ZERO)
         })
     }
 
     /// Keeps account of a movement where a ramp limits it.
     fn note_movement(&mut self, site: &Site, load: LoadIx, at: Timestamp, by: Power) {
+        if by.is_zero() {
+            return;
+        }
         let grid = &site.interconnection;
         let envelope = &site.loads[load].envelope;
         let of_site = [
@@ -374,19 +469,23 @@ impl Act {
             let (now, wanted) =
                 (self.power(state, load, ordered), self.power(state, load, target));
             // Nothing starts a load that a person works on, not even an order
-            // that was decided on before.
-            if wanted <= now || state.is_locked_out(load, at) {
+            // that was decided on before; a battery may stop sending back.
+            let starts = wanted > Power::ZERO && state.is_locked_out(load, at);
+            if wanted <= now || starts {
                 continue;
             }
             let room = room.get_or_insert_with(|| self.room_at_worst(state));
             let worst =
                 state.fleet.of(load).draw_at_worst(|s| self.power(state, load, s));
             // Below its own worst a load takes no more room than it is counted
-            // with; a battery that stops sending back takes none either.
-            let left = room.left_for(&state.site, load).0.max(Power::ZERO);
+            // with, unless that is too much already; a battery that stops
+            // sending back takes none.
+            let left = room.left_for(&state.site, load).0;
             let least =
                 state.fleet.of(load).draw_at_least(|s| self.power(state, load, s));
-            let ceiling = (worst + left).min(least + self.room_up(&state.site, load));
+            let ceiling = (worst + left)
+                .max(Power::ZERO)
+                .min(least + self.room_up(&state.site, load));
             let setpoint = match (ordered, target) {
                 (Setpoint::Level(from), Setpoint::Level(to)) => {
                     let machines = state.site.loads[load].machines();
@@ -402,6 +501,12 @@ impl Act {
             };
             if setpoint != ordered {
                 let to = self.power(state, load, setpoint);
+                let most =
+                    state.fleet.of(load).draw_at_most(|s| self.power(state, load, s));
+                if most - to > self.room_down(&state.site, load, self.emergency) {
+                    continue;
+                }
+                self.note_movement(&state.site, load, at, (to - most).min(Power::ZERO));
                 room.take(&state.site, load, (to - worst).max(Power::ZERO));
                 self.note_movement(&state.site, load, at, to - least);
                 state.fleet.of_mut(load).raised_at = Some(at);

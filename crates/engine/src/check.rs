@@ -227,7 +227,8 @@ impl Audit<'_> {
                     drawn - self.floor(other)
                 })
                 .sum();
-            if self.next_step(load).is_none_or(|next| self.headroom(limit) + freed < next) {
+            if self.next_step(load).is_none_or(|next| self.headroom(limit) + freed < next)
+            {
                 continue;
             }
             let instead = (0..self.site.loads.len()).find(sheddable);

@@ -142,6 +142,12 @@ impl State {
         self.fleet.count_charges(&self.site, at);
     }
 
+    /// Drops what ended before `at`, when an interval from `at` on is decided.
+    pub(crate) fn forget_before(&mut self, at: Timestamp) {
+        self.prices.forget_before(at);
+        self.limits.retain(|limit| limit.during.end > at);
+    }
+
     /// Keeps the overheads that a decision was taken at. Returns whether they
     /// changed.
     pub(crate) fn overheads_at(&mut self, outside: Option<Temperature>) -> bool {
@@ -165,7 +171,6 @@ impl State {
             Signal::DemandForecast(demand) => self.peaks.learn_demand(*demand, at),
             Signal::PeakProbability(share) => self.peaks.learn_probability(*share, at),
             Signal::ImportLimit(limit) => {
-                self.limits.retain(|known| known.during.end > at);
                 self.limits.push(*limit);
             }
             Signal::Sweep(sweep) => self.fleet.learn_stored(&self.site, sweep),

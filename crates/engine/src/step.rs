@@ -168,7 +168,7 @@ impl Engine {
     }
 
     fn tick(&mut self, interval: Interval, outputs: &mut Vec<Output>) {
-        self.state.prices.forget_before(interval.start);
+        self.state.forget_before(interval.start);
         self.interval = Some(interval);
         self.decide(interval, false, outputs);
         self.wake(outputs);

@@ -77,8 +77,9 @@ impl<'a> OnPlant<'a> {
     /// Steps the engine and carries out what it says until nothing is left.
     fn input(&mut self, first: Input) -> anyhow::Result<Outcome> {
         let mut outcome = Outcome::default();
-        let mut inbox = VecDeque::from([first]);
-        while let Some(input) = inbox.pop_front() {
+        let mut inbox = VecDeque::new();
+        let mut next = Some(first);
+        while let Some(input) = next.take().or_else(|| inbox.pop_front()) {
             let outputs = self.engine.step(&input);
             if let Some(record) = &mut self.record {
                 record.step(&input, &outputs)?;

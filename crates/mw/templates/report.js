@@ -51,7 +51,7 @@
       const pairs = show(data, whole(seen), values.dataset);
       readout.textContent = "";
       pairs.forEach(([name, value], place) => {
-        readout.append((place ? "  ·  " : "") + name + " ");
+        readout.append((place ? "  ·  " : "") + name + (name ? " " : ""));
         const bold = document.createElement("b");
         bold.textContent = value;
         readout.append(bold);
@@ -76,11 +76,11 @@
       }
       names.textContent = "";
       if (!zoomed) return;
-      for (let n = 0; n <= 6; n += 1) {
-        const x = left + (n / 6) * width;
-        const anchor = n === 0 ? "start" : n === 6 ? "end" : "middle";
+      for (let n = 0; n <= 4; n += 1) {
+        const x = left + (n / 4) * width;
+        const anchor = n === 0 ? "start" : n === 4 ? "end" : "middle";
         const name = element(names, "text", { class: "tick " + anchor, x: x, y: bottom + 16 });
-        name.textContent = zooms(data, whole(n / 6));
+        name.textContent = zooms(data, whole(n / 4));
       }
     }
 
@@ -146,8 +146,9 @@
   }, (data, part) => utc(step(data, part)[2]));
   attach("duration", (data, part, said) => {
     const value = data[Math.round(part * (data.length - 1))];
-    const hours = part * Number(said.seconds) / 3600;
-    return [["at or above", price(value)], ["for", number(part * 100, 1) + " % of the time, " + number(hours, 1) + " h"]];
+    const share = part * part;
+    const hours = share * Number(said.seconds) / 3600;
+    return [["at or above", price(value)], ["for", number(share * 100, 2) + " % of the time, " + number(hours, 1) + " h"]];
   }, null);
 
   window.addEventListener("beforeprint", () => {

@@ -1,53 +1,61 @@
 //! Proves worlds from seeds: `sim [--verbose] [--steps] SEED...`, where a seed may
 //! be a range such as `1..=20`. `--verbose` prints a line a tick, `--steps` every
-//! input and what it led to.
+//! input and what it led to, `--brief` failures alone; `--first` stops at the first.
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 
 use std::process::ExitCode;
 
-use sim::World;
 use engine::{Input, Output};
+use sim::World;
 use sim::run::{LEGEND, Tally, run};
 
 fn main() -> ExitCode {
-    let mut verbose = false;
-    let mut steps = false;
+    let mut manner = Manner::default();
     let mut seeds = Vec::new();
     for argument in std::env::args().skip(1) {
-        if argument == "--verbose" {
-            verbose = true;
-            continue;
+        match argument.as_str() {
+            "--verbose" => manner.verbose = true,
+            "--steps" => manner.steps = true,
+            "--brief" => manner.brief = true,
+            "--first" => manner.first = true,
+            text => {
+                let Some(range) = seeds_of(text) else {
+                    println!("expected a seed or a range such as 1..=20, found `{text}`");
+                    return ExitCode::from(2);
+                };
+                seeds.extend(range);
+            }
         }
-        if argument == "--steps" {
-            steps = true;
-            continue;
-        }
-        let Some(range) = seeds_of(&argument) else {
-            println!("expected a seed or a range such as 1..=20, found `{argument}`");
-            return ExitCode::from(2);
-        };
-        seeds.extend(range);
     }
     // What a failing engine says as it stops is part of the failure's report.
     std::panic::set_hook(Box::new(|_| {}));
-    prove_all(&seeds, verbose, steps)
+    prove_all(&seeds, &manner)
 }
 
-fn prove_all(seeds: &[u64], verbose: bool, steps: bool) -> ExitCode {
+/// What is printed, and when it stops.
+#[derive(Default)]
+struct Manner {
+    verbose: bool,
+    steps: bool,
+    brief: bool,
+    first: bool,
+}
+
+fn prove_all(seeds: &[u64], manner: &Manner) -> ExitCode {
     let mut tally = Tally::default();
     let mut failed = 0;
     for seed in seeds {
         let world = World::draw(*seed);
-        if verbose {
+        if manner.verbose {
             println!("seed {seed}, {} faults\n{LEGEND}", world.options.mood);
         }
         let line = |text: &str| {
-            if verbose {
+            if manner.verbose {
                 println!("{text}");
             }
         };
         let step = |input: &Input, outputs: &[Output]| {
-            if steps {
+            if manner.steps {
                 println!("{} {:?}", input.at, input.event);
                 outputs.iter().for_each(|output| println!("    {output:?}"));
             }
@@ -55,14 +63,19 @@ fn prove_all(seeds: &[u64], verbose: bool, steps: bool) -> ExitCode {
         match run(&world, step, line) {
             Ok(proof) => {
                 tally = tally.with(proof.tally);
-                println!(
-                    "seed {seed:>20}  {:5}  {:>6} steps  digest {:016x}  holds",
-                    proof.mood, proof.steps, proof.digest
-                );
+                if !manner.brief {
+                    println!(
+                        "seed {seed:>20}  {:5}  {:>6} steps  digest {:016x}  holds",
+                        proof.mood, proof.steps, proof.digest
+                    );
+                }
             }
             Err(failure) => {
                 failed += 1;
                 println!("seed {seed:>20}  fails\n{failure}\n");
+                if manner.first {
+                    return ExitCode::FAILURE;
+                }
             }
         }
     }

@@ -19,9 +19,11 @@ pub(crate) use books::{Books, Look};
 use engine::check::{Facts, check};
 use engine::site::LoadIx;
 use engine::{Dispatch, Event, Input, MeteredInterval, Notice, OrderBatch, Setpoint};
-use units::{Energy, Power, Timestamp};
+use units::{Energy, Power, Seconds, Timestamp};
 
 use crate::world::World;
+
+const MINUTE: Seconds = Seconds::minutes(1);
 
 /// Every checker of a run.
 #[derive(Clone, Debug)]
@@ -31,6 +33,10 @@ pub(crate) struct Checkers {
     limits: limits::Excesses,
     ramps: ramps::Movements,
     metering: metering::Meters,
+    /// When a dispatch last asked for something else.
+    retargeted_at: Option<Timestamp>,
+    /// How long ramps may take.
+    ramping: Seconds,
     refusals_due: u32,
     futures_due: u32,
     /// What broke in this step.
@@ -45,6 +51,8 @@ impl Checkers {
             limits: limits::Excesses::of(world),
             ramps: ramps::Movements::default(),
             metering: metering::Meters::of(&world.site),
+            retargeted_at: None,
+            ramping: world.ramping(),
             refusals_due: 0,
             futures_due: 0,
             broken: Vec::new(),
@@ -101,6 +109,12 @@ impl Checkers {
             self.broken.push(format!("check: {violation:?}"));
         }
         let expected = books.dispatch.as_ref().map_or(1, |last| last.generation + 1);
+        let targets = |dispatch: &Dispatch| -> Vec<Setpoint> {
+            dispatch.entries.iter().map(|entry| entry.setpoint).collect()
+        };
+        if books.dispatch.as_ref().map(targets) != Some(targets(dispatch)) {
+            self.retargeted_at = Some(at);
+        }
         if dispatch.generation != expected {
             self.broken.push(format!(
                 "expected generation {expected}, found {}",
@@ -208,15 +222,20 @@ impl Checkers {
 
     /// The run is over, and nothing went wrong for a good while: everything
     /// must have come right.
-    pub(crate) fn ended(&mut self) {
+    ///
+    /// Whether there was time for it: a battery that has run full, or a price
+    /// grown old, may have changed the decision a short while ago.
+    pub(crate) fn ended(&mut self, at: Timestamp) -> bool {
         let Some(dispatch) = &self.books.dispatch else {
             self.broken.push("expected a dispatch, found none".to_owned());
-            return;
+            return false;
         };
+        let settled =
+            self.retargeted_at.is_some_and(|changed| at - changed >= self.ramping);
         for (load, entry) in dispatch.entries.iter().enumerate() {
             let account = &self.books.loads[load];
             let name = &self.books.site.loads[load].name;
-            if account.setpoint != entry.setpoint {
+            if settled && account.setpoint != entry.setpoint {
                 self.broken.push(format!(
                     "liveness: expected {name} at {:?}, found it at {:?}",
                     entry.setpoint, account.setpoint
@@ -227,5 +246,6 @@ impl Checkers {
             }
         }
         contracts::at_end(&self.books, dispatch, &mut self.broken);
+        settled
     }
 }

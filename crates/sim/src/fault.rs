@@ -96,6 +96,7 @@ pub(crate) struct ReceiptFate {
 pub(crate) struct Faults {
     seed: u64,
     options: Options,
+    start: Timestamp,
     calm_from: Timestamp,
     stuck: BTreeMap<LoadIx, Stuck>,
 }
@@ -111,6 +112,7 @@ impl Faults {
         Self {
             seed: sub_seed(world.seed, "faults"),
             options: world.options.clone(),
+            start: world.start,
             calm_from: world.calm_from(),
             stuck: BTreeMap::new(),
         }
@@ -181,7 +183,8 @@ impl Faults {
     /// What arrives of a sweep, and when.
     pub(crate) fn sweep(&mut self, mut sweep: Sweep) -> Option<(Timestamp, Sweep)> {
         let at = sweep.during.end;
-        if at >= self.calm_from {
+        // A site begins with its meters at work.
+        if at >= self.calm_from || sweep.during.start == self.start {
             return Some((at, sweep));
         }
         let mut draws = self.draws("sweep", at, 0);

@@ -54,6 +54,9 @@ pub fn run(
     runner.finish()
 }
 
+/// More steps than this at one instant go on for ever.
+const STEPS_AT_ONCE_MAX: u32 = 1_000;
+
 /// What is still to come, by time; at one instant readings come first and ticks
 /// last.
 type Queue = BTreeMap<(Timestamp, Rank, u64), Coming>;
@@ -101,6 +104,9 @@ struct Runner<'a> {
     sweep_is_whole: bool,
     digest: Digest,
     steps: u64,
+    /// Of those, how many at the last instant.
+    steps_now: u32,
+    stepped_at: Timestamp,
     tally: Tally,
     tail: Vec<String>,
     broken: Vec<String>,
@@ -134,6 +140,8 @@ impl<'a> Runner<'a> {
             sweep_is_whole: true,
             digest: Digest::default(),
             steps: 0,
+            steps_now: 0,
+            stepped_at: world.start,
             tally: Tally::default(),
             tail: Vec::new(),
             broken: Vec::new(),
@@ -175,7 +183,7 @@ impl<'a> Runner<'a> {
             }
         }
         if self.broken.is_empty() {
-            self.checkers.ended();
+            self.tally.settled += u64::from(self.checkers.ended(self.now));
             self.broken = self.checkers.broken();
         }
     }
@@ -333,6 +341,12 @@ impl<'a> Runner<'a> {
     fn input(&mut self, event: Event, looks: &[Look]) {
         let input = Input { at: self.now, event };
         self.steps += 1;
+        self.steps_now = if self.stepped_at == self.now { self.steps_now + 1 } else { 0 };
+        self.stepped_at = self.now;
+        if self.steps_now > STEPS_AT_ONCE_MAX {
+            self.broken.push("comes to no rest within one instant".to_owned());
+            return;
+        }
         self.checkers.hears(&input, looks);
         let outputs = self.engine.step(&input);
         if self.twin.step(&input) != outputs {

@@ -14,7 +14,7 @@ mod options;
 mod site;
 
 pub use options::Options;
-pub(crate) use site::at_rest;
+pub(crate) use site::{at_rest, largest_step};
 
 use engine::site::LoadIx;
 use engine::{Event, Setpoint, Signal, Site};
@@ -126,17 +126,6 @@ impl World {
 
     /// Long enough for every ramp, twice over, and every minimum time.
     fn intervals_to_come_right(&self) -> u32 {
-        let most: Power =
-            (0..self.site.loads.len()).map(|load| site::most(&self.site, load)).sum();
-        let grid = &self.site.interconnection;
-        let ramps = [grid.ramp_up_per_minute, grid.ramp_down_per_minute];
-        let of_loads = self.site.loads.iter().flat_map(|load| {
-            [load.envelope.ramp_up_per_minute, load.envelope.ramp_down_per_minute]
-        });
-        let minutes = ramps.into_iter().chain(of_loads).flatten().map(|ramp| {
-            2 * most.as_watts().div_euclid(ramp.as_watts().max(1)).min(60) + 2
-        });
-        let ramping = Seconds::minutes(minutes.max().unwrap_or(0));
         let resting = self
             .site
             .loads
@@ -144,8 +133,23 @@ impl World {
             .map(|load| load.envelope.up_min.max(load.envelope.down_min))
             .max()
             .unwrap_or(Seconds::ZERO);
-        let seconds = (ramping + resting + Seconds::minutes(30)).as_seconds();
+        let seconds = (self.ramping() + resting + Seconds::minutes(30)).as_seconds();
         (seconds / self.step.as_seconds() + 2) as u32
+    }
+
+    /// How long the ramps may take to do as decided: up and down one after the
+    /// other, with half of every minute's ramp left unused by a machine's step.
+    pub(crate) fn ramping(&self) -> Seconds {
+        let most: Power =
+            (0..self.site.loads.len()).map(|load| site::most(&self.site, load)).sum();
+        let grid = &self.site.interconnection;
+        let of_site = [grid.ramp_up_per_minute, grid.ramp_down_per_minute];
+        let of_loads = self.site.loads.iter().flat_map(|load| {
+            [load.envelope.ramp_up_per_minute, load.envelope.ramp_down_per_minute]
+        });
+        let minutes = |ramp: Power| 2 * (most.as_watts() / ramp.as_watts().max(1)).min(60);
+        let slowest = of_site.into_iter().chain(of_loads).flatten().map(minutes).max();
+        Seconds::minutes(slowest.unwrap_or(0) + 3)
     }
 }
 

@@ -3,9 +3,9 @@
 //! The bounds are counted on from what the battery was asked, at worst both
 //! ways while an order is unanswered. A reading between them closes them; one
 //! outside opens them, and one that repeats itself closes nothing, because a
-//! meter that sticks looks the same.
+//! meter that sticks looks the same; so does the first one after a gap.
 
-use units::{Energy, Power, Timestamp};
+use units::{Energy, Interval, Power, Timestamp};
 
 use crate::site::Battery;
 
@@ -19,7 +19,8 @@ pub struct Charge {
     counted_to: Option<Timestamp>,
     /// How far it may have moved since a reading closed the bounds.
     moved: Energy,
-    shown: Option<Energy>,
+    /// The last reading, and when it was taken.
+    shown: Option<(Timestamp, Energy)>,
     /// The bounds at the last tick, for a reading that comes after it.
     at_tick: Option<(Timestamp, Energy, Energy)>,
 }
@@ -69,11 +70,13 @@ impl Charge {
         self.at_tick = Some((at, self.least, self.most));
     }
 
-    /// Takes in a reading of `at`, up to where the bounds were counted. One of
-    /// between ticks, heard later, says nothing any more.
-    pub(crate) fn read(&mut self, shown: Energy, at: Timestamp) {
+    /// Takes in what was read at the end of `during`, up to where the bounds were
+    /// counted. A reading of between ticks, heard later, says nothing any more.
+    pub(crate) fn read(&mut self, shown: Energy, during: Interval) {
+        let at = during.end;
         let first = self.shown.is_none();
-        let again = self.shown == Some(shown);
+        let alive =
+            self.shown.is_some_and(|(then, last)| then == during.start && last != shown);
         let (least, most) = match (self.counted_to, self.at_tick) {
             (Some(counted_to), Some((tick, least, most))) if at < counted_to => {
                 if tick != at {
@@ -83,11 +86,11 @@ impl Charge {
             }
             (Some(_) | None, _) => (self.least, self.most),
         };
-        self.shown = Some(shown);
+        self.shown = Some((at, shown));
         let slack = Energy::from_joules(self.moved.as_joules() / TOLERANCE) + ROUNDING;
         let inside = least - slack <= shown && shown <= most + slack;
         let (fall, rise) = (self.least - least, self.most - most);
-        if first || (inside && !again) {
+        if first || (inside && alive) {
             (self.least, self.most) = (shown + fall, shown + rise);
             self.moved = fall.max(-fall).max(rise).max(-rise);
         } else if !inside {
@@ -120,6 +123,7 @@ mod tests {
     fn check(story: &[Told], expected: (i64, i64)) {
         let mut charge = Charge::exactly(Energy::from_mwh(6));
         let mut at = Timestamp::from_unix_seconds(0);
+        let mut read_at = at;
         charge.count_on(&battery(), at, Power::ZERO, Power::ZERO);
         for told in story {
             match *told {
@@ -128,7 +132,12 @@ mod tests {
                     let mw = Power::from_mw;
                     charge.count_on(&battery(), at, mw(lowest), mw(highest));
                 }
-                Told::Shows(kwh) => charge.read(Energy::from_kwh(kwh), at),
+                Told::Silent => read_at = at,
+                Told::Shows(kwh) => {
+                    let during = Interval { start: read_at, end: at };
+                    charge.read(Energy::from_kwh(kwh), during);
+                    read_at = at;
+                }
             }
         }
         let kwh = |energy: Energy| energy.as_joules().div_euclid(3_600_000);
@@ -139,6 +148,7 @@ mod tests {
     enum Told {
         Held { lowest: i64, highest: i64, minutes: i64 },
         Shows(i64),
+        Silent,
     }
 
     fn held(power: i64, minutes: i64) -> Told {
@@ -154,7 +164,6 @@ mod tests {
 
     #[test]
     fn a_reading_that_can_be_is_believed() {
-        check(&[held(6, 30), Told::Shows(8_650)], (8_650, 8_650));
         check(&[Told::Shows(6_000), held(6, 30), Told::Shows(8_650)], (8_650, 8_650));
         // Before anything was read, what is configured is a guess.
         check(&[Told::Shows(2_000)], (2_000, 2_000));
@@ -168,5 +177,10 @@ mod tests {
         check(&rests, (2_666, 6_000));
         let answers = [&stuck[..], &[held(0, 30), Told::Shows(2_700)]].concat();
         check(&answers, (2_700, 2_700));
+        // It stuck at 4 000 while nobody heard it, and may have moved since.
+        let range = |minutes| Told::Held { lowest: -6, highest: 0, minutes };
+        let unheard =
+            [Told::Shows(6_000), range(30), Told::Silent, range(30), Told::Shows(4_000)];
+        check(&unheard, (-667, 6_000));
     }
 }

@@ -115,7 +115,7 @@ impl Fleet {
                 continue;
             };
             self.count_charge(site, reading.load, sweep.during.end);
-            self.loads[reading.load].charge.read(stored, sweep.during.end);
+            self.loads[reading.load].charge.read(stored, sweep.during);
         }
     }
 }

@@ -23,6 +23,9 @@ pub(super) struct Row {
     pub(super) mean_mw: String,
 }
 
+/// A use, its label, and its part of a run's totals.
+type Part<T> = (Use, &'static str, fn(&Totals) -> T);
+
 /// The table's rows. Uses that the site does not have are left out.
 pub(super) fn rows(answer: &Answer) -> Vec<Row> {
     let (ours, theirs) = (&answer.policy, &answer.always_on);
@@ -52,7 +55,7 @@ pub(super) fn rows(answer: &Answer) -> Vec<Row> {
     let has = |wanted: Use| answer.loads.iter().any(|load| load.used_for == wanted);
 
     let mut rows = vec![energy("Energy drawn, MWh", false, |t| t.site)];
-    let by_use: [(Use, &str, fn(&Totals) -> Energy); 4] = [
+    let by_use: [Part<Energy>; 4] = [
         (Use::Contracted, "contracted GPU", |t| t.by_use[Use::Contracted as usize]),
         (Use::Uncommitted, "uncommitted GPU", |t| t.by_use[Use::Uncommitted as usize]),
         (Use::Mining, "mining", |t| t.by_use[Use::Mining as usize]),
@@ -62,7 +65,7 @@ pub(super) fn rows(answer: &Answer) -> Vec<Row> {
     rows.extend(kept.map(|(_, label, of)| energy(label, true, of)));
 
     rows.push(money("Revenue, USD", false, Totals::revenue));
-    let revenue: [(Use, &str, fn(&Totals) -> Money); 3] = [
+    let revenue: [Part<Money>; 3] = [
         (Use::Contracted, "contracted GPU", |t| t.contracted),
         (Use::Uncommitted, "uncommitted GPU", |t| t.uncommitted),
         (Use::Mining, "mining", |t| t.mining),

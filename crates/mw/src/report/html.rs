@@ -203,7 +203,7 @@ fn moments(highlights: &[Highlight]) -> Vec<Moment<'_>> {
     highlights
         .iter()
         .map(|highlight| Moment {
-            hour: highlight.during.start.to_string().replace('T', " "),
+            hour: highlight.during.start.to_string().replace('T', " ").replace('Z', ""),
             gain: figures::usd(highlight.gain),
             bar: highlight.gain.as_micro_usd() / (best / 100).max(1),
             price: highlight

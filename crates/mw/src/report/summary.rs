@@ -9,6 +9,9 @@ use crate::answer::Answer;
 /// How many notes are shown before the rest are counted.
 const NOTES_SHOWN: usize = 5;
 
+/// How wide the name of a model may be.
+const MODEL_WIDTH: usize = 22;
+
 /// How long a line of a note may be.
 const NOTE_WIDTH: usize = 100;
 
@@ -118,7 +121,7 @@ fn loads(page: &mut String, answer: &Answer) {
         .loads
         .iter()
         .filter_map(|load| load.model.as_ref())
-        .map(|model| model.chars().count())
+        .map(|model| model.chars().count().min(MODEL_WIDTH))
         .max()
         .unwrap_or(0)
         .max(5);
@@ -143,7 +146,7 @@ fn loads(page: &mut String, answer: &Answer) {
                 "{:<width$}  {:<15}  {:<model_width$}  {:>5}  {:>10}  {:>7}  {:>9}  {:>12}",
                 load.name,
                 load.used_for.name(),
-                load.model.as_deref().unwrap_or("-"),
+                clipped(load.model.as_deref().unwrap_or("-"), MODEL_WIDTH),
                 words::efficiency(&answer.site, place)
                     .map_or("-".to_owned(), words::joules_per_terahash),
                 load.worth_mean.map_or("-".to_owned(), figures::usd_per_mwh),
@@ -168,7 +171,7 @@ fn list(page: &mut String, title: &str, sentences: impl Iterator<Item = String>)
 
 fn notes(page: &mut String, answer: &Answer) {
     let notes = &answer.notes;
-    let shown = notes.iter().take(NOTES_SHOWN).map(|note| clipped(note));
+    let shown = notes.iter().take(NOTES_SHOWN).map(|note| clipped(note, NOTE_WIDTH));
     let left = notes.len().saturating_sub(NOTES_SHOWN);
     let rest = (left > 0).then(|| {
         format!(
@@ -179,12 +182,12 @@ fn notes(page: &mut String, answer: &Answer) {
     list(page, "Notes", shown.chain(rest));
 }
 
-/// A note on one line of the terminal.
-fn clipped(note: &str) -> String {
-    let first = note.lines().next().unwrap_or_default();
-    if first.chars().count() <= NOTE_WIDTH {
+/// Text on one line of the terminal, cut where it is longer than `width`.
+fn clipped(text: &str, width: usize) -> String {
+    let first = text.lines().next().unwrap_or_default();
+    if first.chars().count() <= width {
         return first.to_owned();
     }
-    let kept: String = first.chars().take(NOTE_WIDTH - 1).collect();
+    let kept: String = first.chars().take(width - 1).collect();
     format!("{}…", kept.trim_end())
 }

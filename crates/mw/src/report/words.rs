@@ -26,11 +26,11 @@ pub(super) fn hours(time: Seconds) -> String {
     figures::grouped(&format!("{}.{}", tenths / 10, tenths % 10))
 }
 
-/// A part of a whole as a percentage to the tenth.
+/// A part of a whole, neither below nothing, as a percentage to the tenth.
 pub(super) fn percent(part: i128, whole: i128) -> String {
-    let per_mille = (part * 2_000 + whole) / (2 * whole.max(1));
-    let sign = if per_mille < 0 { "-" } else { "" };
-    format!("{sign}{}.{} %", per_mille.abs() / 10, per_mille.abs() % 10)
+    let whole = whole.max(1);
+    let per_mille = (part * 2_000 + whole) / (2 * whole);
+    format!("{}.{} %", per_mille / 10, per_mille % 10)
 }
 
 /// What the load's machines need for a hash at their last operating point, at
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(hours(Seconds::minutes(90)), "1.5");
         assert_eq!(hours(Seconds::hours(8_784)), "8,784.0");
         assert_eq!(percent(1, 8), "12.5 %");
-        assert_eq!(percent(-1, 1_000), "-0.1 %");
+        assert_eq!(percent(8_784, 8_784), "100.0 %");
         assert_eq!(percent(0, 0), "0.0 %");
     }
 }

@@ -98,7 +98,8 @@ pub(super) fn in_order(
             .find(|order| order.load == other)
             .map_or(books.loads[other].ordered, |order| order.setpoint);
         let target = dispatch.entries[other].setpoint;
-        if books.power_of(other, ordered) > books.power_of(other, target) {
+        let target = books.power_of(other, target).max(Power::ZERO);
+        if books.power_of(other, ordered) > target {
             broken.push(format!(
                 "S2: {} is ordered down at {at} while {} is still above its target",
                 books.site.loads[load].name, books.site.loads[other].name

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use engine::Setpoint;
 use units::{Power, Seconds, Timestamp};
 
+use super::MINUTE;
 use super::books::{Books, Fence};
 use crate::world::World;
 
@@ -121,7 +123,16 @@ impl Excesses {
                     let ordered = books.power_of(load, books.loads[load].ordered);
                     ordered <= books.floor(load)
                 });
-            if at > deadline && !all_off {
+            // What a battery sends back stands against what is drawn: where
+            // the site may send back no more, it has to stop first.
+            let net: Power = books.loads.iter().map(|account| account.power).sum();
+            let could_shed = net + books.site.interconnection.export_limit;
+            let batteries_stop = books.loads.iter().any(|account| {
+                matches!(account.setpoint, Setpoint::Power(_))
+                    && account.raised_at.is_some_and(|raised| at - raised <= MINUTE)
+            });
+            let can_shed = could_shed >= drawn - limit && !batteries_stop;
+            if at > deadline && !all_off && can_shed {
                 broken.push(format!(
                     "S1: draw under {fence:?} is {drawn}, above {limit} since {}, and \
                      something is left to shed",

@@ -6,11 +6,10 @@
 use std::collections::VecDeque;
 
 use engine::site::LoadIx;
-use units::{Power, Seconds, Timestamp};
+use units::{Power, Timestamp};
 
+use super::MINUTE;
 use super::books::Books;
-
-const MINUTE: Seconds = Seconds::minutes(1);
 
 /// What moved in the last minute.
 #[derive(Clone, Debug, Default)]

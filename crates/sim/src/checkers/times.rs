@@ -2,6 +2,7 @@
 //! down for a while, for any reason of price.
 
 use engine::{Dispatch, Reason};
+use units::{Seconds, Timestamp};
 
 use super::books::Books;
 
@@ -11,14 +12,17 @@ pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<S
         let account = &books.loads[load];
         let envelope = &books.site.loads[load].envelope;
         let name = &books.site.loads[load].name;
-        let down = (account.lowered_at).is_some_and(|at| start < at + envelope.down_min);
+        let within = |moved_at: Option<Timestamp>, least: Seconds| {
+            !least.is_zero() && moved_at.is_some_and(|at| start < at + least)
+        };
+        let down = within(account.lowered_at, envelope.down_min);
         if down && entry.to > entry.from {
             broken.push(format!(
                 "minimum time: {name} was lowered at {:?} and is raised at {start}",
                 account.lowered_at
             ));
         }
-        let up = (account.raised_at).is_some_and(|at| start < at + envelope.up_min);
+        let up = within(account.raised_at, envelope.up_min);
         let for_price = match entry.reason {
             Reason::LockedOut { .. }
             | Reason::Held { .. }

@@ -68,6 +68,8 @@ pub struct Tally {
     pub kept_by_time: u64,
     /// Entries with a battery at work.
     pub battery: u64,
+    /// Runs at whose end every load had had time to do as decided.
+    pub settled: u64,
 }
 
 impl Tally {
@@ -121,7 +123,7 @@ impl Tally {
     }
 
     /// Every count with its name.
-    pub fn parts(&self) -> [(&'static str, u64); 19] {
+    pub fn parts(&self) -> [(&'static str, u64); 20] {
         [
             ("ticks", self.ticks),
             ("emergencies", self.emergencies),
@@ -142,10 +144,11 @@ impl Tally {
             ("entries limited", self.limited),
             ("entries kept by a minimum time", self.kept_by_time),
             ("batteries at work", self.battery),
+            ("runs that came right", self.settled),
         ]
     }
 
-    fn parts_mut(&mut self) -> [&mut u64; 19] {
+    fn parts_mut(&mut self) -> [&mut u64; 20] {
         [
             &mut self.ticks,
             &mut self.emergencies,
@@ -166,6 +169,7 @@ impl Tally {
             &mut self.limited,
             &mut self.kept_by_time,
             &mut self.battery,
+            &mut self.settled,
         ]
     }
 }

@@ -362,7 +362,8 @@ fn draw_ramps(draws: &mut Generator, site: &mut Site) {
     grid.ramp_emergency_per_minute = emergency;
 }
 
-fn largest_step(site: &Site, load: LoadIx) -> Power {
+/// The most one machine of a load adds at the meter in one step, in any weather.
+pub(crate) fn largest_step(site: &Site, load: LoadIx) -> Power {
     let Some(machines) = site.loads[load].machines() else {
         return Power::from_watts(1);
     };

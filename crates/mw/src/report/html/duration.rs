@@ -1,10 +1,16 @@
 //! The price duration curve, with the prices at which each model breaks even.
+//!
+//! The share of time goes by its square root: the dearest hour in a hundred takes
+//! a tenth of the width, because that is where deciding is worth something.
 
+use std::collections::BTreeMap;
+
+use engine::site::LoadKind;
 use units::{EnergyPrice, Seconds};
 
 use super::super::{figures, words};
 use super::Figure;
-use super::chart::{Linear, Mark, Panel, Pen, Prices, line, text};
+use super::chart::{Mark, Panel, Pen, Prices, line, text};
 use super::megawatts::usd;
 use crate::answer::Answer;
 use crate::ledger::Use;
@@ -16,8 +22,22 @@ const TOP: f64 = 26.0;
 const HEIGHT: f64 = 330.0;
 /// A label's height.
 const LABEL: f64 = 15.0;
-/// Steps of the curve.
+/// Steps of the curve, even on paper.
 const STEPS: i64 = 1_000;
+/// Shares of the time to name, in percent.
+const SHARES: [(f64, &str); 11] = [
+    (0.0, "0"),
+    (0.2, "0.2"),
+    (1.0, "1"),
+    (2.0, "2"),
+    (5.0, "5"),
+    (10.0, "10"),
+    (20.0, "20"),
+    (35.0, "35"),
+    (50.0, "50"),
+    (75.0, "75"),
+    (100.0, "100"),
+];
 
 /// The picture and what goes with it.
 pub(super) struct Picture {
@@ -45,7 +65,7 @@ pub(super) fn picture(answer: &Answer) -> Option<Picture> {
     let breaks = break_evens(answer, whole);
     let top = breaks.iter().map(|b| b.price).fold(highest, EnergyPrice::max);
     let prices = Prices::new(usd(lowest), usd(top) * 1.1, (HEIGHT, 0.0));
-    let across = Linear::new(0.0, 100.0, (0.0, PLOT));
+    let across = |percent: f64| (percent / 100.0).sqrt() * PLOT;
 
     let mut marks = Vec::new();
     for tick in prices.ticks(18.0) {
@@ -55,10 +75,10 @@ pub(super) fn picture(answer: &Answer) -> Option<Picture> {
         let name = figures::grouped(&format!("{tick:.0}"));
         marks.push(text("tick end", (LEFT - 6.0, y + 4.0), name));
     }
-    for tick in (0..=10).map(|tenth| f64::from(tenth) * 10.0) {
-        let x = LEFT + across.at(tick);
+    for (tick, name) in SHARES {
+        let x = LEFT + across(tick);
         marks.push(line("grid time", (x, TOP), (x, TOP + HEIGHT)));
-        marks.push(text("tick middle", (x, TOP + HEIGHT + 16.0), format!("{tick:.0} %")));
+        marks.push(text("tick middle", (x, TOP + HEIGHT + 16.0), name));
     }
     marks.push(text(
         "unit start",
@@ -68,19 +88,19 @@ pub(super) fn picture(answer: &Answer) -> Option<Picture> {
     marks.push(text(
         "unit end",
         (LEFT + PLOT, TOP + HEIGHT + 32.0),
-        "share of the time at or above the price",
+        "share of the time at or above the price, in %, by its square root",
     ));
     marks.push(text(
         "unit start",
         (LEFT + PLOT + 34.0, TOP - 12.0),
-        "Mean break-even, USD/MWh at the meter",
+        "Mean break-even, USD/MWh at the meter; price above it",
     ));
     label(&breaks, &prices, &mut marks);
 
     let at_steps = at_steps(answer, whole);
     let mut curve = Pen::default();
     for (step, price) in at_steps.iter().enumerate() {
-        let x = across.at(step as f64 * 100.0 / STEPS as f64);
+        let x = step as f64 / STEPS as f64 * PLOT;
         if step == 0 {
             curve.go(x, prices.at(usd(*price)));
         } else {
@@ -126,7 +146,8 @@ fn at_steps(answer: &Answer, whole: Seconds) -> Vec<EnergyPrice> {
     let (mut price, mut until) = (EnergyPrice::ZERO, 0);
     (0..=STEPS)
         .map(|step| {
-            let wanted = whole.as_seconds() * step / STEPS;
+            // Even steps on paper are squares of them in time.
+            let wanted = whole.as_seconds() * step * step / (STEPS * STEPS);
             while until <= wanted {
                 let Some((next, held)) = prices.next() else { break };
                 price = *next;
@@ -137,7 +158,8 @@ fn at_steps(answer: &Answer, whole: Seconds) -> Vec<EnergyPrice> {
         .collect()
 }
 
-/// What rigs break even at, one entry a model and price, dearest first.
+/// What rigs break even at, one entry a model and price, with their strikes;
+/// dearest first.
 fn break_evens(answer: &Answer, whole: Seconds) -> Vec<BreakEven> {
     let mut found: Vec<(EnergyPrice, String)> = Vec::new();
     for (place, load) in answer.loads.iter().enumerate() {
@@ -154,6 +176,7 @@ fn break_evens(answer: &Answer, whole: Seconds) -> Vec<BreakEven> {
             found.push(one);
         }
     }
+    found.extend(strikes(answer));
     found.sort_by(|a, b| b.cmp(a));
     found
         .into_iter()
@@ -167,12 +190,29 @@ fn break_evens(answer: &Answer, whole: Seconds) -> Vec<BreakEven> {
             let share = words::percent(i128::from(above), i128::from(whole.as_seconds()));
             BreakEven {
                 price,
-                label: format!(
-                    "{}  {model}: exceeded {share} of the time",
-                    figures::usd_per_mwh(price)
-                ),
+                label: format!("{}  {model}: {share}", figures::usd_per_mwh(price)),
             }
         })
+        .collect()
+}
+
+/// The prices above which rigs stop whatever they earn, one entry a price.
+fn strikes(answer: &Answer) -> Vec<(EnergyPrice, String)> {
+    let mut loads: BTreeMap<EnergyPrice, u64> = BTreeMap::new();
+    for load in &answer.site.loads {
+        match &load.kind {
+            LoadKind::Rigs(rigs) => {
+                if let Some(strike) = rigs.strike {
+                    *loads.entry(strike).or_default() += 1;
+                }
+            }
+            LoadKind::Racks(_) | LoadKind::Battery(_) => {}
+        }
+    }
+    let of = |loads| words::so_many(loads, "load", "loads");
+    loads
+        .into_iter()
+        .map(|(strike, loads)| (strike, format!("strike of {}", of(loads))))
         .collect()
 }
 

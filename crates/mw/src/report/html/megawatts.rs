@@ -93,7 +93,7 @@ fn price(answer: &Answer, time: &Time, marks: &mut Vec<Mark>) -> Panel {
     let highs = answer.picture.iter().filter_map(|b| b.price_max).map(usd);
     let low = means.fold(0.0, f64::min);
     let high = highs.fold(0.0, f64::max);
-    let prices = Prices::new(low, high * 1.15, (PRICE_HEIGHT, 0.0));
+    let prices = Prices::new(low, high * 1.8, (PRICE_HEIGHT, 0.0));
     for tick in prices.ticks(17.0) {
         let y = PRICE_TOP + prices.at(tick);
         let class = if tick == 0.0 { "zero" } else { "grid" };

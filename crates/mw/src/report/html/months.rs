@@ -102,6 +102,12 @@ fn slot(answer: &Answer) -> f64 {
     PLOT / answer.months.len().max(1) as f64
 }
 
+/// Where a month's bar begins, and how wide it is.
+fn bar(place: usize, slot: f64) -> (f64, f64) {
+    let width = (slot * 0.64).min(90.0);
+    ((place as f64 + 0.5) * slot - width / 2.0, width)
+}
+
 fn money(answer: &Answer, compared: bool, marks: &mut Vec<Mark>) -> Panel {
     let (mut low, mut high) = (0.0_f64, 0.0_f64);
     for month in answer.months.values() {
@@ -115,13 +121,14 @@ fn money(answer: &Answer, compared: bool, marks: &mut Vec<Mark>) -> Panel {
         high = margins.into_iter().fold(high.max(sum(1.0)), f64::max);
         low = margins.into_iter().fold(low.min(-sum(-1.0)), f64::min);
     }
-    let scale = Linear::new(low * 1.05, high * 1.05, (HEIGHT, 0.0));
+    // Room for a mark at either end.
+    let room = (high - low) * 0.05;
+    let scale = Linear::new(low - room, high + room, (HEIGHT, 0.0));
     axis(&scale, TOP, 6.0, "Money by month", marks);
 
     let (slot, mut inside) = (slot(answer), Vec::new());
     for (place, ((year, number), month)) in answer.months.iter().enumerate() {
-        let left = place as f64 * slot + slot * 0.18;
-        let width = slot * 0.64;
+        let (left, width) = bar(place, slot);
         let (mut up, mut down) = (0.0, 0.0);
         for (class, name, money) in parts(&month.policy) {
             let value = usd(money);
@@ -145,11 +152,7 @@ fn money(answer: &Answer, compared: bool, marks: &mut Vec<Mark>) -> Panel {
         }
         let margin = month.policy.margin();
         let y = scale.at(usd(margin));
-        inside.push(line(
-            "margin",
-            (left - slot * 0.08, y),
-            (left + width + slot * 0.08, y),
-        ));
+        inside.push(line("margin", (left - width / 8.0, y), (left + width * 1.125, y)));
         inside.push(Mark::Dot {
             class: "margin",
             at: Place(left + width / 2.0, y),
@@ -173,19 +176,21 @@ fn money(answer: &Answer, compared: bool, marks: &mut Vec<Mark>) -> Panel {
 fn gains(answer: &Answer, marks: &mut Vec<Mark>) -> Panel {
     let values = || answer.months.values().map(|month| usd(gain(month)));
     let (low, high) = (values().fold(0.0, f64::min), values().fold(0.0, f64::max));
-    // Room for a figure over each bar.
-    let scale =
-        Linear::new(low * 1.25, (high * 1.25).max(-low * 0.1), (GAIN_HEIGHT, 0.0));
+    // Room for a figure beyond each bar.
+    let room = (high - low) * 0.25;
+    let beyond = |end: f64| if end == 0.0 { 0.0 } else { room };
+    let ends = (low - beyond(low), high + beyond(high));
+    let scale = Linear::new(ends.0, ends.1, (GAIN_HEIGHT, 0.0));
     axis(&scale, GAIN_TOP, 3.0, "Margin over always on", marks);
     let (slot, mut inside) = (slot(answer), Vec::new());
     for (place, ((year, number), month)) in answer.months.iter().enumerate() {
         let money = gain(month);
         let (top, foot) = (scale.at(usd(money).max(0.0)), scale.at(usd(money).min(0.0)));
-        let left = place as f64 * slot + slot * 0.18;
+        let (left, width) = bar(place, slot);
         inside.push(Mark::Box {
             class: "bar gain",
             at: Place(left, top),
-            width: slot * 0.64,
+            width,
             height: foot - top,
             hint: format!(
                 "{year:04}-{number:02}: margin over always on {} USD",
@@ -194,7 +199,7 @@ fn gains(answer: &Answer, marks: &mut Vec<Mark>) -> Panel {
         });
         if slot >= 70.0 {
             let y = if money < Money::ZERO { foot + 12.0 } else { top - 4.0 };
-            let x = left + slot * 0.32;
+            let x = left + width / 2.0;
             inside.push(text("value middle", (x, y), figures::usd(money)));
         }
     }

@@ -1,0 +1,6 @@
+//! The engine's integration tests: scenarios as scripts, and what holds of any
+//! decision.
+
+mod properties;
+mod scripts;
+mod world;

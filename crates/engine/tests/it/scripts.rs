@@ -1,0 +1,255 @@
+//! Scenarios: a script of what happens, and the text that must come of it.
+//!
+//! A script in `tests/scripts/NAME.txt` runs on the small site of [`world`];
+//! what it prints must be `NAME.out`. `MW_UPDATE_REFERENCE=1` writes that anew.
+//!
+//! ```text
+//! hashprice 50.00 of 2024-08-19          USD/PH/day of a day
+//! lmp 38.20 from 14:00                   for five minutes, known then
+//! settled 38.20 from 13:45               for a quarter of an hour, known at its end
+//! degrees 20 at 14:00                    outside, of the hour before
+//! demand 80 from 21:00                   GW, for an hour, known before the day
+//! limit 3.0 from 14:02 until 14:30       MW, from the grid, known at once
+//! lockout rigs until 15:00               by the rig technician
+//! release rigs as operator
+//! hold rigs 1.0 until 15:00              MW at the meter
+//! tick 14:00                             decides five minutes and carries them out
+//! ```
+//!
+//! Every dispatch is printed, with the orders that each instant led to, and is
+//! held against `engine::check`.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use engine::check::{Facts, check};
+use engine::site::{Hold, LockOut};
+use engine::{
+    Engine, Event, Input, Known, Observed, Output, Receipt, Request, Signal, Source,
+};
+use units::{
+    EnergyPrice, Hashprice, Interval, Power, Seconds, Temperature, Timestamp, decimal,
+};
+
+use crate::world::{at, site};
+
+const DAY: &str = "2024-08-20";
+
+struct Scene {
+    engine: Engine,
+    now: Timestamp,
+    shown: String,
+}
+
+fn clock(text: &str) -> Timestamp {
+    at(&format!("{DAY}T{text}Z"))
+}
+
+impl Scene {
+    fn hears<T>(
+        &mut self,
+        value: T,
+        during: Interval,
+        known_at: Timestamp,
+        source: Source,
+        of: fn(Known<T>) -> Signal,
+    ) {
+        self.now = self.now.max(known_at);
+        let signal = of(Known { value, during, known_at, source });
+        self.input(Event::Signal(signal));
+    }
+
+    fn input(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            let outputs = self.engine.step(&Input { at: self.now, event });
+            for output in outputs {
+                self.take(output, &mut events);
+            }
+        }
+    }
+
+    fn take(&mut self, output: Output, events: &mut Vec<Event>) {
+        let state = self.engine.state();
+        match output {
+            Output::Dispatch(dispatch) => {
+                let facts = Facts {
+                    site: &state.site,
+                    limits: &state.limits,
+                    lock_outs: &state.lock_outs,
+                    holds: &state.holds,
+                };
+                assert_eq!(check(facts, &dispatch), [], "{dispatch:#?}");
+                let kind = if dispatch.emergency { ", emergency" } else { "" };
+                writeln!(self.shown, "\ndispatch {}{kind}", dispatch.generation)
+                    .expect("text");
+                for line in dispatch.explain(&state.site) {
+                    writeln!(self.shown, "{line}").expect("text");
+                }
+            }
+            Output::Orders(batch) => {
+                let observed = |order: &engine::Order| Observed {
+                    load: order.load,
+                    setpoint: order.setpoint,
+                };
+                for order in &batch.orders {
+                    let name = &state.site.loads[order.load].name;
+                    let power = state.power_now(order.load, order.setpoint);
+                    writeln!(
+                        self.shown,
+                        "  {} {name} to {power}",
+                        &self.now.to_string()[11..]
+                    )
+                    .expect("text");
+                }
+                events.push(Event::Receipt(Receipt {
+                    observed_at: self.now,
+                    observed: batch.orders.iter().map(observed).collect(),
+                }));
+            }
+            Output::Notice(notice) => {
+                writeln!(self.shown, "notice {notice:?}").expect("text")
+            }
+            Output::ReadBack(_) | Output::Metered(_) => {}
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let usd = |text: &str| EnergyPrice::parse_usd_per_mwh(text).expect("a price");
+        let five = Seconds::minutes(5);
+        match words[..] {
+            ["hashprice", value, "of", day] => {
+                let micro = decimal::exact(value, 6).expect("a hashprice");
+                let day = Interval::starting(at(day), Seconds::hours(24));
+                let value = Hashprice::from_micro_usd_per_ph_day(micro);
+                self.hears(value, day, day.end, Source::Bitcoin, Signal::Hashprice);
+            }
+            ["lmp", value, "from", start] => {
+                let during = Interval::starting(clock(start), five);
+                self.hears(usd(value), during, during.start, Source::Lmp, Signal::Price);
+            }
+            ["settled", value, "from", start] => {
+                let during = Interval::starting(clock(start), Seconds::minutes(15));
+                self.hears(
+                    usd(value),
+                    during,
+                    during.end,
+                    Source::SettlementPoint,
+                    Signal::Price,
+                );
+            }
+            ["degrees", value, "at", time] => {
+                let during =
+                    Interval { start: clock(time) - Seconds::hours(1), end: clock(time) };
+                let value = Temperature::parse_celsius(value).expect("degrees");
+                self.hears(
+                    value,
+                    during,
+                    during.end,
+                    Source::Weather,
+                    Signal::Temperature,
+                );
+            }
+            ["demand", gigawatts, "from", start] => {
+                let during = Interval::starting(clock(start), Seconds::hours(1));
+                let value =
+                    Power::from_mw(1_000 * gigawatts.parse::<i64>().expect("gigawatts"));
+                self.hears(
+                    value,
+                    during,
+                    at(DAY),
+                    Source::SystemForecast,
+                    Signal::DemandForecast,
+                );
+            }
+            ["limit", megawatts, "from", start, "until", end] => {
+                let during = Interval { start: clock(start), end: clock(end) };
+                let value = Power::parse_mw(megawatts).expect("megawatts");
+                self.hears(
+                    value,
+                    during,
+                    clock(start),
+                    Source::Grid,
+                    Signal::ImportLimit,
+                );
+            }
+            ["lockout", load, "until", end] => {
+                let lock_out = LockOut {
+                    load: self.load(load),
+                    during: Interval { start: self.now, end: clock(end) },
+                    role: "rig technician".into(),
+                    reason: "fan replacement".into(),
+                };
+                self.input(Event::Operator(Request::LockOut(lock_out)));
+            }
+            ["release", load, "as", role] => {
+                let request =
+                    Request::Release { load: self.load(load), role: role.into() };
+                self.input(Event::Operator(request));
+            }
+            ["hold", load, megawatts, "until", end] => {
+                let hold = Hold {
+                    load: self.load(load),
+                    power: Power::parse_mw(megawatts).expect("megawatts"),
+                    during: Interval { start: self.now, end: clock(end) },
+                    reason: "by hand".into(),
+                };
+                self.input(Event::Operator(Request::Hold(hold)));
+            }
+            ["tick", start] => {
+                let interval = Interval::starting(clock(start), five);
+                self.now = interval.start;
+                self.input(Event::Tick(interval));
+                self.wake_until(interval.end);
+            }
+            _ => panic!("expected a command of a script, found `{line}`"),
+        }
+    }
+
+    fn wake_until(&mut self, end: Timestamp) {
+        while self.engine.next_wake().0 < end {
+            self.now = self.engine.next_wake().0;
+            self.input(Event::Wake);
+        }
+    }
+
+    fn load(&self, name: &str) -> usize {
+        self.engine.state().site.load_named(name).expect("a load of the site")
+    }
+}
+
+fn run(script: &str) -> String {
+    let start = at(DAY);
+    let mut scene =
+        Scene { engine: Engine::new(site(), start), now: start, shown: String::new() };
+    for line in script.lines() {
+        let command = line.split('#').next().unwrap_or_default().trim();
+        if !command.is_empty() {
+            writeln!(scene.shown, "> {command}").expect("text");
+            scene.line(command);
+        }
+    }
+    scene.shown
+}
+
+#[test]
+fn every_script_comes_out_as_written() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let mut count = 0;
+    for entry in std::fs::read_dir(&folder).expect("the scripts") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|ending| ending != "txt") {
+            continue;
+        }
+        count += 1;
+        let shown = run(&std::fs::read_to_string(&path).expect("a script"));
+        let expected = path.with_extension("out");
+        if std::env::var_os("MW_UPDATE_REFERENCE").is_some() {
+            std::fs::write(&expected, &shown).expect("the expected text can be written");
+        }
+        let expected = std::fs::read_to_string(&expected).unwrap_or_default();
+        assert_eq!(shown, expected, "{}", path.display());
+    }
+    assert!(count >= 8, "only {count} scripts were found");
+}
