@@ -24,6 +24,7 @@ pub(crate) struct SimArgs {
     pub(crate) verbose: bool,
 }
 
+#[expect(clippy::disallowed_methods, reason = "fresh seeds come from the clock")]
 pub(crate) fn run(arguments: &SimArgs) -> anyhow::Result<()> {
     let mut command =
         cargo(&["run", "--quiet", "--locked", "-p", "sim", "--example", "sim", "--"]);

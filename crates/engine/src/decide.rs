@@ -344,7 +344,10 @@ impl<'a> Draft<'a> {
     }
 
     /// Gives what room is left to the worthiest steps whose worth covers their
-    /// cost. What has to stay up comes before what would like to start.
+    /// cost.
+    ///
+    /// What has to stay up comes before what would like to start; in an
+    /// emergency, when room is taken away, only worth decides who keeps some.
     fn fill_by_value(&mut self) {
         let steps = std::mem::take(&mut self.memo.steps);
         let mut any_kept_up = false;
@@ -356,31 +359,40 @@ impl<'a> Draft<'a> {
                 self.stay_up_or_rest(load);
             }
         }
-        if any_kept_up {
-            for step in steps.iter().filter(|step| step.running) {
-                if let Some(until) =
-                    self.kept_up_until(step.load).filter(|_| !self.settled[step.load])
+        let kept_first = any_kept_up && !self.dispatch.emergency;
+        if kept_first {
+            for step in &steps {
+                if let (Some(until), false) =
+                    (self.has_to_stay(step), self.settled[step.load])
                 {
                     self.take(step, Reason::MinimumUp { until });
                 }
             }
         }
         for step in &steps {
-            let already_up =
-                step.running && any_kept_up && self.kept_up_until(step.load).is_some();
-            if self.settled[step.load] || already_up {
+            let stays = if any_kept_up { self.has_to_stay(step) } else { None };
+            if self.settled[step.load] || (kept_first && stays.is_some()) {
                 continue;
             }
             if self.site.loads[step.load].machines().is_none() {
                 self.charge_battery(step.load);
                 continue;
             }
-            match self.judge(step) {
+            let verdict = stays.map_or_else(
+                || self.judge(step),
+                |until| Verdict::Take(Reason::MinimumUp { until }),
+            );
+            match verdict {
                 Verdict::Leave(reason) => self.leave(step, reason),
                 Verdict::Take(reason) => self.take(step, reason),
             }
         }
         self.memo.steps = steps;
+    }
+
+    /// Until when a step has to stay taken, having been taken a short while ago.
+    fn has_to_stay(&self, step: &Step) -> Option<Timestamp> {
+        self.kept_up_until(step.load).filter(|_| step.running)
     }
 
     /// A load that nobody knows the worth of rests, once its minimum time up is

@@ -2,6 +2,7 @@
 //! be a range such as `1..=20`. `--verbose` prints a line a tick, `--steps` every
 //! input and what it led to, `--brief` failures alone; `--first` stops at the first.
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
+#![expect(clippy::disallowed_methods, reason = "a command line reads its arguments")]
 
 use std::process::ExitCode;
 

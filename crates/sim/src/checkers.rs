@@ -8,6 +8,7 @@ mod books;
 mod contracts;
 mod doubt;
 mod limits;
+mod merit;
 mod metering;
 mod people;
 mod ramps;
@@ -125,6 +126,7 @@ impl Checkers {
         contracts::in_dispatch(books, dispatch, broken);
         people::in_dispatch(books, dispatch, broken);
         times::in_dispatch(books, dispatch, broken);
+        merit::in_dispatch(books, dispatch, broken);
         storage::in_dispatch(books, dispatch, stored, broken);
         self.doubt.in_dispatch(books, dispatch, at, broken);
         self.books.dispatch = Some(dispatch.clone());

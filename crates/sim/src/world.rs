@@ -101,7 +101,8 @@ impl World {
 
     /// When the run ends.
     pub fn end(&self) -> Timestamp {
-        self.interval(self.intervals_faulty + self.intervals_calm).start
+        let last = self.intervals_faulty + self.intervals_calm - 1;
+        self.interval(last).end
     }
 
     /// The same world with another future: everything that arrives from `from`

@@ -73,7 +73,7 @@ pub(super) fn write_synthetic(
         difficulty: day.difficulty,
         network: day.network,
         fees: day.fees,
-        blocks: u32::try_from(day.blocks).expect("a day has few blocks"),
+        blocks: day.blocks,
         height: day.height,
     };
     let history = SyntheticHistory {

@@ -1,7 +1,7 @@
 //! Sentences that the summary and the page share: on what a run was decided and
 //! settled, what it lacked, and what its peaks came to.
 
-use engine::site::{LoadKind, Rate};
+use engine::site::LoadKind;
 use engine::{Site, Source};
 use units::{Efficiency, Energy, EnergyPrice, Money, Seconds};
 
@@ -33,16 +33,12 @@ pub(super) fn percent(part: i128, whole: i128) -> String {
     format!("{}.{} %", per_mille / 10, per_mille % 10)
 }
 
-/// What the load's machines need for a hash at their last operating point, at
-/// the plug; `None` for what does not mine.
+/// What a rig of the load needs for a hash, at the plug; `None` for what does
+/// not mine.
 pub(super) fn efficiency(site: &Site, load: usize) -> Option<Efficiency> {
-    let LoadKind::Rigs(rigs) = &site.loads[load].kind else {
-        return None;
-    };
-    let last = rigs.machines.points.last()?;
-    match last.rate {
-        Rate::Hash(rate) => Efficiency::of(last.power, rate),
-        Rate::Throughput(_) => None,
+    match &site.loads[load].kind {
+        LoadKind::Rigs(rigs) => rigs.efficiency(),
+        LoadKind::Racks(_) | LoadKind::Battery(_) => None,
     }
 }
 

@@ -411,7 +411,7 @@ pub(super) fn lock_out(draws: &mut Generator, load: LoadIx, during: Interval) ->
 
 /// One of the two roles that lock out and release.
 pub(super) fn role(draws: &mut Generator) -> &'static str {
-    *draws.pick(&["rig technician", "electrician"])
+    draws.pick::<&'static str>(&["rig technician", "electrician"])
 }
 
 /// A hold at a level that the load can take.

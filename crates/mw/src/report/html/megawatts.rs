@@ -155,9 +155,12 @@ fn price(answer: &Answer, time: &Time, marks: &mut Vec<Mark>) -> Panel {
         } else {
             ("value whole start", x + 7.0)
         };
-        let day = top.during.start.to_string();
-        let name =
-            format!("highest {} USD/MWh, {}", figures::usd_per_mwh(highest), &day[..10]);
+        let name = format!(
+            "highest {} USD/MWh, in the {} from {}",
+            figures::usd_per_mwh(highest),
+            top.during.duration(),
+            top.during.start,
+        );
         marks.push(text(class, (x, y + 4.0), name));
     }
     panel
