@@ -3,7 +3,8 @@
 //! A mutant is a file in `crates/sim/mutants`: one text of the shipped code and
 //! what to put in its place. Each is planted alone in a copy of the crates it
 //! concerns, and the simulation runs over a fixed list of seeds. One that
-//! survives says that a checker has gone blind, and fails the command.
+//! survives, or that another checker finds alone, says that its checker has gone
+//! blind, and fails the command.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,16 +18,16 @@ use crate::shell::{cargo, root, target};
 /// The crates that a mutant can touch, and those that find it.
 const CRATES: [&str; 4] = ["units", "settle", "engine", "sim"];
 
-/// The seeds each mutant has to survive to fail the command. Chosen: several
-/// times the number at which the last of the shipped mutants is found.
-const SEEDS: &str = "1..=400";
+/// The seeds a mutant has to survive to fail the command: a few, which find
+/// nearly all, and then more.
+const SEEDS: [&str; 2] = ["1..=100", "101..=1000"];
 
 /// One planted fault.
 #[derive(Debug)]
 struct Mutant {
     /// What is broken, in words.
     what: String,
-    /// What must find it: an invariant of the design.
+    /// What the checker that must find it says first.
     caught_by: String,
     /// The file, from the project's root.
     file: PathBuf,
@@ -57,11 +58,15 @@ impl Mutant {
 pub(crate) fn run() -> anyhow::Result<()> {
     println!("\n$ cargo xtask mutants");
     let tree = copy_crates()?;
-    ensure!(
-        holds(&tree)?,
-        "expected the simulation to hold without a mutant, found that it fails"
-    );
-    println!("control: holds over seeds {SEEDS}");
+    compile(&tree)?;
+    for seeds in SEEDS {
+        let broken = broken(seeds)?;
+        ensure!(
+            broken.is_empty(),
+            "expected the simulation to hold without a mutant, found {broken:?}"
+        );
+        println!("control: holds over seeds {seeds}");
+    }
 
     let mutants = read_mutants()?;
     let mut survivors = Vec::new();
@@ -76,12 +81,16 @@ pub(crate) fn run() -> anyhow::Result<()> {
             mutant.file.display()
         );
         fs::write(&path, shipped.replace(&mutant.find, &mutant.replace))?;
-        let survives = holds(&tree).with_context(|| name.clone());
+        let found = compile(&tree).and_then(|()| find(mutant));
         fs::write(&path, shipped)?;
-        let verdict = if survives? { "SURVIVES" } else { "found" };
-        println!("{name:34} {verdict:8}  {} ({})", mutant.what, mutant.caught_by);
-        if verdict == "SURVIVES" {
-            survivors.push(name.clone());
+        match found.with_context(|| name.clone())? {
+            Some(broken) => {
+                println!("{name:34} found: {}\n{:36}{broken}", mutant.what, "")
+            }
+            None => {
+                println!("{name:34} SURVIVES: {} ({})", mutant.what, mutant.caught_by);
+                survivors.push(name.clone());
+            }
         }
     }
     if !survivors.is_empty() {
@@ -147,17 +156,32 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the simulation holds over the seeds, with the code in `tree`.
+/// What the mutant's own checker says first, if it finds the mutant.
+fn find(mutant: &Mutant) -> anyhow::Result<Option<String>> {
+    for seeds in SEEDS {
+        let mut broken = broken(seeds)?.into_iter();
+        if let Some(line) = broken.find(|line| line.contains(&mutant.caught_by)) {
+            return Ok(Some(line.chars().take(100).collect()));
+        }
+    }
+    Ok(None)
+}
+
+fn build() -> PathBuf {
+    target().join("mutants").join("build")
+}
+
+/// Compiles the code in `tree`.
 ///
 /// An error is code that does not compile: a mutant is a fault of meaning, and
 /// one that the compiler finds proves nothing.
-fn holds(tree: &Path) -> anyhow::Result<bool> {
-    let build = target().join("mutants").join("build");
+fn compile(tree: &Path) -> anyhow::Result<()> {
     let mut compile =
         cargo(&["build", "--quiet", "--offline", "-p", "sim", "--example", "sim"]);
     compile
         .current_dir(tree)
-        .env("CARGO_TARGET_DIR", &build)
+        .env("CARGO_TARGET_DIR", build())
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env("RUSTFLAGS", "--cap-lints=warn");
     compile.stderr(Stdio::piped());
     let compiled = compile.output().context("cannot start cargo")?;
@@ -166,10 +190,24 @@ fn holds(tree: &Path) -> anyhow::Result<bool> {
         "expected code that compiles, found\n{}",
         String::from_utf8_lossy(&compiled.stderr)
     );
-    let mut run = crate::shell::program(
-        &build.join("debug/examples/sim").display().to_string(),
-        &[],
+    Ok(())
+}
+
+/// What breaks over the seeds, with the code last compiled.
+fn broken(seeds: &str) -> anyhow::Result<Vec<String>> {
+    let program = build().join("debug/examples/sim").display().to_string();
+    let mut run = crate::shell::program(&program, &["--brief", seeds]);
+    let output = run.output().context("cannot start the simulation")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let broken: Vec<String> = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("broken at "))
+        .map(str::to_owned)
+        .collect();
+    ensure!(
+        output.status.success() == broken.is_empty(),
+        "expected a simulation that says what breaks, found {}\n{said}",
+        output.status
     );
-    run.args(["--first", SEEDS]).stdout(Stdio::null()).stderr(Stdio::null());
-    Ok(run.status().context("cannot start the simulation")?.success())
+    Ok(broken)
 }

@@ -2,7 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::shell::{cargo, run as carry_out};
+use anyhow::Context;
+
+use crate::shell::{cargo, root, run as carry_out};
 
 /// The seeds that always run.
 const FIXED: &str = "1..=500";
@@ -40,8 +42,27 @@ pub(crate) fn run(arguments: &SimArgs) -> anyhow::Result<()> {
             let now =
                 SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
             let first = now.wrapping_mul(1_000);
+            command.args(kept()?);
             command.args(["--brief", FIXED, &format!("{first}..={}", first + FRESH - 1)])
         }
     };
     carry_out(&mut command)
+}
+
+/// The seeds that once found something: the first line of each file kept.
+fn kept() -> anyhow::Result<Vec<String>> {
+    let mut seeds = Vec::new();
+    for file in std::fs::read_dir(root().join("crates/sim/seeds"))? {
+        let path = file?.path();
+        let text = std::fs::read_to_string(&path)?;
+        let seed = text.lines().next().unwrap_or_default().trim();
+        let seed: u64 = seed.parse().with_context(|| {
+            format!(
+                "{}: expected a seed in its first line, found `{seed}`",
+                path.display()
+            )
+        })?;
+        seeds.push(seed.to_string());
+    }
+    Ok(seeds)
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use engine::site::LoadKind;
 use engine::{Dispatch, Freshness, Reason, Setpoint, Site, Source};
+use settle::tariff::CoincidentPeakRule;
 use units::{
     Energy, EnergyPrice, GpuSeconds, Hashes, Hashprice, Interval, Money, Power, Seconds,
     Share, Temperature, Timestamp,
@@ -234,6 +235,8 @@ pub struct PeakCharge {
     pub expected: Money,
     /// The same for the site always on.
     pub expected_always_on: Money,
+    /// The rule's place in the tariff.
+    rule: usize,
     demands: BTreeMap<Timestamp, (Energy, Energy)>,
 }
 
@@ -276,8 +279,9 @@ impl Tally {
             .tariff
             .coincident_peaks
             .iter()
-            .filter(|rule| rule.months.iter().any(|month| month.overlaps(range)))
-            .map(|rule| {
+            .enumerate()
+            .filter(|(_, rule)| rule.months.iter().any(|month| month.overlaps(range)))
+            .map(|(place, rule)| {
                 let within = |peak: &&Interval| {
                     range.contains(peak.start) && rule.month_of(peak.start).is_some()
                 };
@@ -285,6 +289,7 @@ impl Tally {
                     feed.coincident_peaks.iter().filter(within).copied().collect();
                 PeakCharge {
                     name: rule.name.clone(),
+                    rule: place,
                     demands: peaks
                         .iter()
                         .map(|p| (p.start, Default::default()))
@@ -437,14 +442,26 @@ impl Tally {
     }
 
     fn add_peaks(&mut self, dispatch: &Dispatch, row: &Row, always_on: Option<&Row>) {
+        let at = dispatch.interval.start;
+        let rules = &self.answer.site.tariff.coincident_peaks;
+        // One adder stands for every rule in season; each has its part by what a
+        // MWh in one of its peaks would cost.
+        let weight = |rule: &CoincidentPeakRule| match rule.month_of(at) {
+            Some(_) => rule.expected_adder(Share::WHOLE).as_micro_usd_per_mwh(),
+            None => 0,
+        };
+        let adder = dispatch.peak_adder.filter(|adder| !adder.is_zero());
+        let whole: i64 = if adder.is_some() { rules.iter().map(weight).sum() } else { 0 };
         for peak in &mut self.answer.peaks {
-            if let Some(adder) = dispatch.peak_adder.filter(|adder| !adder.is_zero()) {
+            if let (Some(adder), 1..) = (adder, whole) {
+                let ppm =
+                    i128::from(weight(&rules[peak.rule])) * 1_000_000 / i128::from(whole);
+                let adder = Share::from_ppm(ppm as i64).of_price(adder);
                 peak.expected -= adder.of(row.site.max(Energy::ZERO));
                 if let Some(other) = always_on {
                     peak.expected_always_on -= adder.of(other.site.max(Energy::ZERO));
                 }
             }
-            let at = dispatch.interval.start;
             let covering = peak.peaks.iter().find(|p| p.contains(at));
             if let Some((ours, theirs)) =
                 covering.and_then(|p| peak.demands.get_mut(&p.start))
@@ -504,9 +521,8 @@ impl Tally {
             total.worth_mean = (seconds > 0)
                 .then(|| EnergyPrice::from_micro_usd_per_mwh((sum / seconds) as i64));
         }
-        for (peak, rule) in
-            answer.peaks.iter_mut().zip(&answer.site.tariff.coincident_peaks)
-        {
+        for peak in &mut answer.peaks {
+            let rule = &answer.site.tariff.coincident_peaks[peak.rule];
             if peak.peaks.is_empty() {
                 peak.missing = Some(
                     "the system's published peak intervals are missing from the history"

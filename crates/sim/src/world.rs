@@ -148,7 +148,8 @@ impl World {
         let of_loads = self.site.loads.iter().flat_map(|load| {
             [load.envelope.ramp_up_per_minute, load.envelope.ramp_down_per_minute]
         });
-        let minutes = |ramp: Power| 2 * (most.as_watts() / ramp.as_watts().max(1)).min(60);
+        let minutes =
+            |ramp: Power| 2 * (most.as_watts() / ramp.as_watts().max(1)).min(60);
         let slowest = of_site.into_iter().chain(of_loads).flatten().map(minutes).max();
         Seconds::minutes(slowest.unwrap_or(0) + 3)
     }

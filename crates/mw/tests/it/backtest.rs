@@ -88,7 +88,10 @@ fn every_example_runs_on_a_made_up_week() {
 fn a_month_of_hub_west_is_the_same_again_and_within_the_rules() {
     let Some(history) = shared_history() else { return };
     let range = ["--from", "2024-08-01", "--to", "2024-09-01"];
-    check("hub-west", &[&["examples/childress-750mw", "--history", &history], &range[..]].concat());
+    check(
+        "hub-west",
+        &[&["examples/childress-750mw", "--history", &history], &range[..]].concat(),
+    );
 }
 
 /// The year that the oracles see, and two winters with their storms.
@@ -114,7 +117,10 @@ fn a_reason_is_printed_with_its_figures() {
     let start = ["backtest", "examples/mixed-10mw", "--synth", "7", "--out", &folder];
     succeeds(&[&start[..], &range[..]].concat());
     let text = succeeds(&["replay", &folder, "--explain", "2025-03-02T12:02Z"]);
-    assert!(text.starts_with("2025-03-02T12:00Z to 2025-03-02T12:05Z, dispatch "), "{text}");
+    assert!(
+        text.starts_with("2025-03-02T12:00Z to 2025-03-02T12:05Z, dispatch "),
+        "{text}"
+    );
     for part in ["tenant-a", "under contract", "USD/PH/day", "LMP, known 12:00", "MW"] {
         assert!(text.contains(part), "no `{part}` in:\n{text}");
     }
@@ -134,7 +140,9 @@ fn a_journal_that_was_altered_is_found() {
     let middle = flipped.len() / 2;
     flipped[middle] ^= 1;
     let cut = whole[..whole.len() - 1].to_vec();
-    for (bytes, said) in [(flipped, "was altered"), (cut, "cut short"), (b"PK".to_vec(), "not a journal")] {
+    for (bytes, said) in
+        [(flipped, "was altered"), (cut, "cut short"), (b"PK".to_vec(), "not a journal")]
+    {
         std::fs::write(&journal, bytes).expect("the journal can be changed");
         let output = mw(&["replay", &folder]);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();

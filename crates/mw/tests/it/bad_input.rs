@@ -46,21 +46,52 @@ const PRICES_FILE: &str = "ercot_hb_houston_rt_15min_2023.csv";
 fn a_history_that_cannot_be_used_is_refused() {
     let site = "examples/houston-strike";
     let mining = "examples/childress-750mw";
-    let refused = |name: &str, site: &str, files: &[(&str, &str)], more: &[&str], said: &[&str]| {
-        let folder = history(name, files);
-        let folder = folder.display().to_string();
-        fails(name, &[&[site, "--history", &folder], more].concat(), said);
-    };
+    let refused =
+        |name: &str, site: &str, files: &[(&str, &str)], more: &[&str], said: &[&str]| {
+            let folder = history(name, files);
+            let folder = folder.display().to_string();
+            fails(name, &[&[site, "--history", &folder], more].concat(), said);
+        };
     let prices = [(PRICES_FILE, PRICES)];
     let both = [(PRICES_FILE, PRICES), ("btc.csv", BITCOIN)];
     refused("empty-folder", site, &[], &[], &["price"]);
     refused("empty-file", site, &[(PRICES_FILE, "")], &[], &["price"]);
-    refused("header-only", site, &[(PRICES_FILE, "interval_start_utc,rt_spp_usd_mwh\n")], &[], &["price"]);
+    refused(
+        "header-only",
+        site,
+        &[(PRICES_FILE, "interval_start_utc,rt_spp_usd_mwh\n")],
+        &[],
+        &["price"],
+    );
     refused("bitcoin-only", site, &[("btc.csv", BITCOIN)], &[], &["price"]);
-    refused("no-bitcoin", mining, &prices, &["--point", "HB_HOUSTON"], &["bitcoin", "--history"]);
-    refused("other-point", site, &prices, &["--point", "HB_WEST"], &["HB_WEST", "HB_HOUSTON"]);
-    refused("after-the-end", site, &both, &["--from", "2030-01-01"], &["--from", "2023-01-01"]);
-    refused("backwards", site, &both, &["--from", "2023-01-02", "--to", "2023-01-01"], &["before"]);
+    refused(
+        "no-bitcoin",
+        mining,
+        &prices,
+        &["--point", "HB_HOUSTON"],
+        &["bitcoin", "--history"],
+    );
+    refused(
+        "other-point",
+        site,
+        &prices,
+        &["--point", "HB_WEST"],
+        &["HB_WEST", "HB_HOUSTON"],
+    );
+    refused(
+        "after-the-end",
+        site,
+        &both,
+        &["--from", "2030-01-01"],
+        &["--from", "2023-01-01"],
+    );
+    refused(
+        "backwards",
+        site,
+        &both,
+        &["--from", "2023-01-02", "--to", "2023-01-01"],
+        &["before"],
+    );
     let junk = "interval_start_utc,rt_spp_usd_mwh,dst_order_ambiguous\nsoon,cheap,0\nlater,dear,0\n";
     refused("junk", site, &[(PRICES_FILE, junk)], &[], &[PRICES_FILE]);
     refused("not-csv", site, &[(PRICES_FILE, "\u{0}\u{1}\u{2}")], &[], &["price"]);
@@ -69,10 +100,22 @@ fn a_history_that_cannot_be_used_is_refused() {
 #[test]
 fn a_path_that_is_not_there_is_refused() {
     fails("no-site", &["examples/nowhere", "--synth", "1"], &["examples/nowhere"]);
-    fails("no-history", &["examples/mixed-10mw", "--history", "nowhere"], &["nowhere", "folder"]);
-    fails("file-as-history", &["examples/mixed-10mw", "--history", "Cargo.toml"], &["Cargo.toml"]);
+    fails(
+        "no-history",
+        &["examples/mixed-10mw", "--history", "nowhere"],
+        &["nowhere", "folder"],
+    );
+    fails(
+        "file-as-history",
+        &["examples/mixed-10mw", "--history", "Cargo.toml"],
+        &["Cargo.toml"],
+    );
     fails("no-source", &["examples/mixed-10mw"], &["--history"]);
-    fails("not-a-time", &["examples/mixed-10mw", "--synth", "1", "--from", "June"], &["June"]);
+    fails(
+        "not-a-time",
+        &["examples/mixed-10mw", "--synth", "1", "--from", "June"],
+        &["June"],
+    );
 }
 
 #[test]
@@ -102,9 +145,11 @@ fn a_run_is_not_written_over() {
     std::fs::create_dir_all(&run).expect("a folder");
     std::fs::write(run.join("mine.txt"), "mine").expect("a file");
     let folder = run.display().to_string();
-    let output = mw(&["backtest", "examples/mixed-10mw", "--synth", "1", "--out", &folder]);
+    let output =
+        mw(&["backtest", "examples/mixed-10mw", "--synth", "1", "--out", &folder]);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && error.contains("exists already"), "{error}");
-    let kept: Vec<_> = std::fs::read_dir(Path::new(&folder)).expect("the folder").collect();
+    let kept: Vec<_> =
+        std::fs::read_dir(Path::new(&folder)).expect("the folder").collect();
     assert_eq!(kept.len(), 1);
 }

@@ -220,18 +220,11 @@ fn mixed_is_twelve_megawatts_behind_ten() {
 fn the_strike_fleet_is_17_5_to_21_joules() {
     let site = example("houston-strike").site;
     for load in &site.loads {
-        let LoadKind::Rigs(rigs) = &load.kind else {
-            panic!("only rigs")
-        };
+        let LoadKind::Rigs(rigs) = &load.kind else { panic!("only rigs") };
         let point = rigs.machines.points[0];
-        let Rate::Hash(rate) = point.rate else {
-            panic!("rigs hash")
-        };
+        let Rate::Hash(rate) = point.rate else { panic!("rigs hash") };
         let efficiency = units::Efficiency::of(point.power, rate).expect("it hashes");
-        assert!(
-            (17_500..=21_000).contains(&efficiency.as_mj_per_th()),
-            "{efficiency}"
-        );
+        assert!((17_500..=21_000).contains(&efficiency.as_mj_per_th()), "{efficiency}");
         assert_eq!(rigs.strike, Some(EnergyPrice::from_usd_per_mwh(90)));
     }
     assert!(site.tariff.adders.is_empty());
@@ -241,43 +234,31 @@ fn the_strike_fleet_is_17_5_to_21_joules() {
 fn every_figure_arrives_exactly() {
     let site = read(RIGHT).expect("it is right").site;
     assert_eq!(site.pool_fee, Share::from_ppm(20_000));
-    assert_eq!(
-        site.tariff.adders[0].price.as_micro_usd_per_mwh(),
-        3_500_000
-    );
+    assert_eq!(site.tariff.adders[0].price.as_micro_usd_per_mwh(), 3_500_000);
     assert_eq!(
         site.halls[1].pue,
         PueCurve::ByTemperature {
             points: vec![
                 (Temperature::from_millidegrees(0), Pue::from_ppm(1_050_000)),
-                (
-                    Temperature::from_millidegrees(30_000),
-                    Pue::from_ppm(1_250_000)
-                ),
+                (Temperature::from_millidegrees(30_000), Pue::from_ppm(1_250_000)),
             ],
             missing: Pue::from_ppm(1_250_000),
         }
     );
     let names: Vec<_> = site.loads.iter().map(|load| load.name.as_str()).collect();
     assert_eq!(names, ["rigs", "tenant", "spot", "battery"]);
-    let LoadKind::Rigs(rigs) = &site.loads[0].kind else {
-        panic!("rigs")
-    };
+    let LoadKind::Rigs(rigs) = &site.loads[0].kind else { panic!("rigs") };
     assert_eq!(rigs.machines.standby, Power::from_watts(40));
     assert_eq!(rigs.machines.points[0].power, Power::from_watts(2_500));
     assert_eq!(rigs.restart, Seconds::minutes(10));
     assert_eq!(rigs.restart_cost.as_micro_usd(), 20_000);
-    let LoadKind::Racks(racks) = &site.loads[1].kind else {
-        panic!("racks")
-    };
+    let LoadKind::Racks(racks) = &site.loads[1].kind else { panic!("racks") };
     assert_eq!(racks.gpus_per_rack, 72);
     assert!(matches!(
         racks.terms,
         Terms::Contracted { worth, .. } if worth == EnergyPrice::from_usd_per_mwh(1_107)
     ));
-    let LoadKind::Battery(battery) = &site.loads[3].kind else {
-        panic!("a battery")
-    };
+    let LoadKind::Battery(battery) = &site.loads[3].kind else { panic!("a battery") };
     assert_eq!(battery.stored_min, units::Energy::from_kwh(200));
     assert_eq!(battery.stored_max, units::Energy::from_kwh(1_800));
     assert_eq!(site.loads[3].feeder, Some(0));
@@ -297,14 +278,8 @@ fn a_number_is_not_a_float_on_the_way() {
         ("1e-6", 1),
         ("1_000.5", 1_000_500_000),
     ] {
-        let site = read(&edited("= 3.5", &format!("= {text}")))
-            .expect(text)
-            .site;
-        assert_eq!(
-            site.tariff.adders[0].price.as_micro_usd_per_mwh(),
-            micro,
-            "{text}"
-        );
+        let site = read(&edited("= 3.5", &format!("= {text}"))).expect(text).site;
+        assert_eq!(site.tariff.adders[0].price.as_micro_usd_per_mwh(), micro, "{text}");
     }
 }
 
@@ -348,16 +323,11 @@ fn a_rule_without_an_end_goes_on() {
 
 #[test]
 fn parents_come_before_children_whatever_the_file_says() {
-    let text = RIGHT.replace(
-        "name = \"a\"\nlimit_mw",
-        "name = \"a\"\nparent = \"top\"\nlimit_mw",
-    ) + "\n[[feeders]]\nname = \"top\"\nlimit_mw = 5\n";
+    let text = RIGHT
+        .replace("name = \"a\"\nlimit_mw", "name = \"a\"\nparent = \"top\"\nlimit_mw")
+        + "\n[[feeders]]\nname = \"top\"\nlimit_mw = 5\n";
     let site = read(&text).expect("right").site;
-    let names: Vec<_> = site
-        .feeders
-        .iter()
-        .map(|feeder| feeder.name.as_str())
-        .collect();
+    let names: Vec<_> = site.feeders.iter().map(|feeder| feeder.name.as_str()).collect();
     assert_eq!(names, ["top", "a", "b"]);
     assert_eq!(site.feeders[2].parent, Some(1));
     assert_eq!(site.halls[0].feeder, 2);
@@ -921,28 +891,16 @@ fn the_way_a_file_is_saved_changes_nothing() {
     let site = read(RIGHT).expect("right").site;
     let saved = format!("\u{feff}{}", RIGHT.replace('\n', "\r\n"));
     assert_eq!(read(&saved).expect("right").site, site);
-    let wrong = format!(
-        "\u{feff}{}",
-        edited("count = 100", "count = 0").replace('\n', "\r\n")
-    );
-    assert!(
-        read(&wrong)
-            .unwrap_err()
-            .starts_with("site.toml:63:1: rigs[0].count")
-    );
+    let wrong =
+        format!("\u{feff}{}", edited("count = 100", "count = 0").replace('\n', "\r\n"));
+    assert!(read(&wrong).unwrap_err().starts_with("site.toml:63:1: rigs[0].count"));
 }
 
 /// What the documentation of a site states, checked apart from what makes one.
 fn assert_sound(site: &Site, why: &str) {
     for (ix, feeder) in site.feeders.iter().enumerate() {
-        assert!(
-            feeder.parent.is_none_or(|parent| parent < ix),
-            "{why}: parents first"
-        );
-        assert!(
-            feeder.limit > Power::ZERO,
-            "{why}: a limit is above nothing"
-        );
+        assert!(feeder.parent.is_none_or(|parent| parent < ix), "{why}: parents first");
+        assert!(feeder.limit > Power::ZERO, "{why}: a limit is above nothing");
     }
     let mut worst = vec![Power::ZERO; site.feeders.len()];
     let mut all = Power::ZERO;
@@ -970,11 +928,7 @@ fn assert_sound(site: &Site, why: &str) {
                 assert!(!steeper, "{why}: each further watt gives no more");
                 (below, slope) = (here, Some(step));
             }
-            let plug = if load.is_firm() {
-                machines.ceiling()
-            } else {
-                machines.floor()
-            };
+            let plug = if load.is_firm() { machines.ceiling() } else { machines.floor() };
             let floor = pue.at_meter(plug);
             all += floor;
             for feeder in site.path(load.feeder) {
@@ -990,31 +944,18 @@ fn assert_sound(site: &Site, why: &str) {
             }
         }
     }
-    assert!(
-        all <= site.interconnection.import_limit,
-        "{why}: the import limit holds"
-    );
+    assert!(all <= site.interconnection.import_limit, "{why}: the import limit holds");
     for (feeder, floor) in site.feeders.iter().zip(worst) {
-        assert!(
-            floor <= feeder.limit,
-            "{why}: the limit of {} holds",
-            feeder.name
-        );
+        assert!(floor <= feeder.limit, "{why}: the limit of {} holds", feeder.name);
     }
     for (ix, hold) in site.holds.iter().enumerate() {
         assert!(hold.during.start < hold.during.end, "{why}");
         let alone = |other: &engine::site::Hold| {
             other.load != hold.load || !other.during.overlaps(hold.during)
         };
-        assert!(
-            site.holds[..ix].iter().all(alone),
-            "{why}: one hold at a time"
-        );
+        assert!(site.holds[..ix].iter().all(alone), "{why}: one hold at a time");
     }
-    assert!(
-        Share::ZERO <= site.pool_fee && site.pool_fee <= Share::WHOLE,
-        "{why}"
-    );
+    assert!(Share::ZERO <= site.pool_fee && site.pool_fee <= Share::WHOLE, "{why}");
     assert!(site.policy.restart_spread > Seconds::ZERO, "{why}");
 }
 
@@ -1076,9 +1017,6 @@ fn the_reference_pages_are_fresh() {
             std::fs::write(&path, &made).expect("the page can be written");
         }
         let kept = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            kept == made,
-            "docs/reference/{page} is stale: run `cargo xtask docs`"
-        );
+        assert!(kept == made, "docs/reference/{page} is stale: run `cargo xtask docs`");
     }
 }

@@ -18,7 +18,8 @@ fn at(text: &str) -> Timestamp {
 fn decisions(feed: &Feed, range: Interval) -> Vec<(Dispatch, Energy)> {
     let mut decided = Vec::new();
     for example in ["mixed-10mw", "childress-750mw"] {
-        let loaded = config::load(&root().join("examples").join(example)).expect("an example");
+        let loaded =
+            config::load(&root().join("examples").join(example)).expect("an example");
         let options = Options { record: None, compare: false };
         run(&loaded.site, feed, range, options, |line| {
             decided.push((line.dispatch.clone(), line.row.site));
@@ -37,9 +38,15 @@ fn other_future(feed: &Feed, fork: Timestamp) -> Feed {
             continue;
         }
         match signal {
-            Signal::Price(known) => known.value = EnergyPrice::from_usd_per_mwh(2_000) - known.value,
-            Signal::Hashprice(known) => known.value = Hashprice::from_micro_usd_per_ph_day(1),
-            Signal::Temperature(known) => known.value = Temperature::from_millidegrees(45_000),
+            Signal::Price(known) => {
+                known.value = EnergyPrice::from_usd_per_mwh(2_000) - known.value
+            }
+            Signal::Hashprice(known) => {
+                known.value = Hashprice::from_micro_usd_per_ph_day(1)
+            }
+            Signal::Temperature(known) => {
+                known.value = Temperature::from_millidegrees(45_000)
+            }
             Signal::DemandForecast(known) => known.value = Power::from_mw(200_000),
             Signal::PeakProbability(_) | Signal::ImportLimit(_) | Signal::Sweep(_) => {}
         }
@@ -61,10 +68,19 @@ fn decisions_do_not_know_which_future_follows() {
     for fork in ["2025-07-11T18:05Z", "2025-07-12T13:30Z", "2025-07-13"].map(at) {
         let ours = decisions(&feed, range);
         let theirs = decisions(&other_future(&feed, fork), range);
-        let before = |(dispatch, _): &&(Dispatch, Energy)| dispatch.interval.start <= fork;
-        let (ours_before, theirs_before): (Vec<_>, Vec<_>) =
-            (ours.iter().filter(before).collect(), theirs.iter().filter(before).collect());
-        assert_eq!(ours_before, theirs_before, "a decision before {fork} knew what followed");
-        assert_ne!(ours, theirs, "the futures after {fork} are not different enough to tell");
+        let before =
+            |(dispatch, _): &&(Dispatch, Energy)| dispatch.interval.start <= fork;
+        let (ours_before, theirs_before): (Vec<_>, Vec<_>) = (
+            ours.iter().filter(before).collect(),
+            theirs.iter().filter(before).collect(),
+        );
+        assert_eq!(
+            ours_before, theirs_before,
+            "a decision before {fork} knew what followed"
+        );
+        assert_ne!(
+            ours, theirs,
+            "the futures after {fork} are not different enough to tell"
+        );
     }
 }

@@ -29,13 +29,18 @@ pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<S
         let step = crate::world::largest_step(&books.site, short);
         for other in books.under(fence) {
             let taken = &dispatch.entries[other];
-            let by_worth = matches!(taken.reason, Reason::WorthIt | Reason::Limited { .. })
-                && books.site.loads[other].machines().is_some()
-                && !books.site.loads[other].is_firm()
-                && !held(other);
+            // A load of one operating point says with its worth what all of its
+            // machines were started for.
+            let machines = books.site.loads[other].machines();
+            let by_worth =
+                matches!(taken.reason, Reason::WorthIt | Reason::Limited { .. })
+                    && machines.is_some_and(|machines| machines.points.len() == 1)
+                    && !books.site.loads[other].is_firm()
+                    && !held(other);
             let less = taken.worth.is_some_and(|less| may_be_out(less) < worth);
             // What a feeder of its own stops elsewhere is no room for this one.
-            let would_do = taken.to - taken.from >= step && is_free(books, dispatch, short, fence);
+            let would_do =
+                taken.to - taken.from >= step && is_free(books, dispatch, short, fence);
             if by_worth && less && would_do {
                 broken.push(format!(
                     "merit: {} takes {} of room for {:?} while {} is short of it at {worth}",
@@ -52,7 +57,8 @@ pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<S
 /// Whether every other limit above a load has room for one more step.
 fn is_free(books: &Books, dispatch: &Dispatch, load: usize, but: Fence) -> bool {
     let step = crate::world::largest_step(&books.site, load);
-    let others = books.fences().filter(|fence| *fence != but && books.is_under(load, *fence));
+    let others =
+        books.fences().filter(|fence| *fence != but && books.is_under(load, *fence));
     others.into_iter().all(|fence| {
         let limit = match fence {
             Fence::Import => dispatch.import_limit,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use engine::{Limit, Site};
 use parquet::basic::{
-    Compression, ConvertedType, LogicalType, Repetition, TimeUnit, Type as Physical,
+    Compression, ConvertedType, Encoding, LogicalType, Repetition, TimeUnit,
+    Type as Physical,
 };
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::metadata::KeyValue;
@@ -185,14 +186,20 @@ impl<S: Subject> Table<S> {
                 said("mw.site", site.name.clone()),
                 said("mw.pool_fee_ppm", site.pool_fee.as_ppm().to_string()),
             ]));
-        // The least and the greatest of a few words serve nobody, and cost a
-        // comparison a row.
-        for column in columns.iter().filter(|column| column.values.shown().0 == "STRING")
-        {
-            properties = properties.set_column_statistics_enabled(
-                column.name.into(),
-                EnabledStatistics::None,
-            );
+        for column in columns {
+            let (name, words) = (column.name.into(), column.values.shown().0 == "STRING");
+            properties = if words {
+                // The least and the greatest of a few words serve nobody, and
+                // cost a comparison a row.
+                properties.set_column_statistics_enabled(name, EnabledStatistics::None)
+            } else {
+                // Whole numbers of a run repeat too seldom for a dictionary to
+                // be worth its hashing.
+                properties.set_column_dictionary_enabled(name, false).set_column_encoding(
+                    column.name.into(),
+                    Encoding::DELTA_BINARY_PACKED,
+                )
+            };
         }
         let waiting = columns
             .iter()

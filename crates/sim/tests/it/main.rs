@@ -1,0 +1,5 @@
+//! Tests of simulated worlds as a whole.
+
+mod futures;
+mod late_ticks;
+mod seeds;
