@@ -31,7 +31,10 @@ pub(crate) fn everything() -> Result<()> {
     // everything else.
     start(cargo(&["test", "--workspace", "--locked", "--doc", "--quiet"]), &oracles)?;
     if has_nextest() {
-        return start(cargo(&["nextest", "run", "--workspace", "--locked"]), &oracles);
+        return start(
+            cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]),
+            &oracles,
+        );
     }
     println!("cargo-nextest is not installed: the tests run under `cargo test`");
     let all =

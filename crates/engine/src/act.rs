@@ -329,8 +329,10 @@ impl Act {
                 let least =
                     state.fleet.of(load).draw_at_least(|s| self.power(state, load, s));
                 // Where a raise is not answered yet, less than it is still more
-                // than nothing.
-                if to - least > self.room_up(&state.site, load) {
+                // than nothing: too much for the ramp up, or for a load that a
+                // person works on.
+                let starts = to > least.max(Power::ZERO) && state.is_locked_out(load, at);
+                if starts || to - least > self.room_up(&state.site, load) {
                     continue;
                 }
                 self.note_movement(&state.site, load, at, (to - least).max(Power::ZERO));

@@ -18,7 +18,7 @@ use units::{
 
 use crate::drive::backtest::Line;
 use crate::feed::{Basis, Feed};
-use crate::ledger::{LoadRow, Row, Use};
+use crate::ledger::{Row, Use};
 
 pub use hours::Highlight;
 
@@ -80,16 +80,21 @@ pub struct Totals {
     pub blocks: Money,
     /// Wear of starts.
     pub wear: Money,
-    /// Energy metered in intervals without a settlement price.
-    pub unpriced: Energy,
-    /// Hashes done on days without a hashprice.
-    pub unpaid: Hashes,
+    /// Energy of intervals that lack a price: in no amount of money here.
+    pub left_out: Energy,
+    /// Whether the run has no bitcoin day to pay mining by.
+    pub mining_unknown: bool,
 }
 
 impl Totals {
-    /// Everything earned.
-    pub fn revenue(&self) -> Money {
-        self.mining + self.contracted + self.uncommitted
+    /// What mining earned, where the run has bitcoin days to tell.
+    pub fn mining(&self) -> Option<Money> {
+        (!self.mining_unknown).then_some(self.mining)
+    }
+
+    /// Everything earned; `None` where mining pay is not known.
+    pub fn revenue(&self) -> Option<Money> {
+        Some(self.mining()? + self.contracted + self.uncommitted)
     }
 
     /// What power cost, with blocks and adders.
@@ -97,9 +102,9 @@ impl Totals {
         self.energy + self.adders + self.blocks
     }
 
-    /// Revenue less power and wear.
-    pub fn margin(&self) -> Money {
-        self.revenue() + self.power() + self.wear
+    /// Revenue less power and wear; `None` where revenue is.
+    pub fn margin(&self) -> Option<Money> {
+        Some(self.revenue()? + self.power() + self.wear)
     }
 
     fn add(&mut self, row: &Row) {
@@ -107,28 +112,18 @@ impl Totals {
         for (sum, energy) in self.by_use.iter_mut().zip(row.by_use) {
             *sum += energy;
         }
+        let Some(bill) = row.bill else {
+            self.left_out += row.site;
+            return;
+        };
+        self.energy += bill.energy;
+        self.adders += bill.adders;
+        self.blocks += bill.blocks;
         self.contracted += row.contracted;
         self.uncommitted += row.uncommitted;
         self.wear += row.wear;
-        match row.bill {
-            Some(bill) => {
-                self.energy += bill.energy;
-                self.adders += bill.adders;
-                self.blocks += bill.blocks;
-            }
-            None => self.unpriced += row.site,
-        }
-        for load in &row.loads {
-            if load.revenue.is_none() {
-                self.unpaid += load.hashes;
-            }
-        }
-        self.mining += row.mining.unwrap_or_else(|| {
-            let mined = |load: &LoadRow| {
-                if load.hashes.is_zero() { None } else { load.revenue }
-            };
-            row.loads.iter().filter_map(mined).sum()
-        });
+        self.mining_unknown |= row.mining.is_none();
+        self.mining += row.mining.unwrap_or_default();
     }
 }
 
@@ -182,6 +177,8 @@ pub struct Footing {
     pub temperature_missing: u64,
     /// In a coincident-peak month with nothing to forecast the peak.
     pub peak_not_forecast: u64,
+    /// On a day without a hashprice, while others of the run have one.
+    pub no_hashprice: u64,
     /// In which an import limit left sheddable loads less than they were worth.
     pub limited: u64,
     /// In which a load under contract was cut by a limit.
@@ -365,6 +362,8 @@ impl Tally {
         basis.not_fresh +=
             u64::from(price.is_none_or(|used| used.freshness != Freshness::Fresh));
         *basis.settled_at.entry(row.settlement.map(|s| s.basis)).or_default() += 1;
+        let unpaid = row.settlement.is_some() && !row.computed;
+        basis.no_hashprice += u64::from(unpaid);
         let needs = dispatch.outside.is_none() && self.answer.site.needs_temperature();
         basis.temperature_missing += u64::from(needs);
         basis.peak_not_forecast += u64::from(dispatch.peak_adder.is_none());

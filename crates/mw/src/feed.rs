@@ -76,6 +76,12 @@ impl Feed {
             .map(move |(known_at, signal)| ((*known_at).max(range.start), signal))
     }
 
+    /// Whether any day that `range` touches has a hashprice.
+    pub fn pays_mining(&self, range: Interval) -> bool {
+        let first = range.start.floor(Seconds::hours(24));
+        self.hashprices.range(first..range.end).next().is_some()
+    }
+
     /// How long the market's own settlement interval is at `at`.
     pub fn settlement_step(&self, at: Timestamp) -> Seconds {
         let later = self.settlement_steps.partition_point(|(from, _)| *from <= at);

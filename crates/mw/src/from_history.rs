@@ -22,6 +22,12 @@ pub enum FeedError {
          strike_usd_per_mwh"
     )]
     NoBitcoin,
+    /// The point has prices, none of them of the real-time market.
+    #[error(
+        "expected real-time prices of {0}, settlement prices or LMPs, found day-ahead prices alone; \
+         add a folder that has them with a second --history, or name another --point"
+    )]
+    DayAheadAlone(String),
     /// The range asked for and the history do not meet.
     #[error(
         "expected --from and --to within the history of {point}, which covers {covered}; found {asked}"
@@ -189,7 +195,8 @@ pub fn range(
     {
         return Err(FeedError::Backwards { from, to });
     }
-    let covered = covered(history).unwrap_or(Interval { start: EPOCH, end: EPOCH });
+    let covered = covered(history)
+        .ok_or_else(|| FeedError::DayAheadAlone(history.point.clone()))?;
     let needs_bitcoin = site.loads.iter().any(|load| match &load.kind {
         LoadKind::Rigs(rigs) => rigs.strike.is_none(),
         LoadKind::Racks(_) | LoadKind::Battery(_) => false,

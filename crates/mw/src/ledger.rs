@@ -3,7 +3,11 @@
 //! The ledger prices what was metered, whoever decided it, so the same lines
 //! serve the policy and the comparison with a site that is always on. Each
 //! amount is rounded once, to the millionth of a dollar, and totals are sums of
-//! those; an amount that cannot be computed stays `None` and is counted.
+//! those.
+//!
+//! An interval that lacks a price has no money at all, on neither side of a
+//! comparison: earnings without their cost would be no margin. Where a run has
+//! no bitcoin day whatever, mining pay alone is missing.
 
 use engine::site::{LoadKind, Terms};
 use engine::{MeteredInterval, Site, Work};
@@ -75,10 +79,11 @@ pub struct Row {
     pub site: Energy,
     /// Energy at the meter by use, in the order of [`Use::ALL`].
     pub by_use: [Energy; 4],
-    /// What the power cost; `None` without a settlement price.
+    /// Whether its money could be computed; without that every amount is none.
+    pub computed: bool,
+    /// What the power cost.
     pub bill: Option<PowerBill>,
-    /// What mining earned; `None` where hashes were done on a day without a
-    /// hashprice.
+    /// What mining earned; `None` also where the run has no bitcoin days.
     pub mining: Option<Money>,
     /// What GPU capacity under contract earned.
     pub contracted: Money,
@@ -110,7 +115,7 @@ pub struct LoadRow {
 impl Row {
     /// Everything earned; `None` where a part of it is.
     pub fn revenue(&self) -> Option<Money> {
-        Some(self.mining? + self.contracted + self.uncommitted)
+        Some(self.mining.filter(|_| self.computed)? + self.contracted + self.uncommitted)
     }
 
     /// Revenue less power and wear; `None` where a part of it is.
@@ -128,6 +133,8 @@ impl Row {
 pub struct Ledger<'a> {
     site: &'a Site,
     feed: &'a Feed,
+    /// Whether the run has any bitcoin day to pay mining by.
+    pays_mining: bool,
     settlements: Cursor,
     day: Option<(Interval, Option<Hashprice>)>,
     starts: Vec<u64>,
@@ -137,11 +144,12 @@ pub struct Ledger<'a> {
 const DAY: Seconds = Seconds::hours(24);
 
 impl<'a> Ledger<'a> {
-    /// A ledger for a site, settled at the prices of a feed.
-    pub fn new(site: &'a Site, feed: &'a Feed) -> Self {
+    /// A ledger for a run of a site over `range`, settled at the prices of a feed.
+    pub fn new(site: &'a Site, feed: &'a Feed, range: Interval) -> Self {
         Self {
             site,
             feed,
+            pays_mining: feed.pays_mining(range),
             settlements: Cursor::default(),
             day: None,
             starts: vec![0; site.loads.len()],
@@ -162,14 +170,20 @@ impl<'a> Ledger<'a> {
         let during = metered.during;
         let hashprice = self.hashprice(during);
         let settlement = self.settlements.settlement(self.feed, during);
+        let paid = hashprice.is_some() || !self.pays_mining || !self.site.mines();
         let row = &mut self.row;
         row.during = Some(during);
         row.settlement = settlement;
+        row.computed = settlement.is_some() && paid;
         row.site = metered.site;
-        row.bill =
-            settlement.map(|s| self.site.tariff.bill(during, metered.site, s.price));
+        row.bill = settlement
+            .filter(|_| row.computed)
+            .map(|s| self.site.tariff.bill(during, metered.site, s.price));
         row.by_use = [Energy::ZERO; 4];
-        row.mining = Some(Money::ZERO);
+        row.mining = (row.computed && self.pays_mining).then_some(Money::ZERO);
+        if !self.site.mines() {
+            row.mining = row.computed.then_some(Money::ZERO);
+        }
         (row.contracted, row.uncommitted, row.wear) =
             (Money::ZERO, Money::ZERO, Money::ZERO);
 
@@ -182,13 +196,8 @@ impl<'a> Ledger<'a> {
             match (&shape.kind, metered.work) {
                 (LoadKind::Rigs(rigs), Work::Hashes(hashes)) => {
                     part.hashes = hashes;
-                    part.revenue = match hashprice {
-                        _ if hashes.is_zero() => Some(Money::ZERO),
-                        Some(price) => {
-                            Some(mining::pay(hashes, price, self.site.pool_fee))
-                        }
-                        None => None,
-                    };
+                    part.revenue = hashprice
+                        .map(|price| mining::pay(hashes, price, self.site.pool_fee));
                     row.mining =
                         row.mining.zip(part.revenue).map(|(sum, paid)| sum + paid);
                     if started > 0 {
@@ -213,8 +222,13 @@ impl<'a> Ledger<'a> {
                     panic!("a meter reports the work of its own load")
                 }
             }
+            part.revenue = part.revenue.filter(|_| row.computed);
             row.by_use[Use::of(&shape.kind) as usize] += metered.energy;
             row.loads[load] = part;
+        }
+        if !row.computed {
+            (row.contracted, row.uncommitted, row.wear) =
+                (Money::ZERO, Money::ZERO, Money::ZERO);
         }
         row
     }

@@ -154,15 +154,16 @@ impl Reason {
             Self::KeptOff { band } => {
                 format!("{}, {}; starts from {band} above it", worth(), cost())
             }
-            Self::MinimumUp { until } => {
-                format!("raised a short while ago, stays up until {until}; {}", worth())
-            }
-            Self::MinimumDown { until } => {
-                format!(
-                    "lowered a short while ago, stays down until {until}; {}",
-                    worth()
-                )
-            }
+            Self::MinimumUp { until } => format!(
+                "raised a short while ago, stays up until {until}; {}, {}",
+                worth(),
+                cost()
+            ),
+            Self::MinimumDown { until } => format!(
+                "lowered a short while ago, stays down until {until}; {}, {}",
+                worth(),
+                cost()
+            ),
             Self::Limited { limit } => {
                 format!(
                     "{} leaves no more room; {}, {}",
@@ -184,7 +185,10 @@ impl Reason {
             Self::AlwaysOn => "always on, whatever the price".to_owned(),
             Self::Charging => format!("{}; {}", cost(), battery_text(site, load)),
             Self::Discharging => format!("{}; {}", cost(), battery_text(site, load)),
-            Self::BatteryRests => format!("{}; {}", cost(), battery_text(site, load)),
+            Self::BatteryRests => {
+                let why = rest_text(dispatch, site, load);
+                format!("{}; {}{why}", cost(), battery_text(site, load))
+            }
         }
     }
 }
@@ -259,6 +263,19 @@ fn battery_text(site: &Site, load: LoadIx) -> String {
             battery.charge_below, battery.discharge_above
         ),
         LoadKind::Rigs(_) | LoadKind::Racks(_) => String::new(),
+    }
+}
+
+/// Why a battery rests at a cost at which it would act.
+fn rest_text(dispatch: &Dispatch, site: &Site, load: LoadIx) -> &'static str {
+    match (&site.loads[load].kind, dispatch.cost()) {
+        (LoadKind::Battery(battery), Some(cost)) if cost >= battery.discharge_above => {
+            "; it has nothing left to give"
+        }
+        (LoadKind::Battery(battery), Some(cost)) if cost <= battery.charge_below => {
+            "; it is full, or worthier loads leave it no room"
+        }
+        (LoadKind::Battery(_) | LoadKind::Rigs(_) | LoadKind::Racks(_), _) => "",
     }
 }
 

@@ -234,7 +234,10 @@ fn run(script: &str) -> String {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "scripts are files, and a person asks to rewrite them")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "scripts are files, and a person asks to rewrite them"
+)]
 fn every_script_comes_out_as_written() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
     let mut count = 0;

@@ -99,14 +99,31 @@ impl Backtest {
             (None, None) => None,
         };
         let catalog = history::open(folders)?;
-        let found = match &asked {
-            Some(point) => catalog.assemble(point, None)?,
-            None => {
-                let known = history::markets().find(|market| market.name == own.name);
-                catalog
-                    .assemble(&own.settlement_point, known.map(|market| market.name))?
-            }
+        // A file that could not be read may be the very one that was meant.
+        let passed_over: Vec<String> = catalog
+            .notes()
+            .iter()
+            .filter(|note| was_passed_over(note))
+            .map(ToString::to_string)
+            .collect();
+        let market = match &asked {
+            Some(_) => None,
+            None => history::markets().find(|market| market.name == own.name),
         };
+        let point = asked.as_ref().unwrap_or(&own.settlement_point);
+        let found = catalog.assemble(point, market.map(|market| market.name)).map_err(
+            |error| {
+                let mut text = anyhow::Error::from(error);
+                if !passed_over.is_empty() {
+                    text = anyhow::anyhow!(
+                        "{text}\nfiles passed over:\n  {}",
+                        passed_over.join("\n  ")
+                    );
+                }
+                text
+            },
+        )?;
+        notes.extend(passed_over);
         if let Some(seed) = self.synth {
             notes.push(format!(
                 "history made up from seed {seed}: nothing of it happened"
@@ -137,15 +154,20 @@ impl Backtest {
     }
 }
 
+/// Whether a note is about a file of which nothing was used.
+fn was_passed_over(note: &history::Note) -> bool {
+    use history::NoteKind;
+    matches!(note.kind, NoteKind::NotRecognised | NoteKind::Delimiter)
+}
+
 /// A group of alike notes about a history in one line.
 fn one_line(group: &history::NoteGroup) -> String {
-    let place = group.file.as_deref().map_or(String::new(), |file| format!("{file}: "));
     let first = &group.first[0];
     let more = match group.count {
         1 => String::new(),
-        count => format!(" (and {} more)", count - 1),
+        count => format!(" (and {} more of the kind)", count - 1),
     };
-    format!("{place}{}; {}{more}", first.message, first.treatment)
+    format!("{first}{more}")
 }
 
 /// Runs the backtest and writes journal and Parquet into a folder.

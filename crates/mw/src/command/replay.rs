@@ -93,7 +93,7 @@ impl Replay {
                 })
             ))?,
             (None, false) => print(&format!(
-                "{} over {}: {dispatches} decisions in {steps} steps, again the same byte for byte; \
+                "{} over {}: {dispatches} decisions in {steps} steps, again the same byte for byte as in the journal; \
                  {violations} against the rules\n",
                 head.site.name, head.range
             ))?,

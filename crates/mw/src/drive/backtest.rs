@@ -41,10 +41,10 @@ pub fn run(
     mut sink: impl FnMut(&Line<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut policy = OnPlant::new(site.clone(), range.start, options.record);
-    let mut ledger = Ledger::new(site, feed);
+    let mut ledger = Ledger::new(site, feed, range);
     let mut always_on =
         options.compare.then(|| OnPlant::new(always_on(site), range.start, None));
-    let mut other_ledger = Ledger::new(site, feed);
+    let mut other_ledger = Ledger::new(site, feed, range);
 
     let mut heard = feed.heard_over(range).peekable();
     for interval in feed.ticks(range) {

@@ -41,14 +41,14 @@ pub(super) fn rows(answer: &Answer) -> Vec<Row> {
             mean_mw: mean_mw(ours, time),
         }
     };
-    let money = |label, part, of: fn(&Totals) -> Money| {
+    let money = |label, part, of: fn(&Totals) -> Option<Money>| {
         let (ours, theirs) = (of(ours), of(theirs));
         Row {
             label,
             part,
-            policy: figures::usd(ours),
-            always_on: figures::usd(theirs),
-            difference: figures::usd(ours - theirs),
+            policy: figures::usd_or_not(ours),
+            always_on: figures::usd_or_not(theirs),
+            difference: figures::usd_or_not(figures::above(ours, theirs)),
             mean_mw: String::new(),
         }
     };
@@ -65,24 +65,24 @@ pub(super) fn rows(answer: &Answer) -> Vec<Row> {
     rows.extend(kept.map(|(_, label, of)| energy(label, true, of)));
 
     rows.push(money("Revenue, USD", false, Totals::revenue));
-    let revenue: [Part<Money>; 3] = [
-        (Use::Contracted, "contracted GPU", |t| t.contracted),
-        (Use::Uncommitted, "uncommitted GPU", |t| t.uncommitted),
-        (Use::Mining, "mining", |t| t.mining),
+    let revenue: [Part<Option<Money>>; 3] = [
+        (Use::Contracted, "contracted GPU", |t| Some(t.contracted)),
+        (Use::Uncommitted, "uncommitted GPU", |t| Some(t.uncommitted)),
+        (Use::Mining, "mining", Totals::mining),
     ];
     let kept = revenue.into_iter().filter(|(used_for, ..)| has(*used_for));
     rows.extend(kept.map(|(_, label, of)| money(label, true, of)));
 
-    rows.push(money("Power, USD", false, Totals::power));
-    rows.push(money("energy at settlement price", true, |t| t.energy));
+    rows.push(money("Power, USD", false, |t| Some(t.power())));
+    rows.push(money("energy at settlement price", true, |t| Some(t.energy)));
     if !answer.site.tariff.adders.is_empty() {
-        rows.push(money("adders", true, |t| t.adders));
+        rows.push(money("adders", true, |t| Some(t.adders)));
     }
     if !answer.site.tariff.blocks.is_empty() {
-        rows.push(money("fixed-price blocks", true, |t| t.blocks));
+        rows.push(money("fixed-price blocks", true, |t| Some(t.blocks)));
     }
     rows.push(average_paid(ours, theirs));
-    rows.push(money("Wear of starts, USD", false, |t| t.wear));
+    rows.push(money("Wear of starts, USD", false, |t| Some(t.wear)));
     rows.push(money("Margin, USD", false, Totals::margin));
     rows
 }

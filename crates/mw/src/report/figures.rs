@@ -53,6 +53,16 @@ pub(super) fn mw(power: Power, places: u32) -> String {
     grouped(&power.to_mw_text(places))
 }
 
+/// Dollars, or that they are not computed.
+pub(super) fn usd_or_not(money: Option<Money>) -> String {
+    money.map_or("not computed".to_owned(), usd)
+}
+
+/// What one amount is above another, where both are computed.
+pub(super) fn above(ours: Option<Money>, theirs: Option<Money>) -> Option<Money> {
+    Some(ours? - theirs?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

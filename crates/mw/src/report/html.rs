@@ -128,7 +128,7 @@ fn headlines(answer: &Answer) -> Vec<Headline> {
     let compared = words::compared(answer);
     let span = i128::from(answer.range.duration().as_seconds());
     let beside = |text: String| if compared { text } else { String::new() };
-    let gain = ours.margin() - theirs.margin();
+    let gain = figures::above(ours.margin(), theirs.margin());
     let paid = |totals| {
         words::paid_per_mwh(totals).map_or("no energy".to_owned(), |price| {
             format!("{} USD/MWh", figures::usd_per_mwh(price))
@@ -137,19 +137,21 @@ fn headlines(answer: &Answer) -> Vec<Headline> {
     let mut headlines = vec![
         Headline {
             label: "Margin",
-            figure: figures::usd(ours.margin()),
-            unit: "USD",
-            beside: beside(format!(
-                "{}{} USD against always on",
-                if gain > Money::ZERO { "+" } else { "" },
-                figures::usd(gain)
-            )),
+            figure: figures::usd_or_not(ours.margin()),
+            unit: if ours.mining_unknown { "" } else { "USD" },
+            beside: gain.map_or(String::new(), |gain| {
+                let sign = if gain > Money::ZERO { "+" } else { "" };
+                beside(format!("{sign}{} USD against always on", figures::usd(gain)))
+            }),
         },
         Headline {
             label: "Revenue",
-            figure: figures::usd(ours.revenue()),
-            unit: "USD",
-            beside: beside(format!("always on {}", figures::usd(theirs.revenue()))),
+            figure: figures::usd_or_not(ours.revenue()),
+            unit: if ours.mining_unknown { "" } else { "USD" },
+            beside: beside(format!(
+                "always on {}",
+                figures::usd_or_not(theirs.revenue())
+            )),
         },
         Headline {
             label: "Power",

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 use units::{Energy, EnergyPrice, Interval, Money, Power};
 
-use super::words;
+use super::{figures, words};
 use crate::answer::{Answer, LoadTotals, PeakCharge, Totals};
 use crate::ledger::Use;
 
@@ -119,18 +119,16 @@ fn totals(totals: &Totals) -> Value {
     object
         .money("contracted_revenue", totals.contracted)
         .money("uncommitted_revenue", totals.uncommitted)
-        .money("mining_revenue", totals.mining)
-        .money("revenue", totals.revenue())
+        .maybe_money("mining_revenue", totals.mining())
+        .maybe_money("revenue", totals.revenue())
         .money("energy_cost", totals.energy)
         .money("adders", totals.adders)
         .money("blocks", totals.blocks)
         .money("power_cost", totals.power())
         .maybe_price("average_paid", words::paid_per_mwh(totals))
         .money("wear", totals.wear)
-        .money("margin", totals.margin())
-        .energy("unpriced_energy", totals.unpriced)
-        // Wider than 64 bits over a few years of a large fleet.
-        .put("unpaid_hashes_gh", totals.unpaid.as_gigahashes().to_string());
+        .maybe_money("margin", totals.margin())
+        .energy("left_out_energy", totals.left_out);
     object.done()
 }
 
@@ -139,10 +137,10 @@ fn difference(answer: &Answer) -> Value {
     let mut object = Object::default();
     object
         .energy("site_energy", ours.site - theirs.site)
-        .money("revenue", ours.revenue() - theirs.revenue())
+        .maybe_money("revenue", figures::above(ours.revenue(), theirs.revenue()))
         .money("power_cost", ours.power() - theirs.power())
         .money("wear", ours.wear - theirs.wear)
-        .money("margin", ours.margin() - theirs.margin());
+        .maybe_money("margin", figures::above(ours.margin(), theirs.margin()));
     object.done()
 }
 

@@ -12,9 +12,6 @@ const NOTES_SHOWN: usize = 5;
 /// How wide the name of a model may be.
 const MODEL_WIDTH: usize = 22;
 
-/// How long a line of a note may be.
-const NOTE_WIDTH: usize = 100;
-
 /// The summary of an answer, some forty lines with every unit named.
 ///
 /// Costs carry a minus sign. Where the run was compared with the same site
@@ -94,8 +91,12 @@ fn curtailing(page: &mut String, answer: &Answer) {
         i128::from(whole.as_seconds()),
     );
     let earned = if words::compared(answer) {
-        let gain = answer.policy.margin() - answer.always_on.margin();
-        format!("; deciding earned {} USD over always on", figures::usd(gain))
+        match figures::above(answer.policy.margin(), answer.always_on.margin()) {
+            Some(gain) => {
+                format!("; deciding earned {} USD over always on", figures::usd(gain))
+            }
+            None => "; what deciding earned is not computed".to_owned(),
+        }
     } else {
         String::new()
     };
@@ -171,7 +172,7 @@ fn list(page: &mut String, title: &str, sentences: impl Iterator<Item = String>)
 
 fn notes(page: &mut String, answer: &Answer) {
     let notes = &answer.notes;
-    let shown = notes.iter().take(NOTES_SHOWN).map(|note| clipped(note, NOTE_WIDTH));
+    let shown = notes.iter().take(NOTES_SHOWN).cloned();
     let left = notes.len().saturating_sub(NOTES_SHOWN);
     let rest = (left > 0).then(|| {
         format!(

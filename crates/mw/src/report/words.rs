@@ -3,7 +3,7 @@
 
 use engine::site::LoadKind;
 use engine::{Site, Source};
-use units::{Efficiency, Energy, EnergyPrice, Money, Seconds};
+use units::{Efficiency, EnergyPrice, Money, Seconds};
 
 use super::figures;
 use crate::answer::{Answer, LoadTotals, PeakCharge, Totals};
@@ -16,7 +16,7 @@ pub(super) fn compared(answer: &Answer) -> bool {
 
 /// What each megawatt-hour cost, blocks and adders counted; `None` for none.
 pub(super) fn paid_per_mwh(totals: &Totals) -> Option<EnergyPrice> {
-    (-totals.power()).per_mwh(totals.site - totals.unpriced)
+    (-totals.power()).per_mwh(totals.site - totals.left_out)
 }
 
 /// Hours to the tenth.
@@ -121,28 +121,25 @@ pub(super) fn lacks(answer: &Answer) -> Vec<String> {
     );
     count(basis.limited, "a limit left sheddable load less power than it was worth");
     count(basis.firm_shed, "a limit cut load under contract");
-    if answer.policy.unpriced != Energy::ZERO || unpriced_intervals(answer) > 0 {
+    count(unpriced_intervals(answer), "no settlement price");
+    count(basis.no_hashprice, "no hashprice for the day");
+    if unpriced_intervals(answer) + basis.no_hashprice > 0 {
         lacks.push(format!(
-            "{} MWh have no settlement price and are in no cost above",
-            figures::mwh(answer.policy.unpriced, 1)
+            "what lacks a price is in no amount of money above, on neither side: {} MWh of the policy's",
+            figures::mwh(answer.policy.left_out, 1)
         ));
     }
-    if !answer.policy.unpaid.is_zero() {
-        lacks.push(format!(
-            "{} EH were done on days without a hashprice and are in no revenue above",
-            exahashes(answer.policy.unpaid)
-        ));
+    if answer.policy.mining_unknown {
+        lacks.push(
+            "mining revenue and margin are not computed: bitcoin days are missing"
+                .to_owned(),
+        );
     }
     lacks
 }
 
 fn unpriced_intervals(answer: &Answer) -> u64 {
     answer.basis.settled_at.get(&None).copied().unwrap_or(0)
-}
-
-/// Exahashes to the whole, without the unit.
-pub(super) fn exahashes(hashes: units::Hashes) -> String {
-    figures::grouped(&units::decimal::text(hashes.as_gigahashes(), 9, 0))
 }
 
 /// What a coincident-peak charge came to, in a sentence.

@@ -54,15 +54,17 @@ fn parts(totals: &Totals) -> [Part; 5] {
     ]
 }
 
+/// What deciding earned in a month; nothing where that is not computed, and
+/// then its panel is left out.
 fn gain(month: &Month) -> Money {
-    month.policy.margin() - month.always_on.margin()
+    figures::above(month.policy.margin(), month.always_on.margin()).unwrap_or_default()
 }
 
 pub(super) fn picture(answer: &Answer) -> Picture {
     let compared = super::words::compared(answer);
     let mut marks = Vec::new();
     let mut panels = vec![money(answer, compared, &mut marks)];
-    if compared {
+    if compared && !answer.policy.mining_unknown {
         panels.push(gains(answer, &mut marks));
     }
     let bottom = panels.last().map_or(HEIGHT, |last| last.top + last.height);
@@ -73,11 +75,11 @@ pub(super) fn picture(answer: &Answer) -> Picture {
         .map(|((year, month), part)| Row {
             month: format!("{year:04}-{month:02}"),
             energy: figures::mwh(part.policy.site, 0),
-            revenue: figures::usd(part.policy.revenue()),
+            revenue: figures::usd_or_not(part.policy.revenue()),
             power: figures::usd(part.policy.power()),
             wear: figures::usd(part.policy.wear),
-            margin: figures::usd(part.policy.margin()),
-            always_on: figures::usd(part.always_on.margin()),
+            margin: figures::usd_or_not(part.policy.margin()),
+            always_on: figures::usd_or_not(part.always_on.margin()),
             gain: figures::usd(gain(part)),
         })
         .collect();
@@ -117,9 +119,10 @@ fn money(answer: &Answer, compared: bool, marks: &mut Vec<Mark>) -> Panel {
                 .map(|(_, _, money)| (usd(*money) * sign).max(0.0))
                 .sum()
         };
-        let margins = [month.policy.margin(), month.always_on.margin()].map(usd);
-        high = margins.into_iter().fold(high.max(sum(1.0)), f64::max);
-        low = margins.into_iter().fold(low.min(-sum(-1.0)), f64::min);
+        let margins = [month.policy.margin(), month.always_on.margin()];
+        let margins = margins.into_iter().flatten().map(usd);
+        high = margins.clone().fold(high.max(sum(1.0)), f64::max);
+        low = margins.fold(low.min(-sum(-1.0)), f64::min);
     }
     // Room for a mark at either end.
     let room = (high - low) * 0.05;
@@ -150,7 +153,7 @@ fn money(answer: &Answer, compared: bool, marks: &mut Vec<Mark>) -> Panel {
                 ),
             });
         }
-        let margin = month.policy.margin();
+        let Some(margin) = month.policy.margin() else { continue };
         let y = scale.at(usd(margin));
         inside.push(line("margin", (left - width / 8.0, y), (left + width * 1.125, y)));
         inside.push(Mark::Dot {
@@ -158,8 +161,7 @@ fn money(answer: &Answer, compared: bool, marks: &mut Vec<Mark>) -> Panel {
             at: Place(left + width / 2.0, y),
             hint: format!("{year:04}-{number:02}: margin {} USD", figures::usd(margin)),
         });
-        if compared {
-            let other = month.always_on.margin();
+        if let Some(other) = month.always_on.margin().filter(|_| compared) {
             inside.push(Mark::Dot {
                 class: "always-on",
                 at: Place(left + width / 2.0, scale.at(usd(other))),

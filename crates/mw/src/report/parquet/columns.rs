@@ -42,6 +42,11 @@ impl Subject for Loads {
 }
 
 impl IntervalRow<'_> {
+    /// An amount of the row, where its money could be computed.
+    fn computed(&self, money: Money) -> Option<i64> {
+        self.row.computed.then_some(money.as_micro_usd())
+    }
+
     fn bill(&self, part: fn(PowerBill) -> Money) -> Option<i64> {
         self.row.bill.map(|bill| part(bill).as_micro_usd())
     }
@@ -204,23 +209,23 @@ pub(super) const INTERVALS: &[Column<Intervals>] = &[
     },
     Column {
         name: "mining_revenue_micro_usd",
-        meaning: "What mining earned after the pool's fee. Null where hashes were done on a day without a hashprice.",
+        meaning: "What mining earned after the pool's fee. Null where the interval lacks a price, or the run has no bitcoin days.",
         values: Values::MaybeWhole(|r| r.row.mining.map(Money::as_micro_usd)),
     },
     Column {
         name: "contracted_revenue_micro_usd",
-        meaning: "What GPU capacity under contract earned.",
-        values: Values::Whole(|r| r.row.contracted.as_micro_usd()),
+        meaning: "What GPU capacity under contract earned. Null where the interval lacks a price.",
+        values: Values::MaybeWhole(|r| r.computed(r.row.contracted)),
     },
     Column {
         name: "uncommitted_revenue_micro_usd",
-        meaning: "What GPU capacity sold by the hour earned.",
-        values: Values::Whole(|r| r.row.uncommitted.as_micro_usd()),
+        meaning: "What GPU capacity sold by the hour earned. Null where the interval lacks a price.",
+        values: Values::MaybeWhole(|r| r.computed(r.row.uncommitted)),
     },
     Column {
         name: "wear_micro_usd",
-        meaning: "Wear of starts, negative.",
-        values: Values::Whole(|r| r.row.wear.as_micro_usd()),
+        meaning: "Wear of starts, negative. Null where the interval lacks a price.",
+        values: Values::MaybeWhole(|r| r.computed(r.row.wear)),
     },
     Column {
         name: "margin_micro_usd",
@@ -245,7 +250,7 @@ pub(super) const INTERVALS: &[Column<Intervals>] = &[
     Column {
         name: "always_on_wear_micro_usd",
         meaning: "Wear of starts of the same site always on, negative. Null likewise.",
-        values: Values::MaybeWhole(|r| r.other(|row| Some(row.wear))),
+        values: Values::MaybeWhole(|r| r.other(|row| row.computed.then_some(row.wear))),
     },
     Column {
         name: "always_on_margin_micro_usd",
@@ -367,7 +372,7 @@ pub(super) const LOADS: &[Column<Loads>] = &[
     },
     Column {
         name: "revenue_micro_usd",
-        meaning: "What its work earned. Null where hashes were done on a day without a hashprice.",
+        meaning: "What its work earned. Null where the interval lacks a price, or the run has no bitcoin days.",
         values: Values::MaybeWhole(|r| r.part.revenue.map(Money::as_micro_usd)),
     },
     Column {

@@ -82,8 +82,17 @@ def main(run):
     expect("intervals", len(starts), summary["intervals"])
     expect("format", said["mw.format"], "1")
 
-    # Each interval: its cost is its price times its energy.
-    rows = list(zip(starts, intervals["settlement_price_micro_usd_per_mwh"], intervals["site_energy_j"]))
+    # Each interval: its cost is its price times its energy. One that lacks a
+    # price, its own or its day's hashprice, has no money at all.
+    pays_mining = any(price is not None for price in intervals["hashprice_micro_usd_per_ph_day"])
+    mines = "mining" in set(loads["used_for"])
+    priced = {
+        start
+        for start, price, paid in zip(starts, intervals["settlement_price_micro_usd_per_mwh"], intervals["hashprice_micro_usd_per_ph_day"])
+        if price is not None and (paid is not None or not pays_mining or not mines)
+    }
+    prices = [p if s in priced else None for s, p in zip(starts, intervals["settlement_price_micro_usd_per_mwh"])]
+    rows = list(zip(starts, prices, intervals["site_energy_j"]))
     cost = [None if price is None else -divide(price * energy, JOULES_PER_MWH) for _, price, energy in rows]
     each("price x energy is the cost, within 10^-6 USD", zip(starts, cost, intervals["energy_cost_micro_usd"]), 1)
     adders = [
@@ -103,9 +112,7 @@ def main(run):
         by_use[start, used_for] += joules
         if hashes is not None:
             at = hashprice[start]
-            if hashes == 0:
-                worth = 0
-            elif at is None:
+            if at is None:
                 worth = None
             else:
                 worth = divide(hashes * at * kept, GIGAHASHES_PER_PH_DAY * MILLION)
@@ -113,6 +120,8 @@ def main(run):
             worth = divide(gpu * price, 3_600)
         else:
             worth = 0
+        if start not in priced:
+            worth = None
         pay.append(((start, load), worth, revenue))
         if worth is not None:
             earned[start, used_for] += worth
@@ -134,10 +143,16 @@ def main(run):
 
     # Totals, exact and to the cent.
     for part, column in zip(parts, columns):
+        if part == "mining_revenue" and mines and not pays_mining:
+            expect("mining revenue", set(column), {None})
+            continue
         expect(f"{part}, 10^-6 USD", total(column), policy[f"{part}_micro_usd"])
         expect(f"{part}, USD", cents(total(column)), policy[f"{part}_usd"])
-    margin = sum(total(column) for column in columns)
-    expect("margin, USD", cents(margin), policy["margin_usd"])
+    margin = total(intervals["margin_micro_usd"])
+    if pays_mining or not mines:
+        expect("margin, USD", cents(margin), policy["margin_usd"])
+    else:
+        expect("margin, USD", None, policy["margin_usd"])
     expect("site energy, J", total(intervals["site_energy_j"]), policy["site_energy_j"])
     # The cost once more, without its roundings.
     exact = -sum(price * joules for _, price, joules in rows if price is not None)
@@ -147,8 +162,7 @@ def main(run):
     if always_on is not None:
         for column, key in (("power_cost", "power_cost"), ("revenue", "revenue"), ("wear", "wear")):
             values = intervals[f"always_on_{column}_micro_usd"]
-            whole = None not in values
-            if whole:
+            if pays_mining or not mines or key != "revenue":
                 expect(f"always on {key}, USD", cents(total(values)), always_on[f"{key}_usd"])
         expect("always on energy, J", total(intervals["always_on_site_energy_j"]), always_on["site_energy_j"])
     for load in summary["loads"]:
