@@ -5,7 +5,7 @@ use units::{Interval, Power, Timestamp};
 use super::charge::Charge;
 use crate::decide::Setpoint;
 use crate::signals::{Sweep, Work};
-use crate::site::{LoadIx, LoadKind, Site};
+use crate::site::{Battery, LoadIx, LoadKind, Site};
 
 /// Every load's belief, in the site's order.
 #[derive(Clone, Debug)]
@@ -87,23 +87,18 @@ impl Fleet {
 
     /// Counts on to `at` what a battery holds; nothing for what is none.
     pub(crate) fn count_charge(&mut self, site: &Site, load: LoadIx, at: Timestamp) {
-        let LoadKind::Battery(battery) = &site.loads[load].kind else { return };
-        let belief = &mut self.loads[load];
-        let power = |setpoint| match setpoint {
-            Setpoint::Power(power) => power,
-            Setpoint::Level(_) => Power::ZERO,
-        };
-        let now = power(belief.ordered);
-        let (lowest, highest) =
-            (now.min(power(belief.at_least)), now.max(power(belief.at_most)));
-        belief.charge.count_on(battery, at, lowest, highest);
+        if let LoadKind::Battery(battery) = &site.loads[load].kind {
+            self.loads[load].count_charge(battery, at);
+        }
     }
 
     /// Counts on what every battery holds, at a tick.
     pub(crate) fn count_charges(&mut self, site: &Site, at: Timestamp) {
-        for load in 0..self.loads.len() {
-            self.count_charge(site, load, at);
-            self.loads[load].charge.tick(at);
+        for (belief, load) in self.loads.iter_mut().zip(&site.loads) {
+            if let LoadKind::Battery(battery) = &load.kind {
+                belief.count_charge(battery, at);
+                belief.charge.tick(at);
+            }
         }
     }
 
@@ -145,6 +140,16 @@ impl LoadState {
         }
         self.ordered = setpoint;
         self.unanswered = true;
+    }
+
+    fn count_charge(&mut self, battery: &Battery, at: Timestamp) {
+        let power = |setpoint| match setpoint {
+            Setpoint::Power(power) => power,
+            Setpoint::Level(_) => Power::ZERO,
+        };
+        let lowest = power(self.ordered).min(power(self.at_least));
+        let highest = power(self.ordered).max(power(self.at_most));
+        self.charge.count_on(battery, at, lowest, highest);
     }
 
     /// The same belief about a group that now has `most` levels.
