@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: measures a year's backtest and the cost of a decision.
+//! `cargo xtask bench`: measures a year's backtest and the cost of a decision, or
+//! what a live run costs.
 //!
 //! Prints each figure with its command and the machine. Nothing here passes or
 //! fails by time: a slow machine is not a fault.
@@ -15,9 +16,21 @@ use crate::shell::{self, cargo, history, program, quietly, shown, target};
 /// What `cargo xtask bench` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BenchArgs {
+    /// What to measure.
+    #[arg(value_enum, default_value_t = What::Backtest)]
+    what: What,
     /// Measure a release build from nothing too.
     #[arg(long)]
     build: bool,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// A year's backtest, and the cost of a decision.
+    Backtest,
+    /// A live run: state, ticks, sweeps, journal, restart; and the simulated machines.
+    Live,
 }
 
 /// How often each run is repeated; the median is what is shown.
@@ -30,11 +43,27 @@ pub(crate) fn run(arguments: &BenchArgs) -> Result<()> {
         build_from_nothing()?;
     }
     shell::run(&mut cargo(&["build", "--release", "--locked", "--package", "mw"]))?;
+    if arguments.what == What::Live {
+        return live();
+    }
     backtests()?;
     println!("\nThe policy alone, signals to priced rows, on made-up prices:");
     let decide =
         ["run", "--release", "--locked", "--package", "mw", "--example", "decide_cost"];
     shell::run(&mut cargo(&decide))
+}
+
+/// What a live run costs, and how fast its simulated site is.
+fn live() -> Result<()> {
+    let cost =
+        ["run", "--release", "--locked", "--package", "mw", "--example", "live_cost"];
+    let mut cost = cargo(&cost);
+    cost.arg("--").arg("--mw").arg(target().join("release/mw"));
+    shell::run(cost.arg("--folder").arg(target().join("bench/live")))?;
+    println!("\nThe simulated site alone:");
+    let speed =
+        ["run", "--release", "--locked", "--package", "sim", "--example", "campus_speed"];
+    shell::run(&mut cargo(&speed))
 }
 
 /// A year of five-minute intervals at the large example, start to end of the

@@ -1,11 +1,13 @@
-//! The project's own commands: `cargo xtask test`, `ci`, `lint`, `tidy`, `sim`, `mutants`, `docs`, `bench`.
+//! The project's own commands: `cargo xtask test`, `ci`, `lint`, `tidy`, `sim`, `kill`, `mutants`, `docs`, `bench`.
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 
 mod bench;
 mod ci;
 mod docs;
+mod kill;
 mod mutants;
 mod oracles;
+mod postgres;
 mod shell;
 mod sim;
 mod test;
@@ -35,11 +37,13 @@ enum Command {
     Tidy,
     /// Draw sites, markets and faults from seeds and check what must always be true.
     Sim(sim::SimArgs),
+    /// End live runs at hundreds of points and check what is left of them.
+    Kill(kill::KillArgs),
     /// Plant known faults in the engine and demand that the simulation finds each.
     Mutants,
     /// Write the reference pages that are made from code.
     Docs,
-    /// Measure a year's backtest and the cost of a decision.
+    /// Measure a year's backtest and the cost of a decision, or of a live run.
     Bench(bench::BenchArgs),
 }
 
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Command::Lint => ci::lint(),
         Command::Tidy => tidy::run(),
         Command::Sim(arguments) => sim::run(&arguments),
+        Command::Kill(arguments) => kill::run(&arguments),
         Command::Mutants => mutants::run(),
         Command::Docs => docs::run(),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::oracles::{self, Oracles};
+use crate::postgres::Postgres;
 use crate::shell::{self, cargo, history, quietly};
 
 /// What `cargo xtask test` takes.
@@ -19,6 +20,18 @@ pub(crate) struct TestArgs {
 /// write.
 const COMPARISON: &str = "oracle";
 
+/// The programs that we did not write, as far as they are there.
+struct Peers {
+    oracles: Oracles,
+    postgres: Option<Postgres>,
+}
+
+impl Peers {
+    fn start() -> Self {
+        Self { oracles: oracles::install(), postgres: Postgres::start() }
+    }
+}
+
 /// Runs all tests, or the comparisons alone.
 pub(crate) fn run(arguments: &TestArgs) -> Result<()> {
     if arguments.peers { comparisons() } else { everything() }
@@ -26,31 +39,30 @@ pub(crate) fn run(arguments: &TestArgs) -> Result<()> {
 
 /// Installs what the tests need and runs all of them.
 pub(crate) fn everything() -> Result<()> {
-    let oracles = oracles::install();
+    let peers = Peers::start();
     // Examples in documentation first, so that the last line is the tally of
     // everything else.
-    start(cargo(&["test", "--workspace", "--locked", "--doc", "--quiet"]), &oracles)?;
+    start(cargo(&["test", "--workspace", "--locked", "--doc", "--quiet"]), &peers)?;
     if has_nextest() {
         return start(
             cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]),
-            &oracles,
+            &peers,
         );
     }
     println!("cargo-nextest is not installed: the tests run under `cargo test`");
     let all =
         ["test", "--workspace", "--locked", "--bins", "--lib", "--tests", "--examples"];
-    start(cargo(&all), &oracles)
+    start(cargo(&all), &peers)
 }
 
-/// Runs the comparisons with other programs over real history.
+/// Runs the comparisons with other programs, over real history where they need it.
 pub(crate) fn comparisons() -> Result<()> {
     if history().is_none() {
         println!(
             "skipped: the comparisons over real history, because ../shared/data is absent"
         );
-        return Ok(());
     }
-    let oracles = oracles::install();
+    let peers = Peers::start();
     let command = if has_nextest() {
         let filter = format!("test({COMPARISON})");
         let run = ["nextest", "run", "--workspace", "--locked", "--no-tests", "warn"];
@@ -60,12 +72,15 @@ pub(crate) fn comparisons() -> Result<()> {
     } else {
         cargo(&["test", "--workspace", "--locked", COMPARISON, "--", "--nocapture"])
     };
-    start(command, &oracles)
+    start(command, &peers)
 }
 
-fn start(mut command: Command, oracles: &Oracles) -> Result<()> {
-    if let Some(python) = oracles.python() {
+fn start(mut command: Command, peers: &Peers) -> Result<()> {
+    if let Some(python) = peers.oracles.python() {
         command.env("MW_ORACLE_PYTHON", python);
+    }
+    if let Some(postgres) = &peers.postgres {
+        command.env("MW_ORACLE_POSTGRES", postgres.address());
     }
     shell::run(&mut command)
 }

@@ -1,9 +1,16 @@
-//! Everything that reaches out: history files, and later devices, grids and the store.
+//! Everything that reaches out: files, alarms and the store.
 //!
 //! [`history`] reads folders of market and bitcoin files into UTC series with
 //! the time each value is about and the time it could first be known.
+//! [`growing`] follows a file of signals as it grows.
+//! [`deliver`] hands one alarm message to one webhook or mail server.
+//! [`store`] keeps what happened: a durable journal with snapshots and signed
+//! checkpoints, in SQLite or PostgreSQL.
 //!
 //! Invariant: holds no policy. What a value is worth is decided elsewhere.
 //! Invariant: market time zones, hour-ending keys and daylight saving end here.
 
+pub mod deliver;
+pub mod growing;
 pub mod history;
+pub mod store;

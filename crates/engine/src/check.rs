@@ -8,17 +8,18 @@ use serde::{Deserialize, Serialize};
 use units::{EnergyPrice, Interval, Power};
 
 use crate::decide::{Dispatch, Entry, Limit, Reason, Setpoint};
-use crate::signals::Known;
 use crate::site::{FeederIx, Hold, LoadIx, LoadKind, LockOut, Site};
-use crate::state::Freshness;
+use crate::state::{Cap, Freshness, Lift, LiftOf, Reach, State};
 
 /// What was true when a dispatch was made, as far as it is no part of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// The site.
     pub site: &'a Site,
-    /// Limits the grid had set by then.
-    pub limits: &'a [Known<Power>],
+    /// Levels that the grid let nothing be drawn above by then.
+    pub limits: &'a [Cap],
+    /// Loads that a grid programme had tripped by then.
+    pub tripped: &'a [LoadIx],
     /// Who worked on what.
     pub lock_outs: &'a [LockOut],
     /// What was held by hand.
@@ -46,6 +47,9 @@ pub enum Fault {
     },
     /// The setpoint is beyond what the load can take.
     BeyondEnvelope,
+    /// The load is asked for less or more than its machines that take orders can
+    /// bring it to, or that range itself cannot be.
+    OutsideReach,
     /// What is drawn is above a limit, and something above its floor is under it.
     OverLimit {
         /// Which limit.
@@ -77,6 +81,15 @@ pub enum Fault {
         /// The tightest.
         expected: Power,
     },
+    /// A load that a grid programme tripped is asked to run.
+    TrippedRuns,
+    /// The grid asks for a level to be drawn, and a load could draw more of it.
+    InstructionNotMet {
+        /// By how much.
+        by: Power,
+    },
+    /// More is taken off the limits than a meter can have shown.
+    UnexplainedCannotBe,
 }
 
 /// Lists what is wrong with a dispatch.
@@ -89,10 +102,25 @@ pub fn check(facts: Facts<'_>, dispatch: &Dispatch) -> Vec<Violation> {
     audit.setpoints();
     audit.limits();
     audit.people();
+    audit.instructions();
     audit.contracts();
     audit.doubts();
     audit.reasons();
     audit.found
+}
+
+/// Lists what is wrong with a dispatch by what is believed now, when it is made.
+pub fn check_now(state: &State, dispatch: &Dispatch) -> Vec<Violation> {
+    let limits = state.obligations.caps(&state.site);
+    let tripped = state.obligations.tripped_loads(&state.site, dispatch.interval);
+    let facts = Facts {
+        site: &state.site,
+        limits: &limits,
+        tripped: &tripped,
+        lock_outs: &state.lock_outs,
+        holds: &state.holds,
+    };
+    check(facts, dispatch)
 }
 
 struct Audit<'a> {
@@ -107,13 +135,27 @@ impl Audit<'_> {
         self.found.push(Violation { load, fault });
     }
 
+    /// As low as a load can be brought.
     fn floor(&self, load: LoadIx) -> Power {
         match &self.site.loads[load].kind {
             LoadKind::Rigs(_) | LoadKind::Racks(_) => {
-                self.site.power_at(load, Setpoint::Level(0), self.dispatch.outside)
+                let floor = Setpoint::Level(self.dispatch.entries[load].reach.floor);
+                self.site.power_at(load, floor, self.dispatch.outside)
             }
             LoadKind::Battery(_) => Power::ZERO,
         }
+    }
+
+    /// Whether a load of machines stays within what it can be brought to.
+    fn is_within_reach(&self, load: LoadIx) -> bool {
+        let entry = &self.dispatch.entries[load];
+        let (Some(machines), Setpoint::Level(level)) =
+            (self.site.loads[load].machines(), entry.setpoint)
+        else {
+            return true;
+        };
+        let Reach { floor, ceiling } = entry.reach;
+        floor <= level && level <= ceiling && ceiling <= machines.level_max()
     }
 
     fn setpoints(&mut self) {
@@ -139,6 +181,9 @@ impl Audit<'_> {
             if !within {
                 self.report(Some(load), Fault::BeyondEnvelope);
             }
+            if !self.is_within_reach(load) {
+                self.report(Some(load), Fault::OutsideReach);
+            }
         }
     }
 
@@ -149,33 +194,52 @@ impl Audit<'_> {
     }
 
     fn is_under(&self, load: LoadIx, limit: Limit) -> bool {
+        if limit == Limit::BestEffort {
+            return !self.site.loads[load].is_firm();
+        }
         self.limits_above(load).contains(&limit)
     }
 
     /// What is left under a limit when draw alone is counted.
     fn headroom(&self, limit: Limit) -> Power {
         let size = match limit {
-            Limit::Import => self.dispatch.import_limit,
+            Limit::Import => self.dispatch.import_limit - self.dispatch.unexplained,
+            Limit::BestEffort => {
+                self.dispatch.sheddable_limit - self.dispatch.unexplained
+            }
             Limit::Export => self.site.interconnection.export_limit,
             Limit::Feeder(ix) => self.site.feeders[ix].limit,
         };
+        let counts = |load| limit == Limit::BestEffort || self.is_under(load, limit);
         let drawn: Power = (self.dispatch.entries.iter().enumerate())
-            .filter(|(load, _)| self.is_under(*load, limit))
+            .filter(|(load, _)| counts(*load))
             .map(|(_, entry)| entry.to.max(Power::ZERO))
             .sum();
         size - drawn
     }
 
     fn limits(&mut self) {
-        let expected = (self.facts.limits.iter())
-            .filter(|limit| limit.during.overlaps(self.dispatch.interval))
-            .map(|limit| limit.value.max(Power::ZERO))
-            .fold(self.site.interconnection.import_limit, Power::min);
-        if expected != self.dispatch.import_limit {
-            self.report(None, Fault::NotTightestLimit { expected });
+        let tightest = |best_effort: bool| {
+            (self.facts.limits.iter())
+                .filter(|cap| cap.during.overlaps(self.dispatch.interval))
+                .filter(|cap| best_effort || !cap.best_effort)
+                .map(|cap| cap.level.max(Power::ZERO))
+                .fold(self.site.interconnection.import_limit, Power::min)
+        };
+        for (expected, found) in [
+            (tightest(false), self.dispatch.import_limit),
+            (tightest(true), self.dispatch.sheddable_limit),
+        ] {
+            if expected != found {
+                self.report(None, Fault::NotTightestLimit { expected });
+            }
+        }
+        if self.dispatch.unexplained < Power::ZERO {
+            self.report(None, Fault::UnexplainedCannotBe);
         }
         let feeders = 0..self.site.feeders.len() as FeederIx;
-        for limit in feeders.map(Limit::Feeder).chain([Limit::Import]) {
+        for limit in feeders.map(Limit::Feeder).chain([Limit::Import, Limit::BestEffort])
+        {
             let over = -self.headroom(limit);
             let can_be_lowered =
                 (self.dispatch.entries.iter().enumerate()).any(|(load, entry)| {
@@ -193,8 +257,9 @@ impl Audit<'_> {
 
     fn people(&mut self) {
         let during = self.dispatch.interval;
-        for lock_out in self.facts.lock_outs.iter().filter(|l| l.during.overlaps(during))
-        {
+        // Which machines of a load run is not in the dispatch.
+        let whole = |l: &&LockOut| l.machines.is_none() && l.touches(during);
+        for lock_out in self.facts.lock_outs.iter().filter(whole) {
             let entry = &self.dispatch.entries[lock_out.load];
             if entry.to != self.floor(lock_out.load) {
                 self.report(Some(lock_out.load), Fault::LockedOutRuns);
@@ -206,6 +271,52 @@ impl Audit<'_> {
                 self.report(Some(hold.load), Fault::HoldIgnored);
             }
         }
+    }
+
+    fn instructions(&mut self) {
+        for load in self.facts.tripped {
+            let entry = &self.dispatch.entries[*load];
+            if entry.to.max(Power::ZERO) > self.floor(*load) {
+                self.report(Some(*load), Fault::TrippedRuns);
+            }
+        }
+        let lost = self.dispatch.asked.still.is_some();
+        for lift in &self.dispatch.asked.lifts {
+            let by = lift.level - self.dispatch.drawn(self.site, *lift);
+            if by <= Power::ZERO || (lost && lift.of == LiftOf::Site) {
+                continue;
+            }
+            for load in 0..self.site.loads.len() {
+                let meant = match lift.of {
+                    LiftOf::Site => !self.site.loads[load].is_firm(),
+                    LiftOf::Armed => {
+                        self.site.programmes[lift.programme].trips(self.site, load)
+                    }
+                };
+                if meant && self.could_draw_more(load) {
+                    self.report(Some(load), Fault::InstructionNotMet { by });
+                }
+            }
+        }
+    }
+
+    /// Whether a load may take one more step, and every limit leaves room for it.
+    fn could_draw_more(&self, load: LoadIx) -> bool {
+        let kept = matches!(
+            self.dispatch.entries[load].reason,
+            Reason::LockedOut { .. }
+                | Reason::Maintenance { .. }
+                | Reason::Held { .. }
+                | Reason::Tripped { .. }
+                | Reason::MinimumDown { .. }
+                | Reason::OutOfReach
+        );
+        let Some(next) = self.next_step(load) else { return false };
+        let limits = self.limits_above(load).into_iter().chain([Limit::BestEffort]);
+        !kept
+            && limits
+                .filter(|limit| self.is_under(load, *limit))
+                .all(|limit| self.headroom(limit) >= next)
     }
 
     fn contracts(&mut self) {
@@ -246,8 +357,10 @@ impl Audit<'_> {
                 entry.reason,
                 Reason::FirmShed { .. }
                     | Reason::LockedOut { .. }
+                    | Reason::Maintenance { .. }
                     | Reason::Held { .. }
                     | Reason::MinimumDown { .. }
+                    | Reason::OutOfReach
             );
             if self.site.loads[load].is_firm() && !whole && !excused {
                 self.report(Some(load), Fault::ReasonContradicts);
@@ -265,8 +378,9 @@ impl Audit<'_> {
             let by_hand = (self.facts.holds.iter())
                 .any(|h| h.load == load && h.during.overlaps(self.dispatch.interval));
             let firm = self.site.loads[load].is_firm();
-            let rose = entry.to > entry.from.max(Power::ZERO);
-            if rose && !by_hand && !firm {
+            let rose = entry.to > entry.from.max(self.floor(load));
+            let told = matches!(entry.reason, Reason::Instructed { .. });
+            if rose && !by_hand && !firm && !told {
                 self.report(Some(load), Fault::RaisedOnDoubt);
             }
         }
@@ -290,12 +404,24 @@ impl Audit<'_> {
         }
     }
 
+    /// What the last step that a load took draws; nothing at its lowest.
+    fn last_step(&self, load: LoadIx) -> Power {
+        let entry = &self.dispatch.entries[load];
+        match entry.setpoint {
+            Setpoint::Level(level) if level > entry.reach.floor => {
+                let below = Setpoint::Level(level - 1);
+                entry.to - self.site.power_at(load, below, self.dispatch.outside)
+            }
+            Setpoint::Level(_) | Setpoint::Power(_) => Power::ZERO,
+        }
+    }
+
     /// What one more step of a load would draw; nothing at its highest, or for a
     /// battery.
     fn next_step(&self, load: LoadIx) -> Option<Power> {
         let entry = &self.dispatch.entries[load];
         match (self.site.loads[load].machines(), entry.setpoint) {
-            (Some(machines), Setpoint::Level(level)) if level < machines.level_max() => {
+            (Some(_), Setpoint::Level(level)) if level < entry.reach.ceiling => {
                 let above = Setpoint::Level(level + 1);
                 Some(self.site.power_at(load, above, self.dispatch.outside) - entry.to)
             }
@@ -309,8 +435,12 @@ impl Audit<'_> {
         let worth_and_cost = entry.worth.zip(cost);
         let touches = |during: Interval| during.overlaps(self.dispatch.interval);
         match entry.reason {
-            Reason::LockedOut { until } => (self.facts.lock_outs.iter())
-                .any(|l| l.load == load && l.during.end == until && touches(l.during)),
+            Reason::LockedOut { until } => (self.facts.lock_outs.iter()).any(|l| {
+                l.load == load && l.until() == until && l.touches(self.dispatch.interval)
+            }),
+            Reason::Maintenance { until } => {
+                at_floor && until > self.dispatch.interval.start
+            }
             Reason::Held { at, until } => (self.facts.holds.iter()).any(|h| {
                 h.load == load
                     && h.power == at
@@ -332,12 +462,32 @@ impl Audit<'_> {
                         .is_some_and(|(worth, cost)| worth >= cost && worth < cost + band)
             }
             Reason::MinimumUp { until } => {
-                !at_floor && until > self.dispatch.interval.start
+                // Machines that take no orders may be all that is up.
+                let is_up = !at_floor || entry.reach.floor > 0;
+                is_up && until > self.dispatch.interval.start
             }
             Reason::MinimumDown { until } => {
-                entry.to <= entry.from && until > self.dispatch.interval.start
+                entry.to <= entry.from.max(self.floor(load))
+                    && until > self.dispatch.interval.start
             }
             Reason::Limited { .. } => true,
+            Reason::Tripped { programme } => {
+                at_floor && self.dispatch.asked.tripped.contains(&programme)
+            }
+            Reason::Instructed { programme, level, of } => {
+                let lift = Lift { programme, level, of };
+                self.dispatch.asked.lifts.contains(&lift)
+                    && self.dispatch.drawn(self.site, lift) - self.last_step(load) < level
+            }
+            Reason::LinkLost { programme } => {
+                self.dispatch.asked.still == Some(programme)
+                    && entry.to <= entry.from.max(self.floor(load))
+            }
+            Reason::OutOfReach => self.site.loads[load].machines().is_some_and(|m| {
+                entry.setpoint == Setpoint::Level(entry.reach.ceiling)
+                    && (entry.reach.ceiling < m.level_max()
+                        || entry.reach.floor == entry.reach.ceiling)
+            }),
             Reason::PriceStale => {
                 self.dispatch.price.is_some_and(|used| used.freshness == Freshness::Stale)
             }

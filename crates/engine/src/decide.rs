@@ -23,8 +23,10 @@ use merit::{Step, Worths};
 use room::Room;
 use units::{EnergyPrice, Hashprice, Interval, Power, Pue, Temperature, Timestamp};
 
-use crate::site::{Battery, LoadIx, LoadKind, Machines, Racks, Rigs, Site};
-use crate::state::{Charge, Freshness, PeakOutlook, PriceUsed, State};
+use crate::site::{Battery, LoadIx, LoadKind, Machines, ProgrammeIx, Racks, Rigs, Site};
+use crate::state::{
+    Charge, Freshness, Lift, LiftOf, PeakOutlook, PriceUsed, Reach, State,
+};
 
 /// Decides `interval` as dispatch number `generation`.
 ///
@@ -43,10 +45,12 @@ pub fn decide(
 
     draft.rest_every_load();
     draft.respect_lock_outs();
+    draft.respect_trips();
     draft.meet_contracts();
     draft.respect_holds();
     draft.move_battery();
     draft.fill_by_value();
+    draft.draw_as_instructed();
 
     draft.finish()
 }
@@ -62,7 +66,9 @@ pub struct Memo {
     /// The setpoint each load stood at when the steps were put in order, and
     /// what it draws there at the meter.
     standing: Vec<(Setpoint, Power)>,
-    /// The same for each load at rest.
+    /// How far each load can be moved.
+    reaches: Vec<Reach>,
+    /// As low as each load can be brought, and what it draws there at the meter.
     resting: Vec<(Setpoint, Power)>,
     /// Loads under contract, the dearest to lose first.
     firm: Vec<LoadIx>,
@@ -75,23 +81,31 @@ impl Memo {
         let hashprice = state.hashprice_at(interval.start).map(|known| known.value);
         let outside = state.outside(interval.start);
         let count = site.loads.len();
-        if self.basis != Some((hashprice, outside)) {
-            self.pues = (0..count).map(|load| site.pue_of(load, outside)).collect();
-            self.worths = (site.loads.iter().zip(&self.pues))
-                .map(|(load, pue)| Worths::of(site, load, hashprice, *pue))
-                .collect();
+        let reach = |load: LoadIx| state.fleet.reach(site, load);
+        let anew = self.basis != Some((hashprice, outside));
+        // Only machines that are known one by one get out of reach.
+        let reached_otherwise = state.fleet.is_by_machine()
+            && (0..count).any(|load| self.reaches.get(load) != Some(&reach(load)));
+        if anew || reached_otherwise {
+            self.reaches = (0..count).map(reach).collect();
             let rest = |load: LoadIx| match site.loads[load].machines() {
-                Some(_) => Setpoint::Level(0),
+                Some(_) => Setpoint::Level(self.reaches[load].floor),
                 None => Setpoint::Power(Power::ZERO),
             };
             self.resting = (0..count)
                 .map(|load| (rest(load), site.power_at(load, rest(load), outside)))
                 .collect();
+            self.standing.clear();
+        }
+        if anew {
+            self.pues = (0..count).map(|load| site.pue_of(load, outside)).collect();
+            self.worths = (site.loads.iter().zip(&self.pues))
+                .map(|(load, pue)| Worths::of(site, load, hashprice, *pue))
+                .collect();
             self.firm = (0..count).filter(|load| site.loads[*load].is_firm()).collect();
             self.firm
                 .sort_by_key(|load| Reverse(self.worths[*load].points.first().copied()));
             self.basis = Some((hashprice, outside));
-            self.standing.clear();
         }
         let ordered = |load: LoadIx| state.fleet.of(load).ordered;
         let moved = self.standing.is_empty()
@@ -124,6 +138,7 @@ impl Memo {
                         load,
                         machines,
                         level,
+                        self.reaches[load].floor,
                         worths,
                         hysteresis,
                     );
@@ -171,7 +186,7 @@ impl<'a> Draft<'a> {
             policy.decide_on,
             policy.stale_price_hold,
         );
-        let import_limit = state.import_limit(interval);
+        let asked = state.obligations.in_force(site, interval);
         let peak_adder =
             match state.peaks.outlook(&site.tariff.coincident_peaks, interval.start) {
                 PeakOutlook::OutOfSeason => Some(EnergyPrice::ZERO),
@@ -187,14 +202,17 @@ impl<'a> Draft<'a> {
             peak_adder,
             hashprice: state.hashprice_at(interval.start),
             outside: state.outside(interval.start),
-            import_limit,
+            import_limit: asked.import_limit(site),
+            sheddable_limit: asked.sheddable_limit(site),
+            unexplained: state.residual.beyond(),
+            asked,
             entries: Vec::with_capacity(site.loads.len()),
         };
         Self {
             state,
             site,
             memo,
-            room: Room::whole(site, import_limit),
+            room: Room::whole(site, dispatch.import()),
             cost: dispatch.cost(),
             freshness: price.map_or(Freshness::Expired, |used| used.freshness),
             settled: vec![false; site.loads.len()],
@@ -202,35 +220,71 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Starts from every load at rest: what it draws then cannot be ordered
-    /// away and comes off every limit first.
+    /// Starts from every load as low as it can be brought: what it draws then
+    /// cannot be ordered away and comes off every limit first.
     fn rest_every_load(&mut self) {
         for load in 0..self.site.loads.len() {
             let (setpoint, to) = self.memo.resting[load];
+            let reach = self.memo.reaches[load];
+            let stuck = reach.floor == reach.ceiling
+                && self.site.loads[load].machines().is_some_and(|m| m.level_max() > 0);
             let entry = Entry {
                 from: self.memo.standing[load].1,
                 to,
                 setpoint,
+                reach,
                 worth: self.memo.worths[load].points.first().copied(),
-                reason: Reason::NotWorthIt { band: EnergyPrice::ZERO },
+                reason: if stuck {
+                    Reason::OutOfReach
+                } else {
+                    Reason::NotWorthIt { band: EnergyPrice::ZERO }
+                },
             };
+            self.settled[load] = stuck;
             self.room.take(self.site, load, entry.to);
             self.dispatch.entries.push(entry);
         }
     }
 
-    /// A load that a person works on stays at rest, whatever else is true.
+    /// A load that a person works on stays at rest, whatever else is true; one that
+    /// is out of service does too.
     fn respect_lock_outs(&mut self) {
-        if self.state.lock_outs.is_empty() {
+        if self.state.lock_outs.is_empty() && self.state.maintenances.is_empty() {
             return;
         }
         for load in 0..self.site.loads.len() {
-            if let Some(lock_out) = self.state.lock_out(load, self.dispatch.interval) {
-                self.dispatch.entries[load].reason =
-                    Reason::LockedOut { until: lock_out.during.end };
-                self.settled[load] = true;
+            let during = self.dispatch.interval;
+            let lock_out = self.state.lock_out(load, during);
+            let reason = match (lock_out, self.state.maintenance(load, during)) {
+                (Some(lock_out), _) => Reason::LockedOut { until: lock_out.until() },
+                (None, Some(entry)) => Reason::Maintenance { until: entry.during.end },
+                (None, None) => continue,
+            };
+            self.dispatch.entries[load].reason = reason;
+            self.settled[load] = true;
+        }
+    }
+
+    /// What a programme tripped rests; a battery may still send back.
+    fn respect_trips(&mut self) {
+        for at in 0..self.dispatch.asked.tripped.len() {
+            let programme = self.dispatch.asked.tripped[at];
+            for load in 0..self.site.loads.len() {
+                if !self.settled[load]
+                    && self.site.loads[load].machines().is_some()
+                    && self.site.programmes[programme].trips(self.site, load)
+                {
+                    self.settle(load, Reason::Tripped { programme });
+                }
             }
         }
+    }
+
+    /// The programme that tripped a load, if one did.
+    fn tripped(&self, load: LoadIx) -> Option<ProgrammeIx> {
+        let trips =
+            |one: &&ProgrammeIx| self.site.programmes[**one].trips(self.site, load);
+        self.dispatch.asked.tripped.iter().find(trips).copied()
     }
 
     /// Contracted racks come before everything that can be shed, the dearest to
@@ -243,8 +297,9 @@ impl<'a> Draft<'a> {
                 continue;
             }
             let held = self.state.hold(load, self.dispatch.interval);
-            let asked = held.map_or(machines.level_max(), |hold| {
-                self.level_under(load, machines, hold.power)
+            let ceiling = self.memo.reaches[load].ceiling;
+            let asked = held.map_or(ceiling, |hold| {
+                self.level_under(load, machines, hold.power).min(ceiling)
             });
             let (wanted, rests) = self.not_too_soon(load, asked);
             let (reached, limit) = self.raise(load, machines, wanted);
@@ -253,9 +308,10 @@ impl<'a> Draft<'a> {
                 (_, Some(hold)) => {
                     Reason::Held { at: hold.power, until: hold.during.end }
                 }
+                (_, None) if ceiling < machines.level_max() => Reason::OutOfReach,
                 (_, None) => Reason::Contracted,
             };
-            if let (Some(rests), true) = (rests, reached == wanted) {
+            if let (Some(rests), true) = (rests, reached >= wanted) {
                 self.dispatch.entries[load].reason = rests;
             }
             self.settled[load] = true;
@@ -298,7 +354,12 @@ impl<'a> Draft<'a> {
                     reason = limited.or(rests).unwrap_or(reason);
                 }
                 LoadKind::Battery(battery) => {
-                    let power = self.battery_range(load, battery).hold(hold.power);
+                    let mut power = self.battery_range(load, battery).hold(hold.power);
+                    if let Some(programme) = self.tripped(load)
+                        && power > Power::ZERO
+                    {
+                        (power, reason) = (Power::ZERO, Reason::Tripped { programme });
+                    }
                     self.give_battery(load, power);
                 }
             }
@@ -425,11 +486,17 @@ impl<'a> Draft<'a> {
         let Setpoint::Level(now) = self.dispatch.entries[load].setpoint else {
             return;
         };
-        let (_, limit) = self.raise(load, machines, now + step.machines);
+        let wanted = now + step.machines;
+        let beyond = wanted > self.memo.reaches[load].ceiling;
+        let (_, limit) = self.raise(load, machines, wanted);
         let entry = &mut self.dispatch.entries[load];
         entry.worth = Some(step.worth);
-        entry.reason = limit.map_or(reason, |limit| Reason::Limited { limit });
-        self.settled[load] = limit.is_some();
+        entry.reason = match limit {
+            Some(limit) => Reason::Limited { limit },
+            None if beyond => Reason::OutOfReach,
+            None => reason,
+        };
+        self.settled[load] = limit.is_some() || beyond;
     }
 
     /// Whether a step's worth covers its cost, and the reason either way.
@@ -441,6 +508,9 @@ impl<'a> Draft<'a> {
             && let Some(until) = kept_down
         {
             return Verdict::Leave(Reason::MinimumDown { until });
+        }
+        if let (Some(programme), false) = (self.dispatch.asked.still, step.running) {
+            return Verdict::Leave(Reason::LinkLost { programme });
         }
         if !self.site.policy.follows_price {
             return Verdict::Take(Reason::AlwaysOn);
@@ -477,7 +547,7 @@ impl<'a> Draft<'a> {
     fn leave(&mut self, step: &Step, reason: Reason) {
         self.settled[step.load] = true;
         let entry = &mut self.dispatch.entries[step.load];
-        if entry.setpoint == Setpoint::Level(0) {
+        if entry.setpoint == Setpoint::Level(entry.reach.floor) {
             entry.worth = Some(step.worth);
             entry.reason = reason;
         }
@@ -488,8 +558,8 @@ impl<'a> Draft<'a> {
         self.settled[load] = true;
     }
 
-    /// Raises a load towards `wanted` as far as every limit allows. Returns the
-    /// level reached, and the limit that stopped it short.
+    /// Raises a load towards `wanted` as far as it reaches and every limit allows.
+    /// Returns the level reached, and the limit that stopped it short.
     fn raise(
         &mut self,
         load: LoadIx,
@@ -499,6 +569,7 @@ impl<'a> Draft<'a> {
         let Setpoint::Level(now) = self.dispatch.entries[load].setpoint else {
             return (0, None);
         };
+        let wanted = wanted.min(self.memo.reaches[load].ceiling).max(now);
         let drawn = self.dispatch.entries[load].to;
         let (room, limit) = self.room.left_for(self.site, load);
         let pue = self.memo.pues[load];
@@ -534,6 +605,103 @@ impl<'a> Draft<'a> {
         (reached, (reached < wanted).then_some(limit))
     }
 
+    /// Draws up to the levels that the grid asks for, whatever the price: the
+    /// worthiest steps first, loads whose worth nobody knows last. People, limits
+    /// and minimum times down hold as ever.
+    fn draw_as_instructed(&mut self) {
+        if self.dispatch.asked.lifts.is_empty() {
+            return;
+        }
+        let steps = std::mem::take(&mut self.memo.steps);
+        let lifts = std::mem::take(&mut self.dispatch.asked.lifts);
+        let lost = self.dispatch.asked.still.is_some();
+        for lift in lifts.iter().filter(|lift| !lost || lift.of == LiftOf::Armed) {
+            let mut up_to: Vec<u32> =
+                self.dispatch.entries.iter().map(|e| e.reach.floor).collect();
+            for step in &steps {
+                up_to[step.load] += step.machines;
+                self.lift(*lift, step.load, up_to[step.load], Some(step.worth));
+            }
+            for (load, shape) in self.site.loads.iter().enumerate() {
+                if let Some(machines) = shape.machines() {
+                    self.lift(*lift, load, machines.level_max(), None);
+                }
+            }
+        }
+        self.dispatch.asked.lifts = lifts;
+        self.memo.steps = steps;
+    }
+
+    /// Raises one load towards `wanted` as far as an instruction is not met yet.
+    fn lift(
+        &mut self,
+        lift: Lift,
+        load: LoadIx,
+        wanted: u32,
+        worth: Option<EnergyPrice>,
+    ) {
+        let missing = lift.level - self.dispatch.drawn(self.site, lift);
+        let (Some(machines), Setpoint::Level(now)) =
+            (self.site.loads[load].machines(), self.dispatch.entries[load].setpoint)
+        else {
+            return;
+        };
+        let meant = match lift.of {
+            LiftOf::Site => !self.site.loads[load].is_firm(),
+            LiftOf::Armed => self.site.programmes[lift.programme].trips(self.site, load),
+        };
+        if missing <= Power::ZERO || !meant || self.may_not_be_lifted(load) {
+            return;
+        }
+        // No more machines than it takes: the last one may pass the level.
+        let under = self.dispatch.entries[load].to + missing - Power::from_watts(1);
+        let pue = self.memo.pues[load];
+        let enough = highest_level(machines, pue, now, machines.level_max(), under) + 1;
+        let (wanted, rests) = self.not_too_soon(load, wanted.min(enough));
+        let (reached, limit) = self.raise(load, machines, wanted);
+        let entry = &mut self.dispatch.entries[load];
+        if let Some(rests) = rests {
+            entry.reason = rests;
+        } else if reached > now {
+            let Lift { programme, level, of } = lift;
+            entry.reason = Reason::Instructed { programme, level, of };
+            entry.worth = worth.or(entry.worth);
+        } else if let (Some(limit), false) =
+            (limit, matches!(entry.reason, Reason::Instructed { .. }))
+        {
+            entry.reason = Reason::Limited { limit };
+        }
+    }
+
+    /// Whether people, or a programme's trip, keep a load where it is.
+    fn may_not_be_lifted(&self, load: LoadIx) -> bool {
+        match self.dispatch.entries[load].reason {
+            Reason::LockedOut { .. }
+            | Reason::Maintenance { .. }
+            | Reason::Held { .. }
+            | Reason::Tripped { .. }
+            | Reason::OutOfReach => true,
+            Reason::Contracted
+            | Reason::FirmShed { .. }
+            | Reason::WorthIt
+            | Reason::KeptOn { .. }
+            | Reason::NotWorthIt { .. }
+            | Reason::KeptOff { .. }
+            | Reason::MinimumUp { .. }
+            | Reason::MinimumDown { .. }
+            | Reason::Limited { .. }
+            | Reason::Instructed { .. }
+            | Reason::LinkLost { .. }
+            | Reason::PriceStale
+            | Reason::PriceUnknown
+            | Reason::HashpriceUnknown
+            | Reason::AlwaysOn
+            | Reason::Charging
+            | Reason::Discharging
+            | Reason::BatteryRests => false,
+        }
+    }
+
     fn charge_battery(&mut self, load: LoadIx) {
         let LoadKind::Battery(battery) = &self.site.loads[load].kind else {
             return;
@@ -541,6 +709,12 @@ impl<'a> Draft<'a> {
         let cheap = self.cost.is_some_and(|cost| cost <= battery.charge_below);
         if self.settled[load] || !cheap || !self.site.policy.follows_price {
             return;
+        }
+        if let Some(programme) = self.tripped(load) {
+            return self.settle(load, Reason::Tripped { programme });
+        }
+        if let Some(programme) = self.dispatch.asked.still {
+            return self.settle(load, Reason::LinkLost { programme });
         }
         let (room, _) = self.room.left_for(self.site, load);
         let power = self.battery_range(load, battery).charge.min(room.max(Power::ZERO));

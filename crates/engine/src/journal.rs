@@ -14,7 +14,7 @@ use units::{Interval, Timestamp};
 use crate::{Input, Output, Site};
 
 /// The version of the format. Raised by any change to a type inside.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What a run began with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct Head {
     pub program: String,
     /// The site as meant.
     pub site: Site,
+    /// Whether the site is known machine by machine.
+    pub by_machine: bool,
     /// When the engine started.
     pub start: Timestamp,
     /// What the run covers.

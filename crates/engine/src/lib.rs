@@ -14,15 +14,21 @@
 // Every amount is exact, so that every machine reaches the same one.
 #![deny(clippy::float_arithmetic)]
 
+pub mod ranges;
+
 pub mod site;
 
 pub mod signals;
+
+pub mod people;
 
 pub mod state;
 
 pub mod decide;
 
 pub mod act;
+
+pub mod alarm;
 
 pub mod meter;
 
@@ -32,10 +38,15 @@ pub mod journal;
 
 mod step;
 
-pub use act::{Observed, Order, OrderBatch, Receipt};
+pub use act::{
+    Lease, Look, Move, Observed, Order, OrderBatch, ReadBack, Receipt, Survey,
+};
+pub use alarm::{Alarm, AlarmBook, AlarmChange, AlarmId, Trouble, Urgency};
 pub use decide::{Dispatch, Entry, Limit, Reason, Setpoint};
 pub use meter::{Metered, MeteredInterval, Quality};
-pub use signals::{Known, Reading, Signal, Source, Sweep, Work};
+pub use people::{Accepted, Person, RefusedBecause, Request};
+pub use ranges::Ranges;
+pub use signals::{Ask, Instruction, Known, Reading, Signal, Source, Sweep, Work};
 pub use site::Site;
 pub use state::{Freshness, State};
-pub use step::{Change, Engine, Event, Input, Notice, Output, RefusedBecause, Request};
+pub use step::{Change, Engine, Event, Input, Notice, Output};

@@ -53,7 +53,7 @@ pub enum Quality {
 const TOLERANCE: i64 = 20;
 
 /// The lowest and highest draw each load was set to since the last reading.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Band {
     loads: Vec<(Power, Power)>,
     /// Whether any load was set to something else since the last reading.

@@ -9,7 +9,11 @@ use units::{
     Temperature, Timestamp,
 };
 
-use crate::site::LoadIx;
+mod instruction;
+
+pub use instruction::{Ask, Instruction};
+
+use crate::site::{LoadIx, ProgrammeIx};
 
 /// A value, what it is about, and when it could first be known.
 ///
@@ -44,6 +48,8 @@ pub enum Source {
     SystemForecast,
     /// An instruction from the grid.
     Grid,
+    /// The meter at the interconnection.
+    Meter,
 }
 
 impl std::fmt::Display for Source {
@@ -56,6 +62,7 @@ impl std::fmt::Display for Source {
             Self::Weather => "weather",
             Self::SystemForecast => "system forecast",
             Self::Grid => "grid instruction",
+            Self::Meter => "interconnection meter",
         })
     }
 }
@@ -73,8 +80,12 @@ pub enum Signal {
     DemandForecast(Known<Power>),
     /// How likely an interval is to be a coincident peak, from a forecaster.
     PeakProbability(Known<Share>),
-    /// The grid's limit on what the site may draw. The tightest one wins.
-    ImportLimit(Known<Power>),
+    /// Something the grid asks.
+    Instruction(Instruction),
+    /// A programme's link was heard from, with nothing new to say.
+    Heard(ProgrammeIx),
+    /// What the site draws at the interconnection at this moment.
+    Draw(Known<Power>),
     /// What the meters read over an interval.
     Sweep(Sweep),
 }
@@ -117,7 +128,7 @@ impl<T> Known<T> {
     /// can know it.
     pub fn knowable_at(&self) -> Timestamp {
         let by_source = match self.source {
-            Source::Lmp | Source::Weather => self.during.start,
+            Source::Lmp | Source::Weather | Source::Meter => self.during.start,
             Source::SettlementPoint | Source::Bitcoin => self.during.end,
             Source::DayAhead | Source::SystemForecast | Source::Grid => self.known_at,
         };
@@ -133,10 +144,11 @@ impl Signal {
             Self::Price(known) => Some(known.knowable_at()),
             Self::Hashprice(known) => Some(known.knowable_at()),
             Self::Temperature(known) => Some(known.knowable_at()),
-            Self::DemandForecast(known) | Self::ImportLimit(known) => {
-                Some(known.knowable_at())
-            }
+            Self::DemandForecast(known) => Some(known.knowable_at()),
             Self::PeakProbability(known) => Some(known.knowable_at()),
+            Self::Draw(known) => Some(known.knowable_at()),
+            Self::Instruction(instruction) => Some(instruction.known_at),
+            Self::Heard(_) => None,
             Self::Sweep(sweep) => Some(sweep.during.end),
         }
     }
@@ -147,11 +159,11 @@ impl Signal {
             Self::Price(known) => Some(known.known_at),
             Self::Hashprice(known) => Some(known.known_at),
             Self::Temperature(known) => Some(known.known_at),
-            Self::DemandForecast(known) | Self::ImportLimit(known) => {
-                Some(known.known_at)
-            }
+            Self::DemandForecast(known) => Some(known.known_at),
             Self::PeakProbability(known) => Some(known.known_at),
-            Self::Sweep(_) => None,
+            Self::Draw(known) => Some(known.known_at),
+            Self::Instruction(instruction) => Some(instruction.known_at),
+            Self::Heard(_) | Self::Sweep(_) => None,
         }
     }
 }

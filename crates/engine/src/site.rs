@@ -5,14 +5,18 @@
 //! makes one from a site file; a simulation draws one from a seed.
 
 mod load;
+mod programme;
 
 pub use load::{
     Battery, Envelope, Load, LoadKind, Machines, OperatingPoint, Racks, Rate, Rigs, Terms,
 };
+pub use programme::{FailSafe, Programme};
 
 use serde::{Deserialize, Serialize};
 use settle::tariff::Tariff;
-use units::{Interval, Power, Pue, Seconds, Share, Temperature};
+use units::{Interval, Power, Pue, Seconds, Share, Temperature, Timestamp};
+
+use crate::ranges::Ranges;
 
 /// Which feeder, by its place in [`Site::feeders`].
 pub type FeederIx = usize;
@@ -22,6 +26,9 @@ pub type HallIx = usize;
 
 /// Which load, by its place in [`Site::loads`].
 pub type LoadIx = usize;
+
+/// Which grid programme, by its place in [`Site::programmes`].
+pub type ProgrammeIx = usize;
 
 /// One interconnection and everything behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +50,8 @@ pub struct Site {
     pub pool_fee: Share,
     /// Everything that can be told how much to draw.
     pub loads: Vec<Load>,
+    /// Grid programmes it has joined.
+    pub programmes: Vec<Programme>,
     /// Loads that a person works on, as dated entries.
     pub lock_outs: Vec<LockOut>,
     /// Loads kept at a level by hand, as dated entries.
@@ -142,9 +151,31 @@ impl PueCurve {
 pub struct LockOut {
     /// Which load.
     pub load: LoadIx,
+    /// Which machines of it; `None` is the whole load. Where a load is one ideal
+    /// device, some of its machines are all of them.
+    pub machines: Option<Ranges>,
     /// From when until when.
     pub during: Interval,
+    /// Whether it stands until its role releases it, and its end is only when that
+    /// is expected.
+    pub until_released: bool,
     /// Who may release it, such as `rig technician`.
+    pub role: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A load taken out of service: it rests, and comes back at the end by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maintenance {
+    /// Which load.
+    pub load: LoadIx,
+    /// Which machines of it; `None` is the whole load. Where a load is one ideal
+    /// device, some of its machines are all of them.
+    pub machines: Option<Ranges>,
+    /// From when until when.
+    pub during: Interval,
+    /// Who took it out, and may put it back.
     pub role: String,
     /// Why.
     pub reason: String,
@@ -159,8 +190,30 @@ pub struct Hold {
     pub power: Power,
     /// From when until when.
     pub during: Interval,
+    /// Who holds it.
+    pub role: String,
     /// Why.
     pub reason: String,
+}
+
+impl LockOut {
+    /// Whether it holds at some instant of `interval`.
+    pub fn touches(&self, interval: Interval) -> bool {
+        if self.until_released {
+            return self.during.start < interval.end;
+        }
+        self.during.overlaps(interval)
+    }
+
+    /// Whether it holds at `at`.
+    pub fn is_on(&self, at: Timestamp) -> bool {
+        self.during.start <= at && (self.until_released || at < self.during.end)
+    }
+
+    /// When it ends by itself; `None` when it has to be released.
+    pub fn until(&self) -> Option<Timestamp> {
+        (!self.until_released).then_some(self.during.end)
+    }
 }
 
 /// How the site decides.
@@ -180,6 +233,8 @@ pub struct Policy {
     pub hashprice_age_max: Seconds,
     /// How long a load may stay where it is on a price that went stale.
     pub stale_price_hold: Seconds,
+    /// How long an order holds without another word.
+    pub lease: Seconds,
 }
 
 /// Which price an interval is decided on.

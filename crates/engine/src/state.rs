@@ -3,28 +3,39 @@
 //! Nothing here decides. A value that arrives late, twice or not at all changes
 //! what is believed, and how old it is stays visible.
 
+mod by_hand;
 mod charge;
+mod crew;
 mod fleet;
+mod obligations;
 mod peaks;
 mod prices;
+mod residual;
 
 pub use charge::Charge;
-pub use fleet::{Fleet, LoadState};
+pub use crew::{Crew, Machine, Standing};
+pub use fleet::{Fleet, LoadState, Reach};
+pub use obligations::{
+    CONFIRM_WITHIN, Cap, INSTRUCTIONS_MAX, InForce, Lapse, Lift, LiftOf, NotUsed,
+    Obligations, Passed,
+};
 pub use peaks::{PeakOutlook, Peaks};
 pub use prices::{Freshness, PriceBoard, PriceUsed};
+pub use residual::{Believed, Doubt, Residual};
 
+use serde::{Deserialize, Serialize};
 use units::{Hashprice, Interval, Power, Pue, Seconds, Temperature, Timestamp};
 
-use crate::decide::Setpoint;
-use crate::signals::{Known, Signal};
-use crate::site::{Hold, LoadIx, LockOut, Site};
-use crate::step::{RefusedBecause, Request};
+use crate::decide::{Dispatch, Entry, Setpoint};
+use crate::signals::{Ask, Instruction, Known, Signal, Source};
+use crate::people::{Person, RefusedBecause, Request};
+use crate::site::{Hold, LoadIx, LockOut, Maintenance, Site};
 
 /// A temperature older than this is not known any more.
 pub const TEMPERATURE_AGE_MAX: Seconds = Seconds::hours(3);
 
 /// What is believed about the site.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {
     /// The site as configured.
     pub site: Site,
@@ -34,12 +45,20 @@ pub struct State {
     pub hashprice: Option<Known<Hashprice>>,
     /// What is known of coming coincident peaks.
     pub peaks: Peaks,
-    /// Limits the grid has set, with their times.
-    pub limits: Vec<Known<Power>>,
+    /// What the grid asked for.
+    pub obligations: Obligations,
+    /// What the site draws beyond what its loads explain.
+    pub residual: Residual,
+    /// What the last decision rested on, where it is decided again if that is worse.
+    decided: Decided,
     /// Who works on what: the site's dated entries and those made since.
     pub lock_outs: Vec<LockOut>,
     /// What is held by hand.
     pub holds: Vec<Hold>,
+    /// What is out of service.
+    pub maintenances: Vec<Maintenance>,
+    /// What machines were last told of who works on them.
+    marks: Vec<by_hand::Mark>,
     /// Every load.
     pub fleet: Fleet,
     temperature: Option<Known<Temperature>>,
@@ -49,16 +68,30 @@ pub struct State {
 }
 
 impl State {
-    /// What is believed before anything was heard: every load at rest.
+    /// What is believed before anything was heard: every load at rest, each group
+    /// of like machines one ideal device.
     pub fn new(site: Site) -> Self {
+        Self::of(Fleet::at_rest(&site), site)
+    }
+
+    /// The same, known machine by machine.
+    pub fn by_machine(site: Site) -> Self {
+        Self::of(Fleet::by_machine(&site), site)
+    }
+
+    fn of(fleet: Fleet, site: Site) -> Self {
         Self {
             prices: PriceBoard::default(),
             hashprice: None,
             peaks: Peaks::new(&site.tariff.coincident_peaks),
-            limits: Vec::new(),
+            obligations: Obligations::default(),
+            residual: Residual::default(),
+            decided: Decided::default(),
             lock_outs: site.lock_outs.clone(),
             holds: site.holds.clone(),
-            fleet: Fleet::at_rest(&site),
+            maintenances: Vec::new(),
+            marks: Vec::new(),
+            fleet,
             temperature: None,
             decided_outside: None,
             pues: (0..site.loads.len()).map(|load| site.pue_of(load, None)).collect(),
@@ -69,60 +102,25 @@ impl State {
     /// Takes over a changed site. What was heard stays heard; dated entries are
     /// the new file's, with those made by hand since.
     pub fn replace_site(&mut self, site: Site) {
-        let same_load = |load: LoadIx| site.load_named(&self.site.loads[load].name);
-        let by_hand =
-            self.lock_outs.iter().filter(|entry| !self.site.lock_outs.contains(entry));
-        let kept = by_hand.filter_map(|entry| {
-            same_load(entry.load).map(|load| LockOut { load, ..entry.clone() })
-        });
-        self.lock_outs =
-            site.lock_outs.iter().cloned().chain(kept.collect::<Vec<_>>()).collect();
-        let by_hand = self.holds.iter().filter(|entry| !self.site.holds.contains(entry));
-        let kept = by_hand.filter_map(|entry| {
-            same_load(entry.load).map(|load| Hold { load, ..entry.clone() })
-        });
-        self.holds = site.holds.iter().cloned().chain(kept.collect::<Vec<_>>()).collect();
+        self.carry_by_hand(&site);
+        let obligations = std::mem::take(&mut self.obligations);
+        self.obligations = obligations.carried_over(&self.site, &site);
         self.peaks = Peaks::new(&site.tariff.coincident_peaks);
         self.pues = (0..site.loads.len()).map(|load| site.pue_of(load, None)).collect();
         self.decided_outside = None;
         self.site = site;
+        self.forget_marks();
     }
 
     /// Takes in what a person asked for.
     pub fn serve(
         &mut self,
+        by: &Person,
         request: &Request,
         at: Timestamp,
     ) -> Result<(), RefusedBecause> {
-        let load = match request {
-            Request::LockOut(lock_out) => lock_out.load,
-            Request::Hold(hold) => hold.load,
-            Request::Release { load, .. } | Request::EndHold(load) => *load,
-        };
-        if load >= self.site.loads.len() {
-            return Err(RefusedBecause::NoSuchLoad);
-        }
-        match request {
-            Request::LockOut(lock_out) => self.lock_outs.push(lock_out.clone()),
-            Request::Hold(hold) => {
-                self.holds.retain(|kept| {
-                    kept.load != load || !kept.during.overlaps(hold.during)
-                });
-                self.holds.push(hold.clone());
-            }
-            Request::Release { role, .. } => {
-                let now =
-                    |entry: &LockOut| entry.load == load && entry.during.contains(at);
-                if self.lock_outs.iter().any(|entry| now(entry) && entry.role != *role) {
-                    return Err(RefusedBecause::AnotherRoleLockedItOut);
-                }
-                self.lock_outs.retain(|entry| !now(entry));
-            }
-            Request::EndHold(_) => {
-                self.holds.retain(|kept| kept.load != load || !kept.during.contains(at));
-            }
-        }
-        Ok(())
+        by.readable()?;
+        self.serve_by_hand(by, request, at)
     }
 
     /// What a load draws at the meter at a setpoint, at the overhead of the last
@@ -137,6 +135,18 @@ impl State {
         }
     }
 
+    /// How long loads hold an order without another word; `None` where each load
+    /// is an ideal device that needs none.
+    pub(crate) fn lease_length(&self) -> Option<Seconds> {
+        self.fleet.is_by_machine().then_some(self.site.policy.lease)
+    }
+
+    /// A new dispatch: machines that were left alone take orders again, and those
+    /// that a person works on are known to.
+    pub(crate) fn aim_crew(&mut self, load: LoadIx, at: Timestamp) {
+        self.fleet.change_crew(&self.site, load, |crew, machines| crew.aim(machines, at));
+    }
+
     /// Counts on what every battery holds, up to a decision.
     pub(crate) fn count_charges(&mut self, at: Timestamp) {
         self.fleet.count_charges(&self.site, at);
@@ -145,7 +155,8 @@ impl State {
     /// Drops what ended before `at`, when an interval from `at` on is decided.
     pub(crate) fn forget_before(&mut self, at: Timestamp) {
         self.prices.forget_before(at);
-        self.limits.retain(|limit| limit.during.end > at);
+        self.forget_by_hand(at);
+        self.obligations.forget_before(&self.site, at);
     }
 
     /// Keeps the overheads that a decision was taken at. Returns whether they
@@ -170,11 +181,66 @@ impl State {
             Signal::Temperature(outside) => keep_newest(&mut self.temperature, *outside),
             Signal::DemandForecast(demand) => self.peaks.learn_demand(*demand, at),
             Signal::PeakProbability(share) => self.peaks.learn_probability(*share, at),
-            Signal::ImportLimit(limit) => {
-                self.limits.push(*limit);
-            }
             Signal::Sweep(sweep) => self.fleet.learn_stored(&self.site, sweep),
+            Signal::Instruction(_) | Signal::Heard(_) | Signal::Draw(_) => {}
         }
+    }
+
+    /// Takes in what the grid says. A price counts as one of the market, where
+    /// nothing nearer to it is known.
+    pub(crate) fn learn_instruction(
+        &mut self,
+        instruction: &Instruction,
+        at: Timestamp,
+    ) -> Result<(), NotUsed> {
+        self.obligations.learn(&self.site, instruction, at)?;
+        if let Ask::Price(value) = instruction.ask {
+            let Instruction { during, known_at, .. } = *instruction;
+            self.prices.learn(Known { value, during, known_at, source: Source::Grid });
+        }
+        Ok(())
+    }
+
+    /// Takes in what the site draws now. Returns why that is not believed, when it
+    /// is new.
+    pub(crate) fn learn_draw(
+        &mut self,
+        draw: Known<Power>,
+        at: Timestamp,
+    ) -> Option<Doubt> {
+        let grid = &self.site.interconnection;
+        let (import, export) = (grid.import_limit, grid.export_limit);
+        let believed = self.believed();
+        self.residual.hear(draw.value, draw.known_at, at, believed, import, export)
+    }
+
+    /// What loads are believed to draw together.
+    pub fn believed(&self) -> Believed {
+        let mut sum =
+            Believed { least: Power::ZERO, ordered: Power::ZERO, most: Power::ZERO };
+        for load in 0..self.site.loads.len() {
+            let belief = self.fleet.of(load);
+            sum.least += belief.draw_at_least(|s| self.power_now(load, s));
+            sum.ordered += self.power_now(load, belief.ordered);
+            sum.most += belief.draw_at_most(|s| self.power_now(load, s));
+        }
+        sum
+    }
+
+    /// What the last decision rested on.
+    pub(crate) fn decided(&self) -> &Decided {
+        &self.decided
+    }
+
+    /// A decision was taken at `at`.
+    pub(crate) fn was_decided(&mut self, dispatch: &Dispatch, at: Timestamp) {
+        let draw = |entry: &Entry| entry.to.max(Power::ZERO);
+        self.decided = Decided {
+            asked: dispatch.asked.clone(),
+            unexplained: dispatch.unexplained,
+            drawn: dispatch.entries.iter().map(draw).sum(),
+            at: Some(at),
+        };
     }
 
     /// The outside temperature at `at`, if one is known and not too old.
@@ -191,31 +257,23 @@ impl State {
         self.hashprice.filter(|known| at - known.during.end <= age_max)
     }
 
-    /// The tightest limit on import that touches `interval`.
+    /// The tightest limit on import that touches `interval` and binds every load.
     pub fn import_limit(&self, interval: Interval) -> Power {
-        self.limits
-            .iter()
-            .filter(|limit| limit.during.overlaps(interval))
-            .map(|limit| limit.value)
-            .fold(self.site.interconnection.import_limit, Power::min)
-            .max(Power::ZERO)
+        self.obligations.in_force(&self.site, interval).import_limit(&self.site)
     }
+}
 
-    /// The lock-out on a load that touches `interval`.
-    pub fn lock_out(&self, load: LoadIx, interval: Interval) -> Option<&LockOut> {
-        self.lock_outs.iter().find(|l| l.load == load && l.during.overlaps(interval))
-    }
-
-    /// Whether a person works on a load at `at`.
-    pub fn is_locked_out(&self, load: LoadIx, at: Timestamp) -> bool {
-        self.lock_outs.iter().any(|l| l.load == load && l.during.contains(at))
-    }
-
-    /// The hold on a load that touches `interval`; of several, the lowest.
-    pub fn hold(&self, load: LoadIx, interval: Interval) -> Option<&Hold> {
-        let touching = |h: &&Hold| h.load == load && h.during.overlaps(interval);
-        self.holds.iter().filter(touching).min_by_key(|h| h.power)
-    }
+/// What a decision rested on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Decided {
+    /// What the grid asked of its interval.
+    pub(crate) asked: InForce,
+    /// What the site drew beyond what its loads explained.
+    pub(crate) unexplained: Power,
+    /// What loads were asked to draw together.
+    pub(crate) drawn: Power,
+    /// When it was taken.
+    pub(crate) at: Option<Timestamp>,
 }
 
 /// A later interval wins; within one interval, the later knowledge does.

@@ -171,6 +171,7 @@ fn site(loads: usize) -> Site {
         },
         pool_fee: Share::from_ppm(10_000),
         loads: (0..racks).map(rack_load).chain((racks..loads).map(rig_load)).collect(),
+        programmes: Vec::new(),
         lock_outs: Vec::new(),
         holds: Vec::new(),
         policy: Policy {
@@ -180,6 +181,7 @@ fn site(loads: usize) -> Site {
             restart_spread: Seconds::hours(2),
             hashprice_age_max: Seconds::hours(72),
             stale_price_hold: Seconds::hours(1),
+            lease: Seconds::minutes(10),
         },
     }
 }

@@ -1,8 +1,19 @@
 //! The program's commands, a file each.
 
+mod alarm;
+mod asking;
 mod backtest;
+mod backup;
+mod doctor;
+mod emulate;
+mod fleet;
+mod grid;
 mod history;
 mod replay;
+mod restore;
+mod run;
+mod source;
+mod verify;
 
 use clap::{Parser, Subcommand};
 
@@ -18,8 +29,29 @@ pub struct Arguments {
 enum Command {
     /// Show what a site would have done and earned over real or made-up history.
     Backtest(backtest::Backtest),
+    /// Run a site: decide, drive it, and keep the record.
+    Run(run::Run),
+    /// Be a simulated site that a run can drive from another process.
+    Emulate(emulate::Emulate),
+    /// Look at loads and machines of a living run, and act on them.
+    #[command(subcommand)]
+    Fleet(fleet::Fleet),
+    /// Look at what the grid asks and allows, and pass on what it says by telephone.
+    #[command(subcommand)]
+    Grid(grid::Grid),
+    /// List the alarms of a living run, and say that somebody looks after one.
+    #[command(subcommand)]
+    Alarm(alarm::Alarm),
+    /// Check what a run needs, and say what to do about what is wrong.
+    Doctor(doctor::Doctor),
     /// Decide a run again from its journal and compare, byte for byte.
     Replay(replay::Replay),
+    /// Check a run from its records alone: chain, signatures, decisions, metering.
+    Verify(verify::Verify),
+    /// Copy a live run's store into one file, while the run goes on.
+    Backup(backup::Backup),
+    /// Make a run's data folder from a backup.
+    Restore(restore::Restore),
     /// Check a folder of history, or make one up.
     #[command(subcommand)]
     History(history::History),
@@ -32,13 +64,40 @@ pub enum Ending {
     Well,
     /// It compared two things, and they differ: exit code 3.
     Differs,
+    /// It asked for something, and was refused: exit code 3.
+    Refused,
+    /// It asked a run, and no run lives there: exit code 4.
+    NobodyAnswers,
+    /// It looked, and something is wrong: exit code 1.
+    Wrong,
+}
+
+impl Ending {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Wrong => 1,
+            Self::Differs | Self::Refused => 3,
+            Self::NobodyAnswers => 4,
+        }
+    }
 }
 
 /// Carries out what was asked.
 pub fn run(arguments: Arguments) -> anyhow::Result<Ending> {
     match arguments.command {
         Command::Backtest(command) => command.run(),
+        Command::Run(command) => command.run(),
+        Command::Emulate(command) => command.run(),
+        Command::Fleet(command) => command.run(),
+        Command::Grid(command) => command.run(),
+        Command::Alarm(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Verify(command) => command.run(),
+        Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::History(command) => command.run(),
     }
 }

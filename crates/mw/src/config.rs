@@ -9,12 +9,15 @@
 //! Invariant: nothing of a broken file comes out. Numbers go from decimal text
 //! to exact integers.
 
+mod contacts;
 mod entries;
 mod keys;
 mod loads;
 mod machines;
 mod network;
 mod problem;
+mod programmes;
+mod ramps;
 mod reference;
 mod tariff;
 mod written;
@@ -28,6 +31,7 @@ use engine::site::{DecideOn, Interconnection, Market, Policy};
 use jiff::tz::TimeZone;
 use units::{Power, Seconds, Share};
 
+pub use contacts::{Contact, KeptIn, ReachedBy};
 pub use problem::{Problem, SiteErrors};
 pub use reference::{machines_reference, reference};
 
@@ -46,6 +50,8 @@ pub struct LoadedSite {
     pub description: Option<String>,
     /// The market's time zone: its days and months are counted in it.
     pub time_zone: TimeZone,
+    /// Who is told of alarms.
+    pub contacts: Vec<Contact>,
     /// What a person should look at, though it is not wrong.
     pub warnings: Vec<String>,
     /// The file read.
@@ -124,12 +130,22 @@ fn read_text(path: &Path) -> Result<String, SiteErrors> {
 /// As [`load`], but for what concerns the file system.
 pub fn read(path: &Path, text: String) -> Result<LoadedSite, SiteErrors> {
     let mut found = Findings::new(&text);
-    let meant =
-        written::read(&SITE, &mut found).and_then(|root| meant(&root, &mut found));
+    let root = written::read(&SITE, &mut found);
+    let meant = root.as_ref().and_then(|root| meant(root, &mut found));
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let contacts = root.map(|root| contacts::contacts(&root, folder, &mut found));
     let warnings = found.finish(path)?;
     let (site, time_zone, description) =
         meant.expect("a file without problems has a site");
-    Ok(LoadedSite { site, description, time_zone, warnings, path: path.to_owned(), text })
+    Ok(LoadedSite {
+        site,
+        description,
+        time_zone,
+        contacts: contacts.unwrap_or_default(),
+        warnings,
+        path: path.to_owned(),
+        text,
+    })
 }
 
 /// The site that is meant; `None` where what is written does not give one.
@@ -157,12 +173,20 @@ fn meant(
         tariff: tariff::tariff(root, &zone, found),
         pool_fee: pool_fee(root, found),
         loads: loads.list.clone(),
+        programmes: Vec::new(),
         lock_outs: entries::lock_outs(root, &loads, &zone, found),
         holds: Vec::new(),
-        policy: policy(root),
+        policy: policy(root, found),
     };
     site.holds = entries::holds(root, &site, &loads, &zone, found);
+    site.programmes = programmes::programmes(
+        root,
+        &loads,
+        site.interconnection.import_limit,
+        found,
+    );
     network::check_limits(&site, root, &feeders, found);
+    ramps::check_ramps(root, &site, found);
     let description = root.text("description").map(str::to_owned);
     Some((site, zone, description))
 }
@@ -268,7 +292,7 @@ fn pool_fee(root: &Table, found: &mut Findings<'_>) -> Share {
     root.table("pool").and_then(|pool| pool.share("fee_percent")).unwrap_or(Share::ZERO)
 }
 
-fn policy(root: &Table) -> Policy {
+fn policy(root: &Table, found: &mut Findings<'_>) -> Policy {
     let default = written::defaults(&POLICY);
     let table = root.table("policy").unwrap_or(&default);
     let seconds = |key| table.seconds(key).unwrap_or(Seconds::ZERO);
@@ -282,5 +306,18 @@ fn policy(root: &Table) -> Policy {
         restart_spread: seconds("restart_spread_minutes"),
         hashprice_age_max: seconds("hashprice_age_max_hours"),
         stale_price_hold: seconds("stale_price_hold_minutes"),
+        lease: lease(table, found),
     }
+}
+
+/// How long machines hold an order: no less than a minute, so that a slow network
+/// is not taken for a dead program.
+fn lease(policy: &Table, found: &mut Findings<'_>) -> Seconds {
+    let key = "lease_seconds";
+    let lease = policy.seconds(key).unwrap_or(Seconds::minutes(10));
+    if lease < Seconds::minutes(1) {
+        let shown = policy.shown(key);
+        found.problem(policy.at(key), policy.key(key), "at least 60", shown, "");
+    }
+    lease
 }

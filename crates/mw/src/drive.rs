@@ -87,7 +87,7 @@ impl<'a> OnPlant<'a> {
             for output in outputs {
                 let receipt = match output {
                     Output::Orders(batch) => self.plant.obey(&batch),
-                    Output::ReadBack(loads) => self.plant.look_at(loads),
+                    Output::ReadBack(asked) => self.plant.look_at(asked.loads),
                     Output::Dispatch(dispatch) => {
                         outcome.dispatch = Some(dispatch);
                         continue;
@@ -96,7 +96,7 @@ impl<'a> OnPlant<'a> {
                         outcome.metered = Some(metered);
                         continue;
                     }
-                    Output::Notice(_) => continue,
+                    Output::Keep(_) | Output::Notice(_) | Output::Alarm(_) => continue,
                 };
                 inbox.push_back(Input { at: input.at, event: Event::Receipt(receipt) });
             }

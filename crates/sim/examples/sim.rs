@@ -1,20 +1,26 @@
-//! Proves worlds from seeds: `sim [--verbose] [--steps] SEED...`, where a seed may
-//! be a range such as `1..=20`. `--verbose` prints a line a tick, `--steps` every
-//! input and what it led to, `--brief` failures alone; `--first` stops at the first.
+//! Proves worlds from seeds: `sim [--live] [--verbose] [--steps] SEED...`, where a
+//! seed may be a range such as `1..=20`. `--live` draws sites known machine by
+//! machine. `--verbose` prints a line a tick, `--steps` every input and what it led
+//! to, `--brief` failures alone; `--first` stops at the first.
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 #![expect(clippy::disallowed_methods, reason = "a command line reads its arguments")]
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use engine::{Input, Output};
 use sim::World;
-use sim::run::{LEGEND, Tally, run};
+use sim::run::{self, Failure, LEGEND, Tally};
+use sim::world::LiveWorld;
 
 fn main() -> ExitCode {
     let mut manner = Manner::default();
     let mut seeds = Vec::new();
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
+            "--live" => manner.live = true,
             "--verbose" => manner.verbose = true,
             "--steps" => manner.steps = true,
             "--brief" => manner.brief = true,
@@ -33,44 +39,62 @@ fn main() -> ExitCode {
     prove_all(&seeds, &manner)
 }
 
-/// What is printed, and when it stops.
+/// What is run, what is printed, and when it stops.
 #[derive(Default)]
 struct Manner {
+    live: bool,
     verbose: bool,
     steps: bool,
     brief: bool,
     first: bool,
 }
 
+/// What a world came to: what happened in it, and a line that says so.
+struct Outcome {
+    counts: Vec<(&'static str, u64)>,
+    fell_within: Vec<i64>,
+    result: Result<String, Box<Failure>>,
+}
+
+/// Every seed, two at a time, told in the order of the seeds.
 fn prove_all(seeds: &[u64], manner: &Manner) -> ExitCode {
-    let mut tally = Tally::default();
-    let mut failed = 0;
-    for seed in seeds {
-        let world = World::draw(*seed);
-        if manner.verbose {
-            println!("seed {seed}, {} faults\n{LEGEND}", world.options.mood);
+    let next = AtomicUsize::new(0);
+    let outcomes: Mutex<BTreeMap<usize, Outcome>> = Mutex::default();
+    let stop = AtomicUsize::new(usize::MAX);
+    let told = manner.verbose || manner.steps;
+    let work = || {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(seed) = seeds.get(place) else { return };
+            if place > stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let outcome = if manner.live { live(*seed, manner) } else { grouped(*seed, manner) };
+            if manner.first && outcome.result.is_err() {
+                stop.fetch_min(place, Ordering::Relaxed);
+            }
+            outcomes.lock().unwrap_or_else(PoisonError::into_inner).insert(place, outcome);
         }
-        let line = |text: &str| {
-            if manner.verbose {
-                println!("{text}");
-            }
-        };
-        let step = |input: &Input, outputs: &[Output]| {
-            if manner.steps {
-                println!("{} {:?}", input.at, input.event);
-                outputs.iter().for_each(|output| println!("    {output:?}"));
-            }
-        };
-        match run(&world, step, line) {
-            Ok(proof) => {
-                tally = tally.with(proof.tally);
-                if !manner.brief {
-                    println!(
-                        "seed {seed:>20}  {:5}  {:>6} steps  digest {:016x}  holds",
-                        proof.mood, proof.steps, proof.digest
-                    );
-                }
-            }
+    };
+    std::thread::scope(|scope| {
+        // What is told step by step is told in order.
+        for _ in 0..if told { 1 } else { 2 } {
+            scope.spawn(work);
+        }
+    });
+    let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    tell(seeds, outcomes, manner)
+}
+
+fn tell(seeds: &[u64], outcomes: BTreeMap<usize, Outcome>, manner: &Manner) -> ExitCode {
+    let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut fell_within = Vec::new();
+    let mut failed = 0;
+    for (place, outcome) in outcomes {
+        let seed = seeds[place];
+        match outcome.result {
+            Ok(line) if manner.brief => drop(line),
+            Ok(line) => println!("seed {seed:>20}  {line}"),
             Err(failure) => {
                 failed += 1;
                 println!("seed {seed:>20}  fails\n{failure}\n");
@@ -79,9 +103,18 @@ fn prove_all(seeds: &[u64], manner: &Manner) -> ExitCode {
                 }
             }
         }
+        for (name, count) in outcome.counts {
+            *counts.entry(name).or_default() += count;
+        }
+        fell_within.extend(outcome.fell_within);
     }
-    for (name, count) in tally.parts() {
+    for (name, count) in counts {
         println!("{count:>9} {name}");
+    }
+    fell_within.sort_unstable();
+    if let Some(last) = fell_within.len().checked_sub(1) {
+        let at = |percent: usize| fell_within[last * percent / 100];
+        println!("below a limit that fell within {} s (p50), {} s (p99)", at(50), at(99));
     }
     if failed > 0 {
         println!("{failed} of {} seeds fail", seeds.len());
@@ -89,6 +122,60 @@ fn prove_all(seeds: &[u64], manner: &Manner) -> ExitCode {
     }
     println!("{} seeds hold", seeds.len());
     ExitCode::SUCCESS
+}
+
+fn step_teller(manner: &Manner) -> impl FnMut(&Input, &[Output]) {
+    let steps = manner.steps;
+    move |input, outputs| {
+        if steps {
+            println!("{} {:?}", input.at, input.event);
+            outputs.iter().for_each(|output| println!("    {output:?}"));
+        }
+    }
+}
+
+fn line_teller(manner: &Manner) -> impl FnMut(&str) {
+    let verbose = manner.verbose;
+    move |text| {
+        if verbose {
+            println!("{text}");
+        }
+    }
+}
+
+fn grouped(seed: u64, manner: &Manner) -> Outcome {
+    let world = World::draw(seed);
+    if manner.verbose {
+        println!("seed {seed}, {} faults\n{LEGEND}", world.options.mood);
+    }
+    let done = run::run(&world, step_teller(manner), line_teller(manner));
+    let counts = done.as_ref().map_or(Tally::default(), |proof| proof.tally);
+    let result = done.map(|proof| {
+        let (mood, steps, digest) = (proof.mood, proof.steps, proof.digest);
+        format!("{mood:6}  {steps:>6} steps  digest {digest:016x}  holds")
+    });
+    Outcome { counts: counts.parts().to_vec(), fell_within: Vec::new(), result }
+}
+
+fn live(seed: u64, manner: &Manner) -> Outcome {
+    let world = LiveWorld::draw(seed);
+    if manner.verbose {
+        println!("live seed {seed}, {} faults\n{}", world.mishaps.mood, run::live::LEGEND);
+    }
+    match run::live::run(&world, step_teller(manner), line_teller(manner)) {
+        Err(failure) => {
+            Outcome { counts: Vec::new(), fell_within: Vec::new(), result: Err(failure) }
+        }
+        Ok(proof) => {
+            let (mood, steps, digest) = (proof.mood, proof.steps, proof.digest);
+            let line = format!("{mood:6}  {steps:>6} steps  digest {digest:016x}  holds");
+            Outcome {
+                counts: proof.counts.notes.into_iter().collect(),
+                fell_within: proof.counts.fell_within,
+                result: Ok(line),
+            }
+        }
+    }
 }
 
 fn seeds_of(text: &str) -> Option<std::ops::RangeInclusive<u64>> {

@@ -5,9 +5,11 @@
 //! engine and nothing else.
 
 mod books;
+mod by_hand;
 mod contracts;
 mod doubt;
 mod limits;
+pub(crate) mod live;
 mod merit;
 mod metering;
 mod people;
@@ -39,6 +41,7 @@ pub(crate) struct Checkers {
     /// How long ramps may take.
     ramping: Seconds,
     refusals_due: u32,
+    acceptances_due: u32,
     futures_due: u32,
     /// What broke in this step.
     broken: Vec<String>,
@@ -55,6 +58,7 @@ impl Checkers {
             retargeted_at: None,
             ramping: world.ramping(),
             refusals_due: 0,
+            acceptances_due: 0,
             futures_due: 0,
             broken: Vec::new(),
         }
@@ -76,10 +80,13 @@ impl Checkers {
                 self.doubt.hear(signal);
                 self.books.hear(signal);
             }
-            Event::Operator(request) => {
-                if !self.books.serve(request, input.at) {
-                    self.refusals_due += 1;
-                }
+            Event::Operator { by, request } => {
+                let site = self.books.site.clone();
+                let due = match self.books.by_hand.serve(&site, by, request, input.at) {
+                    true => &mut self.acceptances_due,
+                    false => &mut self.refusals_due,
+                };
+                *due += 1;
             }
             Event::Receipt(_) => self.books.answer(looks),
             Event::Change(engine::Change::Site(site)) => {
@@ -88,7 +95,7 @@ impl Checkers {
                 self.metering.change(site);
             }
             Event::Tick(interval) => self.books.interval = Some(*interval),
-            Event::Wake => {}
+            Event::Wake | Event::Resume | Event::Trouble { .. } => {}
         }
     }
 
@@ -103,8 +110,9 @@ impl Checkers {
         let facts = Facts {
             site: &books.site,
             limits: &books.limits,
-            lock_outs: &books.lock_outs,
-            holds: &books.holds,
+            tripped: &[],
+            lock_outs: &books.by_hand.lock_outs,
+            holds: &books.by_hand.holds,
         };
         for violation in check(facts, dispatch) {
             self.broken.push(format!("check: {violation:?}"));
@@ -154,16 +162,17 @@ impl Checkers {
                 batch.generation
             ));
         }
-        let fast = limits::over_some_limit(&self.books, at);
-        self.ramps.pace(at, &self.books, fast);
+        let emergency = self.books.dispatch.as_ref().is_some_and(|d| d.emergency);
+        let fast = emergency || limits::over_some_limit(&self.books, at);
+        self.ramps.pace(at, fast);
         for order in &batch.orders {
-            people::in_order(&self.books, at, *order, &mut self.broken);
-            contracts::in_order(&self.books, at, *order, batch, &mut self.broken);
-            self.books.no_repeat(*order, &mut self.broken);
+            people::in_order(&self.books, at, order, &mut self.broken);
+            contracts::in_order(&self.books, at, order, batch, &mut self.broken);
+            self.books.no_repeat(order, &mut self.broken);
         }
         let before = limits::at_worst(&self.books);
         for order in &batch.orders {
-            self.books.order(at, *order);
+            self.books.order(at, order);
         }
         limits::of_orders(&self.books, at, &before, &mut self.broken);
     }
@@ -178,7 +187,8 @@ impl Checkers {
     ) {
         people::in_move(&self.books, at, load, power, &mut self.broken);
         let before = self.books.loads[load].power;
-        self.ramps.moved(at, load, power - before, &self.books, &mut self.broken);
+        let by = power - before;
+        self.ramps.moved(at, load, by, &self.books.site, &mut self.broken);
         self.books.loads[load].power = power;
         self.books.loads[load].setpoint = setpoint;
     }
@@ -202,6 +212,17 @@ impl Checkers {
         let due = match notice {
             Notice::FromTheFuture { .. } => &mut self.futures_due,
             Notice::Refused { .. } => &mut self.refusals_due,
+            Notice::Accepted(_) => &mut self.acceptances_due,
+            Notice::MeteredAlready { .. }
+            | Notice::NotUsed { .. }
+            | Notice::WaitsForAnother { .. }
+            | Notice::Lapsed(_)
+            | Notice::DrawNotBelieved { .. }
+            | Notice::DrawUnknown
+            | Notice::ChangeLosesLockOut { .. } => {
+                self.broken.push(format!("expected no such notice, found {notice:?}"));
+                return;
+            }
         };
         match due.checked_sub(1) {
             Some(rest) => *due = rest,
@@ -215,6 +236,7 @@ impl Checkers {
         for (due, what) in [
             (&mut self.futures_due, "a signal from the future is noticed"),
             (&mut self.refusals_due, "a request is refused"),
+            (&mut self.acceptances_due, "a request is granted"),
         ] {
             if std::mem::take(due) > 0 {
                 self.broken.push(format!("expected that {what}"));

@@ -6,6 +6,8 @@
 //! Invariant: may be wrong about the world, never about the rules.
 //! Invariant: everything random comes from the one seed it is handed.
 
+pub mod campus;
+
 pub mod market;
 
 pub mod plant;
@@ -19,5 +21,6 @@ pub mod world;
 mod checkers;
 mod fault;
 
+pub use campus::Campus;
 pub use plant::Plant;
 pub use world::World;

@@ -112,7 +112,11 @@ impl Plant {
     pub fn look_at(&self, loads: impl IntoIterator<Item = LoadIx>) -> Receipt {
         let seen =
             |load: LoadIx| Observed { load, setpoint: self.devices[load].setpoint };
-        Receipt { observed_at: self.now, observed: loads.into_iter().map(seen).collect() }
+        Receipt {
+            observed_at: self.now,
+            observed: loads.into_iter().map(seen).collect(),
+            surveys: Vec::new(),
+        }
     }
 
     /// Lets time pass.

@@ -7,6 +7,7 @@
 //! ```
 
 mod digest;
+pub mod live;
 mod report;
 mod trial;
 
@@ -239,7 +240,7 @@ impl<'a> Runner<'a> {
             self.rebuild(site);
             self.tally.changes += 1;
         }
-        if let Event::Operator(_) = &event {
+        if let Event::Operator { .. } = &event {
             self.tally.requests += 1;
         }
         self.input(event, &[]);
@@ -360,11 +361,18 @@ impl<'a> Runner<'a> {
             match output {
                 Output::Dispatch(dispatch) => self.carry_out(dispatch),
                 Output::Orders(batch) => self.obey(batch),
-                Output::ReadBack(loads) => self.answer_of(loads.iter().copied()),
+                Output::ReadBack(asked) => self.answer_of(asked.loads.iter().copied()),
+                // A group of ideal devices needs no lease.
+                Output::Keep(_) => self.broken.push(format!(
+                    "expected no lease for ideal devices, found {output:?}"
+                )),
                 Output::Metered(metered) => {
                     self.checkers.metered(metered, self.sweep_is_whole);
                 }
                 Output::Notice(notice) => self.checkers.noticed(notice),
+                Output::Alarm(_) => self.broken.push(format!(
+                    "expected no alarm of ideal devices, found {output:?}"
+                )),
             }
         }
         self.checkers.stepped(self.now);
@@ -468,6 +476,7 @@ impl<'a> Runner<'a> {
         }
         Err(Box::new(Failure {
             seed: self.world.seed,
+            live: false,
             at: self.now,
             broken: self.broken,
             tail: self.tail,

@@ -10,14 +10,18 @@
 //! one more rig has the same weather.
 
 mod happenings;
+mod live;
 mod options;
 mod site;
 
+pub(crate) use live::junk;
+pub use live::{LiveWorld, Mishaps};
 pub use options::Options;
 pub(crate) use site::{at_rest, largest_step};
+use site::Size;
 
 use engine::site::LoadIx;
-use engine::{Event, Setpoint, Signal, Site};
+use engine::{Ask, Event, Setpoint, Signal, Site};
 use units::{Interval, Power, Seconds, Timestamp};
 
 use crate::seed::{Generator, generator, sub_seed};
@@ -39,6 +43,8 @@ pub struct World {
     pub intervals_faulty: u32,
     /// How many follow in which nothing does, and in which all must come right.
     pub intervals_calm: u32,
+    /// The fewest machines that a change of the site leaves a load.
+    pub(crate) machines_min: u32,
     /// What reaches the engine from outside, and when, earliest first. Ticks,
     /// readings and receipts come from the run.
     pub happenings: Vec<Happening>,
@@ -69,7 +75,7 @@ impl World {
         let first = Timestamp::parse("2024-07-30").expect("a date");
         let start = first + Seconds::hours(clock.integer(0..=72));
         let intervals_faulty = clock.integer(20..=80) as u32;
-        let mut site = site::draw(sub_seed(seed, "site"), start);
+        let mut site = site::draw(sub_seed(seed, "site"), start, Size::Grouped);
         let faulty =
             Seconds::from_seconds(step.as_seconds() * i64::from(intervals_faulty));
         end_entries(&mut site, start + faulty);
@@ -81,6 +87,7 @@ impl World {
             step,
             intervals_faulty,
             intervals_calm: 0,
+            machines_min: 1,
             happenings: Vec::new(),
         };
         world.intervals_calm = world.intervals_to_come_right();
@@ -188,10 +195,10 @@ fn disturb(signal: &mut Signal, another: &mut Generator) {
         Signal::PeakProbability(known) => {
             known.value = units::Share::from_ppm(another.integer(0..=1_000_000));
         }
-        Signal::ImportLimit(known) => {
-            known.value = Power::from_kw(another.integer(0..=20_000));
+        Signal::Instruction(instruction) => {
+            instruction.ask = Ask::Limit(Power::from_kw(another.integer(0..=20_000)));
         }
-        Signal::Sweep(_) => {}
+        Signal::Sweep(_) | Signal::Heard(_) | Signal::Draw(_) => {}
     }
 }
 

@@ -67,6 +67,11 @@ impl Seconds {
         Self(hours * 3_600)
     }
 
+    /// Half as long, rounded down.
+    pub const fn half(self) -> Self {
+        Self(self.0 / 2)
+    }
+
     /// The seconds.
     pub const fn as_seconds(self) -> i64 {
         self.0

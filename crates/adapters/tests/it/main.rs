@@ -1,11 +1,19 @@
 //! Tests of the adapters against small files and, where it lies beside the
 //! project, real history.
 
+mod deliver_email;
+mod deliver_oracle;
+mod deliver_receivers;
+mod deliver_webhook;
+mod growing;
 mod history_errors;
 mod history_layouts;
 mod history_mutated;
 mod history_real;
 mod history_round_trip;
+mod site;
+mod store;
+mod store_full;
 
 /// Every file of this folder is a module above: a forgotten one tests nothing.
 #[test]

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use units::{EnergyPrice, Hashprice, Interval, Power, Temperature, Timestamp};
 
 use super::Reason;
+use super::room::Import;
 use crate::signals::Known;
 use crate::site::{LoadIx, LoadKind, Site};
-use crate::state::PriceUsed;
+use crate::state::{InForce, Lift, LiftOf, PriceUsed, Reach};
 
 /// What a load is asked to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +43,15 @@ pub struct Dispatch {
     pub hashprice: Option<Known<Hashprice>>,
     /// The outside temperature its overheads were taken at.
     pub outside: Option<Temperature>,
-    /// The tightest limit on import.
+    /// The tightest limit on import that binds every load.
     pub import_limit: Power,
+    /// The tightest that binds what can be shed: the same, or a best-effort one
+    /// below it.
+    pub sheddable_limit: Power,
+    /// What the site draws beyond what its loads explain: it comes off both.
+    pub unexplained: Power,
+    /// What the grid asks of the interval.
+    pub asked: InForce,
     /// One entry a load, in the site's order.
     pub entries: Vec<Entry>,
 }
@@ -57,6 +65,8 @@ pub struct Entry {
     pub to: Power,
     /// The same, as the load takes it.
     pub setpoint: Setpoint,
+    /// How far it could be moved, in levels; nothing for a battery.
+    pub reach: Reach,
     /// What its marginal MWh at the meter is worth; `None` where nobody knows.
     pub worth: Option<EnergyPrice>,
     /// Why.
@@ -69,6 +79,26 @@ impl Dispatch {
     pub fn cost(&self) -> Option<EnergyPrice> {
         let price = self.price.filter(PriceUsed::is_known)?;
         Some(price.known.value + self.adders + self.peak_adder.unwrap_or_default())
+    }
+
+    /// What loads together may draw, with what no load explains taken off.
+    pub(crate) fn import(&self) -> Import {
+        let left = |limit: Power| limit - self.unexplained;
+        Import { all: left(self.import_limit), sheddable: left(self.sheddable_limit) }
+    }
+
+    /// What counts towards a level to draw up to: the whole site with what no load
+    /// explains, or the loads that a programme may trip.
+    pub fn drawn(&self, site: &Site, lift: Lift) -> Power {
+        match lift.of {
+            LiftOf::Site => self.net() + self.unexplained,
+            LiftOf::Armed => {
+                let programme = &site.programmes[lift.programme];
+                let trips = |(load, _): &(LoadIx, &Entry)| programme.trips(site, *load);
+                let entries = self.entries.iter().enumerate().filter(trips);
+                entries.map(|(_, entry)| entry.to.max(Power::ZERO)).sum()
+            }
+        }
     }
 
     /// What the whole site is asked to draw, at the meter.

@@ -152,20 +152,23 @@ fn gain(point: OperatingPoint, below: Option<OperatingPoint>) -> Rate {
     }
 }
 
-/// Appends the steps of one load that stands at `level`.
+/// Appends the steps of one load that stands at `level`, from `floor` on: what
+/// cannot be brought down is no step to take.
 pub(crate) fn steps_of(
     steps: &mut Vec<Step>,
     load: LoadIx,
     machines: &Machines,
     level: u32,
+    floor: u32,
     worths: &Worths,
     hysteresis: EnergyPrice,
 ) {
     for (point, worth) in worths.points.iter().copied().enumerate() {
-        let taken = machines.taken(level, point);
+        let kept = machines.taken(floor, point);
+        let taken = machines.taken(level, point).max(kept);
         let stop_band = if point == 0 { worths.stop_band } else { hysteresis };
         let parts = [
-            (taken, true, worth + stop_band),
+            (taken - kept, true, worth + stop_band),
             (machines.count - taken, false, worth - hysteresis),
         ];
         for (count, running, rank) in parts {

@@ -7,14 +7,20 @@
 use serde::{Deserialize, Serialize};
 use units::{EnergyPrice, Power, Timestamp};
 
-use super::dispatch::{Dispatch, clock};
-use crate::site::{FeederIx, LoadIx, LoadKind, Site, Terms};
+use super::dispatch::{Dispatch, Setpoint, clock};
+use crate::site::{FeederIx, LoadIx, LoadKind, ProgrammeIx, Site, Terms};
+use crate::state::LiftOf;
 
 /// Why a load is asked what it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// A person works on it.
     LockedOut {
+        /// Until when, as entered; `None` is until its role releases it.
+        until: Option<Timestamp>,
+    },
+    /// It is out of service.
+    Maintenance {
         /// Until when, as entered.
         until: Timestamp,
     },
@@ -64,6 +70,28 @@ pub enum Reason {
         /// Which limit.
         limit: Limit,
     },
+    /// Machines that take no orders, or that a person works on, keep it from going
+    /// higher; or none of it can be moved.
+    OutOfReach,
+    /// A grid programme tripped it: it rests until that is restored.
+    Tripped {
+        /// Which programme.
+        programme: ProgrammeIx,
+    },
+    /// A grid programme asks for a level to be drawn, whatever the price.
+    Instructed {
+        /// Which programme.
+        programme: ProgrammeIx,
+        /// The level at the meter.
+        level: Power,
+        /// Whose draw is meant.
+        of: LiftOf,
+    },
+    /// A grid programme's link is lost, and nothing is raised meanwhile.
+    LinkLost {
+        /// Which programme.
+        programme: ProgrammeIx,
+    },
     /// The price is stale: it stays where it is, and nothing is raised.
     PriceStale,
     /// No price is known.
@@ -86,6 +114,8 @@ pub enum Reason {
 pub enum Limit {
     /// What the site may draw: its own limit or the grid's.
     Import,
+    /// What the grid asks loads that can be shed to keep under, as far as they can.
+    BestEffort,
     /// What the site may send back.
     Export,
     /// A feeder's.
@@ -97,6 +127,7 @@ impl Reason {
     pub fn name(&self) -> &'static str {
         match self {
             Self::LockedOut { .. } => "locked_out",
+            Self::Maintenance { .. } => "maintenance",
             Self::Held { .. } => "held",
             Self::Contracted => "contracted",
             Self::FirmShed { .. } => "firm_shed",
@@ -107,6 +138,10 @@ impl Reason {
             Self::MinimumUp { .. } => "minimum_up",
             Self::MinimumDown { .. } => "minimum_down",
             Self::Limited { .. } => "limited",
+            Self::OutOfReach => "out_of_reach",
+            Self::Tripped { .. } => "tripped",
+            Self::Instructed { .. } => "instructed",
+            Self::LinkLost { .. } => "link_lost",
             Self::PriceStale => "price_stale",
             Self::PriceUnknown => "price_unknown",
             Self::HashpriceUnknown => "hashprice_unknown",
@@ -122,7 +157,10 @@ impl Reason {
         let worth = || worth_text(dispatch, site, load);
         let cost = || cost_text(dispatch);
         match self {
-            Self::LockedOut { until } => {
+            Self::LockedOut { until: None } => {
+                "locked out until it is released: a person works on it".to_owned()
+            }
+            Self::LockedOut { until: Some(until) } => {
                 let role = site
                     .lock_outs
                     .iter()
@@ -132,6 +170,7 @@ impl Reason {
                 });
                 format!("locked out until {until}: {who}")
             }
+            Self::Maintenance { until } => format!("out of service until {until}"),
             Self::Held { at, until } => format!("held at {at} by hand until {until}"),
             Self::Contracted => format!("under contract; {}", worth()),
             Self::FirmShed { limit } => {
@@ -172,6 +211,30 @@ impl Reason {
                     cost()
                 )
             }
+            Self::OutOfReach => reach_text(dispatch, site, load),
+            Self::Tripped { programme } => format!(
+                "tripped by {} until it restores it",
+                programme_text(site, *programme)
+            ),
+            Self::Instructed { programme, level, of } => {
+                let whose = match of {
+                    LiftOf::Site => format!(
+                        "{level} drawn at the interconnection{}",
+                        unexplained_text(dispatch)
+                    ),
+                    LiftOf::Armed => format!("{level} drawn that it can trip"),
+                };
+                format!(
+                    "{} asks for {whose}; {}, {}",
+                    programme_text(site, *programme),
+                    worth(),
+                    cost()
+                )
+            }
+            Self::LinkLost { programme } => format!(
+                "nothing was heard from {}: nothing is raised",
+                programme_text(site, *programme)
+            ),
             Self::PriceStale => format!("{}; nothing is raised on it", cost()),
             Self::PriceUnknown => {
                 "no price is known; only what is under contract runs".to_owned()
@@ -196,7 +259,18 @@ impl Reason {
 impl Limit {
     fn explain(self, dispatch: &Dispatch, site: &Site) -> String {
         match self {
-            Self::Import => format!("the import limit of {}", dispatch.import_limit),
+            Self::Import => {
+                format!(
+                    "the import limit of {}{}",
+                    dispatch.import_limit,
+                    unexplained_text(dispatch)
+                )
+            }
+            Self::BestEffort => format!(
+                "the grid's best-effort limit of {}{}",
+                dispatch.sheddable_limit,
+                unexplained_text(dispatch)
+            ),
             Self::Export => {
                 format!("the export limit of {}", site.interconnection.export_limit)
             }
@@ -206,6 +280,18 @@ impl Limit {
             }
         }
     }
+}
+
+/// What comes off a limit on import because no load explains it.
+fn unexplained_text(dispatch: &Dispatch) -> String {
+    if dispatch.unexplained.is_zero() {
+        return String::new();
+    }
+    format!(" less {} that no load explains", dispatch.unexplained)
+}
+
+fn programme_text(site: &Site, programme: ProgrammeIx) -> &str {
+    site.programmes.get(programme).map_or("a programme", |one| &one.name)
 }
 
 fn worth_text(dispatch: &Dispatch, site: &Site, load: LoadIx) -> String {
@@ -264,6 +350,25 @@ fn battery_text(site: &Site, load: LoadIx) -> String {
         ),
         LoadKind::Rigs(_) | LoadKind::Racks(_) => String::new(),
     }
+}
+
+/// How far a load can be moved, in megawatts.
+fn reach_text(dispatch: &Dispatch, site: &Site, load: LoadIx) -> String {
+    let reach = dispatch.entries[load].reach;
+    let draw = |level| site.power_at(load, Setpoint::Level(level), dispatch.outside);
+    if reach.floor == reach.ceiling {
+        return format!(
+            "none of its machines takes orders; counted at {}",
+            draw(reach.floor)
+        );
+    }
+    format!(
+        "its machines that take orders can bring it to between {} and {}; {}, {}",
+        draw(reach.floor),
+        draw(reach.ceiling),
+        worth_text(dispatch, site, load),
+        cost_text(dispatch)
+    )
 }
 
 /// Why a battery rests at a cost at which it would act.

@@ -3,23 +3,43 @@
 //! Draw is counted, what a battery sends back is not: were it to stop, the
 //! limits must still hold.
 
+use serde::{Deserialize, Serialize};
 use units::Power;
 
 use super::reason::Limit;
 use crate::site::{LoadIx, Site};
 
+/// What loads together may draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Import {
+    /// All of them.
+    pub(crate) all: Power,
+    /// While one that can be shed draws more than its least: no more than all.
+    pub(crate) sheddable: Power,
+}
+
+impl Import {
+    /// What the interconnection allows.
+    pub(crate) fn whole(site: &Site) -> Self {
+        let limit = site.interconnection.import_limit;
+        Self { all: limit, sheddable: limit }
+    }
+}
+
 /// What is left under every limit of a site.
 #[derive(Clone, Debug)]
 pub(crate) struct Room {
     import: Power,
+    sheddable: Power,
     feeders: Vec<Power>,
 }
 
 impl Room {
     /// All of it: nothing drawn yet.
-    pub(crate) fn whole(site: &Site, import_limit: Power) -> Self {
+    pub(crate) fn whole(site: &Site, import: Import) -> Self {
         Self {
-            import: import_limit,
+            import: import.all,
+            sheddable: import.sheddable,
             feeders: site.feeders.iter().map(|f| f.limit).collect(),
         }
     }
@@ -27,6 +47,9 @@ impl Room {
     /// What a load may still draw, and which limit says so.
     pub(crate) fn left_for(&self, site: &Site, load: LoadIx) -> (Power, Limit) {
         let mut tightest = (self.import, Limit::Import);
+        if self.sheddable < self.import && !site.loads[load].is_firm() {
+            tightest = (self.sheddable, Limit::BestEffort);
+        }
         for feeder in site.path(site.loads[load].feeder) {
             if self.feeders[feeder] < tightest.0 {
                 tightest = (self.feeders[feeder], Limit::Feeder(feeder));
@@ -35,10 +58,21 @@ impl Room {
         tightest
     }
 
+    /// What is left under one limit; nothing is counted towards export.
+    pub(crate) fn left_under(&self, limit: Limit) -> Power {
+        match limit {
+            Limit::Import => self.import,
+            Limit::Feeder(feeder) => self.feeders[feeder],
+            Limit::BestEffort => self.sheddable,
+            Limit::Export => Power::ZERO,
+        }
+    }
+
     /// Takes draw away from every limit above a load. Room may become negative
     /// when loads at rest alone are above a limit.
     pub(crate) fn take(&mut self, site: &Site, load: LoadIx, draw: Power) {
         self.import -= draw;
+        self.sheddable -= draw;
         for feeder in site.path(site.loads[load].feeder) {
             self.feeders[feeder] -= draw;
         }

@@ -5,12 +5,13 @@
 //! outside opens them, and one that repeats itself closes nothing, because a
 //! meter that sticks looks the same; so does the first one after a gap.
 
+use serde::{Deserialize, Serialize};
 use units::{Energy, Interval, Power, Timestamp};
 
 use crate::site::Battery;
 
 /// What a battery is believed to hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Charge {
     /// The least it can hold.
     pub least: Energy,

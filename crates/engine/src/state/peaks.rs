@@ -8,12 +8,13 @@
 use std::collections::BTreeMap;
 
 use settle::tariff::CoincidentPeakRule;
+use serde::{Deserialize, Serialize};
 use units::{EnergyPrice, Interval, Power, Share, Timestamp};
 
 use crate::signals::Known;
 
 /// What is known of coming coincident peaks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Peaks {
     /// The highest demand forecast known for each month of a rule, by the
     /// month's start.

@@ -12,10 +12,11 @@ use crate::site::DecideOn;
 const FRESH_AT_LEAST: Seconds = Seconds::minutes(30);
 
 /// Prices as they became known.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PriceBoard {
     lmp: Option<Known<EnergyPrice>>,
     settlement: Option<Known<EnergyPrice>>,
+    grid: Option<Known<EnergyPrice>>,
     day_ahead: BTreeMap<Timestamp, Known<EnergyPrice>>,
 }
 
@@ -52,8 +53,11 @@ impl PriceBoard {
                     *kept = price;
                 }
             }
-            Source::Bitcoin | Source::Weather | Source::SystemForecast | Source::Grid => {
-            }
+            Source::Grid => super::keep_newest(&mut self.grid, price),
+            Source::Bitcoin
+            | Source::Weather
+            | Source::SystemForecast
+            | Source::Meter => {}
         }
     }
 
@@ -97,11 +101,13 @@ impl PriceBoard {
         known.during.contains(at).then_some(*known)
     }
 
-    /// The LMP of the interval, else whichever of LMP and settlement price is
-    /// about the later time.
+    /// The LMP of the interval, else a price that the grid told for it, else
+    /// whichever of LMP and settlement price is about the later time.
     fn real_time(&self, at: Timestamp) -> Option<Known<EnergyPrice>> {
+        let told = self.grid.filter(|grid| grid.during.contains(at));
         match (self.lmp, self.settlement) {
             (Some(lmp), _) if lmp.during.contains(at) => Some(lmp),
+            (_, _) if told.is_some() => told,
             (Some(lmp), Some(settlement)) if settlement.during.end > lmp.during.end => {
                 Some(settlement)
             }

@@ -10,6 +10,15 @@
 //! degrees 20 at 14:00                    outside, of the hour before
 //! demand 80 from 21:00                   GW, for an hour, known before the day
 //! limit 3.0 from 14:02 until 14:30       MW, from the grid, known at once
+//! told grid L1 limit 3.0 from 14:02 until 14:30      known now, 30 min if no times;
+//!     limit, test, dispatch, base-point, arm (MW); price; disarm, trip, restore,
+//!     withdraw; `best-effort` anywhere
+//! heard utility at 14:03                 its link was heard from
+//! Alex asks grid L1 withdraw             a person passes on an instruction
+//! Sam agrees grid L1                     another confirms it
+//! draw 5.5 at 14:02:05                   MW at the interconnection
+//! decide 14:00                           a tick alone
+//! wait until 14:02                       goes on between ticks
 //! lockout rigs until 15:00               by the rig technician
 //! release rigs as operator
 //! hold rigs 1.0 until 15:00              MW at the meter
@@ -22,10 +31,11 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use engine::check::{Facts, check};
+use engine::check::check_now;
 use engine::site::{Hold, LockOut};
 use engine::{
-    Engine, Event, Input, Known, Observed, Output, Receipt, Request, Signal, Source,
+    Ask, Engine, Event, Input, Instruction, Known, Notice, Observed, Output, Person,
+    Receipt, Request, Signal, Source,
 };
 use units::{
     EnergyPrice, Hashprice, Interval, Power, Seconds, Temperature, Timestamp, decimal,
@@ -73,13 +83,7 @@ impl Scene {
         let state = self.engine.state();
         match output {
             Output::Dispatch(dispatch) => {
-                let facts = Facts {
-                    site: &state.site,
-                    limits: &state.limits,
-                    lock_outs: &state.lock_outs,
-                    holds: &state.holds,
-                };
-                assert_eq!(check(facts, &dispatch), [], "{dispatch:#?}");
+                assert_eq!(check_now(state, &dispatch), [], "{dispatch:#?}");
                 let kind = if dispatch.emergency { ", emergency" } else { "" };
                 writeln!(self.shown, "\ndispatch {}{kind}", dispatch.generation)
                     .expect("text");
@@ -105,13 +109,91 @@ impl Scene {
                 events.push(Event::Receipt(Receipt {
                     observed_at: self.now,
                     observed: batch.orders.iter().map(observed).collect(),
+                    surveys: Vec::new(),
                 }));
+            }
+            Output::Notice(Notice::Accepted(accepted)) => {
+                let words = accepted.explain(&state.site);
+                writeln!(self.shown, "accepted: {words}").expect("text")
+            }
+            Output::Notice(Notice::Refused { why }) => {
+                writeln!(self.shown, "refused: {}", why.explain(&state.site))
+                    .expect("text")
             }
             Output::Notice(notice) => {
                 writeln!(self.shown, "notice {notice:?}").expect("text")
             }
-            Output::ReadBack(_) | Output::Metered(_) => {}
+            Output::ReadBack(_)
+            | Output::Keep(_)
+            | Output::Metered(_)
+            | Output::Alarm(_) => {}
         }
+    }
+
+    fn asks(&mut self, role: &str, request: Request) {
+        let by = Person { name: "Alex".into(), role: role.into() };
+        self.input(Event::Operator { by, request });
+    }
+
+    /// `limit 3.0 best-effort from 14:02 until 14:30`, as words.
+    fn instruction(&self, words: &[&str]) -> (Ask, Interval, bool) {
+        let best_effort = words.contains(&"best-effort");
+        let words: Vec<&str> =
+            words.iter().copied().filter(|word| *word != "best-effort").collect();
+        let (what, times) = words.split_at(
+            words.iter().position(|word| *word == "from").unwrap_or(words.len()),
+        );
+        let during = match *times {
+            ["from", start, "until", end] => {
+                Interval { start: clock(start), end: clock(end) }
+            }
+            _ => Interval::starting(self.now, Seconds::minutes(30)),
+        };
+        let level = |text: &str| Power::parse_mw(text).expect("megawatts");
+        let ask = match *what {
+            ["limit", text] => Ask::Limit(level(text)),
+            ["dispatch", text] => Ask::DispatchTo(level(text)),
+            ["base-point", text] => Ask::BasePoint(level(text)),
+            ["arm", text] => Ask::Arm(level(text)),
+            ["test", text] => Ask::Test(level(text)),
+            ["price", text] => {
+                Ask::Price(EnergyPrice::parse_usd_per_mwh(text).expect("a price"))
+            }
+            ["disarm"] => Ask::Disarm,
+            ["trip"] => Ask::Trip,
+            ["restore"] => Ask::Restore,
+            ["withdraw"] => Ask::Withdraw,
+            _ => panic!("expected an instruction, found `{what:?}`"),
+        };
+        (ask, during, best_effort)
+    }
+
+    fn asked(
+        &self,
+        programme: &str,
+        name: &str,
+        ask: Ask,
+        during: Interval,
+        best_effort: bool,
+    ) -> Instruction {
+        let programme = self.programme(programme);
+        let (name, known_at) = (name.to_owned(), self.now);
+        Instruction { name, programme, ask, during, best_effort, known_at }
+    }
+
+    fn tell(&mut self, programme: &str, name: &str, ask: Ask, during: Interval) {
+        let instruction = self.asked(programme, name, ask, during, false);
+        self.input(Event::Signal(Signal::Instruction(instruction)));
+    }
+
+    fn programme(&self, name: &str) -> usize {
+        let named = self.engine.state().site.programmes.iter();
+        named.map(|one| one.name.as_str()).position(|one| one == name).unwrap_or(99)
+    }
+
+    fn person(&mut self, name: &str, request: Request) {
+        let by = Person { name: name.into(), role: "dispatcher".into() };
+        self.input(Event::Operator { by, request });
     }
 
     fn line(&mut self, line: &str) {
@@ -165,37 +247,68 @@ impl Scene {
             }
             ["limit", megawatts, "from", start, "until", end] => {
                 let during = Interval { start: clock(start), end: clock(end) };
+                let level = Power::parse_mw(megawatts).expect("megawatts");
+                self.now = self.now.max(clock(start));
+                self.tell("grid", start, Ask::Limit(level), during);
+            }
+            ["told", programme, name, ref what @ ..] => {
+                let (ask, during, best_effort) = self.instruction(what);
+                let instruction = self.asked(programme, name, ask, during, best_effort);
+                self.input(Event::Signal(Signal::Instruction(instruction)));
+            }
+            ["heard", programme, "at", time] => {
+                self.now = clock(time);
+                let programme = self.programme(programme);
+                self.input(Event::Signal(Signal::Heard(programme)));
+            }
+            [person, "asks", programme, name, ref what @ ..] => {
+                let (ask, during, best_effort) = self.instruction(what);
+                let instruction = self.asked(programme, name, ask, during, best_effort);
+                self.person(person, Request::Instruct(instruction));
+            }
+            [person, "agrees", programme, name] => {
+                let (programme, name) = (self.programme(programme), name.to_owned());
+                self.person(person, Request::Confirm { programme, name });
+            }
+            ["draw", megawatts, "at", time] => {
+                let start = clock(time);
+                let during = Interval::starting(start, Seconds::from_seconds(1));
                 let value = Power::parse_mw(megawatts).expect("megawatts");
-                self.hears(
-                    value,
-                    during,
-                    clock(start),
-                    Source::Grid,
-                    Signal::ImportLimit,
-                );
+                self.hears(value, during, start, Source::Meter, Signal::Draw);
+            }
+            ["decide", start] => {
+                let interval = Interval::starting(clock(start), five);
+                self.now = interval.start;
+                self.input(Event::Tick(interval));
+            }
+            ["wait", "until", time] => {
+                self.wake_until(clock(time) + Seconds::from_seconds(1));
+                self.now = clock(time);
             }
             ["lockout", load, "until", end] => {
                 let lock_out = LockOut {
                     load: self.load(load),
                     during: Interval { start: self.now, end: clock(end) },
+                    machines: None,
+                    until_released: true,
                     role: "rig technician".into(),
                     reason: "fan replacement".into(),
                 };
-                self.input(Event::Operator(Request::LockOut(lock_out)));
+                self.asks("rig technician", Request::LockOut(lock_out));
             }
             ["release", load, "as", role] => {
-                let request =
-                    Request::Release { load: self.load(load), role: role.into() };
-                self.input(Event::Operator(request));
+                let request = Request::Release { load: self.load(load), machines: None };
+                self.asks(role, request);
             }
             ["hold", load, megawatts, "until", end] => {
                 let hold = Hold {
                     load: self.load(load),
                     power: Power::parse_mw(megawatts).expect("megawatts"),
                     during: Interval { start: self.now, end: clock(end) },
+                    role: "operator".into(),
                     reason: "by hand".into(),
                 };
-                self.input(Event::Operator(Request::Hold(hold)));
+                self.asks("operator", Request::Hold(hold));
             }
             ["tick", start] => {
                 let interval = Interval::starting(clock(start), five);
@@ -209,7 +322,12 @@ impl Scene {
 
     fn wake_until(&mut self, end: Timestamp) {
         while self.engine.next_wake().0 < end {
-            self.now = self.engine.next_wake().0;
+            let (next, _) = self.engine.next_wake();
+            // A tick that is due is the script's to give.
+            if next <= self.engine.at() {
+                break;
+            }
+            self.now = next;
             self.input(Event::Wake);
         }
     }

@@ -2,8 +2,9 @@
 
 use engine::Site;
 use engine::site::{
-    Battery, DecideOn, Envelope, Feeder, Hall, Interconnection, Load, LoadKind, Machines,
-    Market, OperatingPoint, Policy, PueCurve, Racks, Rate, Rigs, Terms,
+    Battery, DecideOn, Envelope, FailSafe, Feeder, Hall, Interconnection, Load, LoadKind,
+    Machines, Market, OperatingPoint, Policy, Programme, PueCurve, Racks, Rate, Rigs,
+    Terms,
 };
 use settle::tariff::{Adder, CoincidentPeakRule, PeakWatch, Tariff};
 use units::{
@@ -71,6 +72,14 @@ pub(crate) fn site() -> Site {
         name: name.into(),
         parent,
         limit: Power::from_mw(megawatts),
+    };
+    let programme = |name: &str, loads, silent_after: Option<i64>, fail_safe| Programme {
+        name: name.into(),
+        loads,
+        response: Seconds::minutes(10),
+        longest: Seconds::hours(4),
+        silent_after: silent_after.map(Seconds::from_seconds),
+        fail_safe,
     };
     Site {
         name: "six megawatts".into(),
@@ -172,6 +181,11 @@ pub(crate) fn site() -> Site {
                 }),
             ),
         ],
+        programmes: vec![
+            programme("grid", vec![], None, FailSafe::Hold),
+            programme("reserve", vec![0], Some(60), FailSafe::Hold),
+            programme("utility", vec![], Some(60), FailSafe::Limit(Power::from_mw(2))),
+        ],
         lock_outs: Vec::new(),
         holds: Vec::new(),
         policy: Policy {
@@ -181,6 +195,7 @@ pub(crate) fn site() -> Site {
             restart_spread: Seconds::hours(2),
             hashprice_age_max: Seconds::hours(72),
             stale_price_hold: Seconds::hours(1),
+            lease: Seconds::minutes(10),
         },
     }
 }

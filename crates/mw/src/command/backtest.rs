@@ -4,38 +4,30 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use adapters::history;
 use anyhow::Context;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use engine::journal::{FORMAT, Head};
 use units::{Interval, Timestamp};
 
 use super::Ending;
-use super::history::write_synthetic;
+use super::source::Source;
 use crate::answer::{Answer, Tally};
 use crate::config::{self, LoadedSite};
 use crate::drive::backtest::{Options, run};
 use crate::drive::record::Record;
 use crate::feed::Feed;
-use crate::from_history;
 use crate::journal;
 use crate::report;
 use crate::run_folder::{JOURNAL, RunFolder};
 
 /// Show what a site would have done and earned over real or made-up history.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("given").args(["history", "synth"]).required(true).multiple(true))]
 pub(super) struct Backtest {
     /// The site: a folder with a site.toml, or the file itself.
     site: PathBuf,
-    /// A folder of market and bitcoin history; may be given several times.
-    #[arg(long, value_name = "DIR", required_unless_present = "synth")]
-    history: Vec<PathBuf>,
-    /// Make up one year of history from this seed instead.
-    #[arg(long, value_name = "SEED", conflicts_with = "history")]
-    synth: Option<u64>,
-    /// The settlement point, in place of the site's own.
-    #[arg(long, value_name = "NAME")]
-    point: Option<String>,
+    #[command(flatten)]
+    source: Source,
     /// Where to start, in UTC: a date or an instant with its offset.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     from: Option<Timestamp>,
@@ -54,7 +46,7 @@ impl Backtest {
     pub(super) fn run(self) -> anyhow::Result<Ending> {
         let mut loaded = config::load(&self.site)?;
         let folder = self.out.as_deref().map(RunFolder::create).transpose()?;
-        let (feed, range, notes) = self.prepare(&mut loaded)?;
+        let (feed, range, notes) = self.source.prepare(&mut loaded, self.from, self.to)?;
         let answer = match &folder {
             Some(folder) => keep(&loaded, &feed, range, notes, folder.path())?,
             None => decide(&loaded, &feed, range, notes, None, |_| Ok(()))?,
@@ -79,95 +71,6 @@ impl Backtest {
         }
         Ok(Ending::Well)
     }
-
-    /// Reads the history and works out what the run is fed and covers.
-    fn prepare(
-        &self,
-        loaded: &mut LoadedSite,
-    ) -> anyhow::Result<(Feed, Interval, Vec<String>)> {
-        let mut notes: Vec<String> =
-            loaded.warnings.iter().map(|w| format!("site: {w}")).collect();
-        let made_up = self.synth.map(Synthetic::new).transpose()?;
-        let folders = match &made_up {
-            Some(made_up) => std::slice::from_ref(&made_up.folder),
-            None => &self.history,
-        };
-        let own = &mut loaded.site.market;
-        let asked = match (&self.point, self.synth) {
-            (Some(point), _) => Some(point.clone()),
-            (None, Some(_)) => Some(sim::market::POINT.to_owned()),
-            (None, None) => None,
-        };
-        let catalog = history::open(folders)?;
-        // A file that could not be read may be the very one that was meant.
-        let passed_over: Vec<String> = catalog
-            .notes()
-            .iter()
-            .filter(|note| was_passed_over(note))
-            .map(ToString::to_string)
-            .collect();
-        let market = match &asked {
-            Some(_) => None,
-            None => history::markets().find(|market| market.name == own.name),
-        };
-        let point = asked.as_ref().unwrap_or(&own.settlement_point);
-        let found = catalog.assemble(point, market.map(|market| market.name)).map_err(
-            |error| {
-                let mut text = anyhow::Error::from(error);
-                if !passed_over.is_empty() {
-                    text = anyhow::anyhow!(
-                        "{text}\nfiles passed over:\n  {}",
-                        passed_over.join("\n  ")
-                    );
-                }
-                text
-            },
-        )?;
-        notes.extend(passed_over);
-        if let Some(seed) = self.synth {
-            notes.push(format!(
-                "history made up from seed {seed}: nothing of it happened"
-            ));
-        }
-        if own.settlement_point != found.point {
-            notes.push(format!(
-                "decided and settled at {}, not at the site's own {}",
-                found.point, own.settlement_point
-            ));
-        }
-        if own.name != found.market.name {
-            notes.push(format!(
-                "prices are of {}; the tariff's local dates stay those of {}",
-                found.market.name, own.name
-            ));
-        }
-        own.settlement_point = found.point.clone();
-        own.name = found.market.name.to_owned();
-        let feed = from_history::feed(&found);
-        let (range, said) =
-            from_history::range(&loaded.site, &found, &feed, self.from, self.to)?;
-        notes.extend(said);
-        for group in history::folded(&found.notes) {
-            notes.push(one_line(&group));
-        }
-        Ok((feed, range, notes))
-    }
-}
-
-/// Whether a note is about a file of which nothing was used.
-fn was_passed_over(note: &history::Note) -> bool {
-    use history::NoteKind;
-    matches!(note.kind, NoteKind::NotRecognised | NoteKind::Delimiter)
-}
-
-/// A group of alike notes about a history in one line.
-fn one_line(group: &history::NoteGroup) -> String {
-    let first = &group.first[0];
-    let more = match group.count {
-        1 => String::new(),
-        count => format!(" (and {} more of the kind)", count - 1),
-    };
-    format!("{first}{more}")
 }
 
 /// Runs the backtest and writes journal and Parquet into a folder.
@@ -182,6 +85,7 @@ fn keep(
         format: FORMAT,
         program: format!("mw {}", env!("CARGO_PKG_VERSION")),
         site: loaded.site.clone(),
+        by_machine: false,
         start: range.start,
         range,
     };
@@ -212,27 +116,6 @@ fn decide(
     })?;
     progress.done();
     Ok(tally.finish())
-}
-
-/// A made-up history in a folder that goes when this does.
-struct Synthetic {
-    folder: PathBuf,
-}
-
-impl Synthetic {
-    fn new(seed: u64) -> anyhow::Result<Self> {
-        let name = format!("mw-synth-{seed}-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        write_synthetic(seed, 1, &folder)?;
-        Ok(Self { folder })
-    }
-}
-
-impl Drop for Synthetic {
-    fn drop(&mut self) {
-        // Best effort: it lies in the system's temporary folder.
-        drop(std::fs::remove_dir_all(&self.folder));
-    }
 }
 
 /// How far a long run has come, for a person who watches.

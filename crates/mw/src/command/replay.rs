@@ -1,17 +1,15 @@
 //! `mw replay`: the same decisions again, and the reasons of one of them.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, bail};
 use clap::Args;
-use engine::check::{Facts, check};
-use engine::{Dispatch, Engine, Output, Site};
-use units::Timestamp;
+use engine::check::check_now;
+use engine::{Dispatch, Output, Site};
+use units::{Interval, Timestamp};
 
 use super::Ending;
 use super::backtest::print;
-use crate::journal::Reader;
-use crate::run_folder::JOURNAL;
+use crate::proof::engine_of;
+use crate::records::{Place, Records, What};
 
 /// Decide a run again from its journal and compare, byte for byte.
 ///
@@ -19,8 +17,8 @@ use crate::run_folder::JOURNAL;
 /// with deciding.
 #[derive(Debug, Args)]
 pub(super) struct Replay {
-    /// The run's folder, or its journal.
-    run: PathBuf,
+    /// The run's folder, its journal file, its store's file, or the address of a store.
+    run: String,
     /// Print the decision of the interval around this time, with its reasons.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     explain: Option<Timestamp>,
@@ -31,10 +29,11 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) fn run(self) -> anyhow::Result<Ending> {
-        let path =
-            if self.run.is_dir() { self.run.join(JOURNAL) } else { self.run.clone() };
-        let (head, mut journal) = Reader::open(&path)?;
+        let mut records = Records::open(&Place::of(&self.run)?)?;
+        let head = records.head().clone();
+        // A live run's head cannot know how long it will be.
         if let Some(at) = self.explain
+            && !head.by_machine
             && !head.range.contains(at)
         {
             bail!(
@@ -42,29 +41,28 @@ impl Replay {
                 head.range
             );
         }
-        let mut engine = Engine::new(head.site.clone(), head.start);
+        let mut engine = engine_of(&head);
         let mut steps: u64 = 0;
         let mut dispatches: u64 = 0;
         let mut violations: u64 = 0;
         let mut worst: Option<String> = None;
-        let mut explained: Option<Dispatch> = None;
-        while let Some(step) = journal.next_step()? {
+        let mut explained: Option<(Site, Dispatch)> = None;
+        let mut different: Option<(Vec<Output>, Vec<Output>)> = None;
+        records.each(|entry| {
+            let What::Step(step) = entry.what else { return Ok(true) };
             steps += 1;
+            if step.input.at < engine.at() {
+                bail!("expected record {} to be no earlier than {}, found {}; run `mw verify`", entry.seq, engine.at(), step.input.at);
+            }
             let again = engine.step(&step.input);
             if postcard::to_stdvec(&again)? != postcard::to_stdvec(&step.outputs)? {
-                return self.differs(&head.site, steps, &step.outputs, &again);
+                different = Some((step.outputs, again));
+                return Ok(false);
             }
             for output in again {
                 let Output::Dispatch(dispatch) = output else { continue };
                 dispatches += 1;
-                let state = engine.state();
-                let facts = Facts {
-                    site: &state.site,
-                    limits: &state.limits,
-                    lock_outs: &state.lock_outs,
-                    holds: &state.holds,
-                };
-                let found = check(facts, &dispatch);
+                let found = check_now(engine.state(), &dispatch);
                 if let Some(first) = found.first() {
                     violations += found.len() as u64;
                     worst.get_or_insert_with(|| {
@@ -73,15 +71,23 @@ impl Replay {
                 }
                 // Of several decisions about one instant the last one held.
                 if self.explain.is_some_and(|at| dispatch.interval.contains(at)) {
-                    explained = Some(dispatch);
+                    explained = Some((engine.state().site.clone(), dispatch));
                 }
             }
+            Ok(true)
+        })?;
+        if let Some((recorded, again)) = different {
+            return self.differs(&engine.state().site, steps, &recorded, &again);
         }
+        let range = match head.by_machine {
+            true => Interval { start: head.start, end: engine.at().max(head.start) },
+            false => head.range,
+        };
         match (self.explain, self.json) {
             (Some(at), _) => {
-                let dispatch =
+                let (site, dispatch) =
                     explained.with_context(|| format!("nothing was decided for {at}"))?;
-                print(&explain(&head.site, &dispatch))?;
+                print(&explain(&site, &dispatch))?;
             }
             (None, true) => print(&format!(
                 "{}\n",
@@ -95,7 +101,7 @@ impl Replay {
             (None, false) => print(&format!(
                 "{} over {}: {dispatches} decisions in {steps} steps, again the same byte for byte as in the journal; \
                  {violations} against the rules\n",
-                head.site.name, head.range
+                head.site.name, range
             ))?,
         }
         if let Some(worst) = worst {
@@ -131,7 +137,9 @@ fn shown(site: &Site, outputs: &[Output]) -> String {
         Output::Dispatch(dispatch) => explain(site, dispatch),
         Output::Orders(_)
         | Output::ReadBack(_)
+        | Output::Keep(_)
         | Output::Metered(_)
+        | Output::Alarm(_)
         | Output::Notice(_) => {
             format!("{output:?}\n")
         }

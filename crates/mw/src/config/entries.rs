@@ -27,7 +27,9 @@ pub(super) fn lock_outs(
         if let (Some(load), Some(during), Some((role, reason))) = (load, during, words) {
             list.push(LockOut {
                 load,
+                machines: None,
                 during,
+                until_released: false,
                 role: role.to_owned(),
                 reason: reason.to_owned(),
             });
@@ -58,7 +60,8 @@ pub(super) fn holds(
             continue;
         };
         check_alone(entry, site, load, during, &list, found);
-        list.push(Hold { load, power, during, reason: reason.to_owned() });
+        let (role, reason) = ("site file".to_owned(), reason.to_owned());
+        list.push(Hold { load, power, during, role, reason });
     }
     list
 }

@@ -37,6 +37,8 @@ pub(super) enum Kind {
     Date,
     /// Months of the year, 1 to 12.
     Months,
+    /// A list of names.
+    Names,
     /// A table, `[name]` or `{ .. }`.
     Table(&'static Section),
     /// A list of tables, `[[name]]` or `[{ .. }, ..]`.
@@ -72,6 +74,8 @@ pub(super) enum Quantity {
     UsdPerKwMonth,
     /// Money.
     Usd,
+    /// Time in seconds.
+    Seconds,
     /// Time in minutes.
     Minutes,
     /// Time in hours.
@@ -107,6 +111,7 @@ pub(super) const UNIT_ENDINGS: &[&str] = &[
     "_mw_per_minute",
     "_usd_per_mwh",
     "_percent",
+    "_seconds",
     "_minutes",
     "_hours",
     "_mwh",
@@ -135,6 +140,7 @@ impl Quantity {
             Self::UsdPerGpuHour => "number of USD per GPU-hour",
             Self::UsdPerKwMonth => "number of USD per kW and month",
             Self::Usd => "number of USD",
+            Self::Seconds => "number of seconds",
             Self::Minutes => "number of minutes",
             Self::Hours => "number of hours",
         }
@@ -143,7 +149,7 @@ impl Quantity {
     /// The digits kept after the point.
     pub(super) fn places(self) -> u32 {
         match self {
-            Self::Count | Self::Watts => 0,
+            Self::Count | Self::Watts | Self::Seconds => 0,
             Self::Kilowatts | Self::Celsius | Self::TerahashPerSecond => 3,
             Self::Percent => 4,
             Self::Megawatts
@@ -175,6 +181,7 @@ impl Quantity {
             Self::UsdPerGpuHour => (0, 100_000),
             Self::UsdPerKwMonth => (0, 100_000),
             Self::Usd => (0, 1_000_000_000),
+            Self::Seconds => (0, 31_536_000),
             Self::Minutes => (0, 525_600),
             Self::Hours => (0, 8_760),
         }
@@ -233,8 +240,10 @@ pub(super) static SITE: Section = Section {
         optional("rigs", Kind::Tables(&RIGS), ""),
         optional("racks", Kind::Tables(&RACKS), ""),
         optional("batteries", Kind::Tables(&BATTERY), ""),
+        optional("programmes", Kind::Tables(&PROGRAMME), ""),
         optional("lock_outs", Kind::Tables(&LOCK_OUT), ""),
         optional("holds", Kind::Tables(&HOLD), ""),
+        optional("contacts", Kind::Tables(&CONTACT), ""),
     ],
 };
 
@@ -490,6 +499,13 @@ pub(super) static POLICY: Section = Section {
             not_negative(Q::Minutes),
             "60",
             "How long a load may stay where it is on a price that went stale.",
+        ),
+        defaulted(
+            "lease_seconds",
+            positive(Q::Seconds),
+            "600",
+            "How long machines hold an order without another word, at least 60: a dead \
+             program lets the site fall to its fail-safe levels after this.",
         ),
     ],
 };
@@ -788,6 +804,45 @@ static LOCK_OUT: Section = Section {
     ],
 };
 
+static PROGRAMME: Section = Section {
+    meaning: "A grid programme that the site has joined: who instructs it, and where it \
+              goes when it hears nothing. A site that names none has one, `grid`, whose \
+              link may be silent.",
+    keys: &[
+        required("name", Kind::Text, "What people and feeds call it."),
+        optional(
+            "loads",
+            Kind::Names,
+            "The loads it may trip. Without it, every load that can be shed.",
+        ),
+        defaulted(
+            "response_seconds",
+            positive(Q::Seconds),
+            "600",
+            "How soon an instruction has to be met.",
+        ),
+        defaulted(
+            "longest_hours",
+            positive(Q::Hours),
+            "24",
+            "The longest an instruction may hold: a later end, or an open one, is cut to \
+             this.",
+        ),
+        optional(
+            "silent_after_seconds",
+            positive(Q::Seconds),
+            "After how long without a word the link counts as lost. Without it, it may be \
+             silent.",
+        ),
+        optional(
+            "fail_safe_limit_mw",
+            not_negative(Q::Megawatts),
+            "What the site draws at most while the link is lost. Without it, an armed \
+             reserve keeps its band and nothing is raised.",
+        ),
+    ],
+};
+
 static HOLD: Section = Section {
     meaning: "A load kept at a level by hand.",
     keys: &[
@@ -801,5 +856,89 @@ static HOLD: Section = Section {
         required("from", Kind::Date, "When it begins."),
         required("until", Kind::Date, "When it has ended."),
         required("reason", Kind::Text, "Why."),
+    ],
+};
+
+static CONTACT: Section = Section {
+    meaning: "Somebody who is told of a live run's alarms. Write `webhook` or `email`.",
+    keys: &[
+        required("name", Kind::Text, "What people call them."),
+        defaulted(
+            "from_urgency",
+            Kind::Choice(&["note", "warning", "critical"]),
+            "\"warning\"",
+            "How urgent an alarm has to be. `critical`: act now, at night too. `warning`: \
+             look within the shift. `note`: good to know.",
+        ),
+        defaulted(
+            "level",
+            not_negative(Q::Count),
+            "0",
+            "How far up an alarm has to have been taken because nobody acknowledged it, 0 \
+             to 3. 0 is at once.",
+        ),
+        optional("webhook", Kind::Table(&WEBHOOK), "An HTTP receiver."),
+        optional("email", Kind::Table(&EMAIL), "A mail server."),
+    ],
+};
+
+static WEBHOOK: Section = Section {
+    meaning: "An HTTP receiver of alarms.",
+    keys: &[
+        required("url", Kind::Text, "Where it is."),
+        required(
+            "secret",
+            Kind::Text,
+            "Where the signing secret is kept: `env:NAME` or `file:PATH`. It has at least \
+             16 bytes.",
+        ),
+        defaulted(
+            "allow_plain",
+            Kind::Flag,
+            "false",
+            "Whether plain HTTP may go to another machine, on a network of your own.",
+        ),
+        optional(
+            "authorities",
+            Kind::Text,
+            "Certificate authorities in place of the machine's own, as PEM: `file:PATH` or \
+             `env:NAME`.",
+        ),
+    ],
+};
+
+static EMAIL: Section = Section {
+    meaning: "A mail server that alarms are handed to.",
+    keys: &[
+        required("host", Kind::Text, "The server's name or address."),
+        required(
+            "port",
+            positive(Q::Count),
+            "Its port: 465 for `tls`, 587 for `starttls`.",
+        ),
+        defaulted(
+            "security",
+            Kind::Choice(&["tls", "starttls", "none"]),
+            "\"tls\"",
+            "How the connection is kept private; `none` is for this machine's loopback alone.",
+        ),
+        required("from", Kind::Text, "The sender's address."),
+        required(
+            "to",
+            Kind::Text,
+            "The recipient's address, or several with commas between.",
+        ),
+        optional("user", Kind::Text, "Whom to log in as."),
+        optional(
+            "password",
+            Kind::Text,
+            "Where the password is kept: `env:NAME` or `file:PATH`.",
+        ),
+        optional(
+            "authorities",
+            Kind::Text,
+            "Certificate authorities in place of the machine's own, as PEM: `file:PATH` or \
+             `env:NAME`.",
+        ),
     ],
 };

@@ -32,6 +32,7 @@ Entries of a tariff that have one name may follow each other and do not overlap.
 - A limit, of the interconnection or a feeder, is no less than what the loads behind it draw whatever is decided: rigs and uncommitted racks at rest, contracted racks at full power, each at the worst PUE.
 - Feeders lead to the interconnection without a loop.
 - Names of feeders, of halls and of loads are each given once; rigs, racks and batteries share theirs.
+- A ramp is no less than what one machine behind it moves at once, at the worst PUE.
 - Curves rise, and each further watt gives no more than the watts before it, from rest on.
 - A hold is within what its load can draw at the worst PUE and within every limit above it, and two holds of one load do not overlap.
 
@@ -93,7 +94,8 @@ fn section(page: &mut String, title: &str, section: &Section, path: &str) {
             | Kind::Flag
             | Kind::Number(..)
             | Kind::Date
-            | Kind::Months => {}
+            | Kind::Months
+            | Kind::Names => {}
         }
     }
 }
@@ -119,6 +121,7 @@ fn value(kind: Kind) -> String {
         }
         Kind::Date => "date or instant".to_owned(),
         Kind::Months => "list of months".to_owned(),
+        Kind::Names => "list of names".to_owned(),
         Kind::Table(_) => "table".to_owned(),
         Kind::Tables(_) => "list of tables".to_owned(),
     }

@@ -54,6 +54,7 @@ enum Value {
     Seconds(Seconds),
     Date(Date),
     Months(Vec<i8>),
+    Names(Vec<String>),
     Table(Box<Table>),
     Tables(Vec<Table>),
 }
@@ -185,7 +186,8 @@ impl Table {
                     | Kind::Flag
                     | Kind::Number(..)
                     | Kind::Date
-                    | Kind::Months => format!("write `{} = ..`", key.name),
+                    | Kind::Months
+                    | Kind::Names => format!("write `{} = ..`", key.name),
                 };
                 found.problem(
                     self.at,
@@ -308,6 +310,12 @@ impl Table {
         Some(months)
     }
 
+    /// The names under `key`.
+    pub(super) fn names(&self, key: &str) -> Option<&[String]> {
+        let Value::Names(names) = self.value(key)? else { undeclared(key) };
+        Some(names)
+    }
+
     /// The words under `key`.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         let Value::Text(text) = self.value(key)? else { undeclared(key) };
@@ -399,6 +407,7 @@ fn value(
             date(path, at, parts, &written.to_string(), found).map(Value::Date)
         }
         (Kind::Months, DeValue::Array(list)) => months(path, at, list, found),
+        (Kind::Names, DeValue::Array(list)) => names(path, at, list, found),
         (Kind::Table(section), DeValue::Table(tree)) => {
             let table = Table::read(section, path.to_owned(), at, tree, found);
             Some(Value::Table(Box::new(table)))
@@ -452,9 +461,12 @@ fn remedy(kind: Kind, path: &str, written: &DeValue<'_>) -> String {
         }
         Kind::Table(_) => format!("write `[{path}]`"),
         Kind::Tables(_) => format!("write `[[{path}]]`"),
-        Kind::Text | Kind::Choice(_) | Kind::Flag | Kind::Date | Kind::Months => {
-            String::new()
-        }
+        Kind::Text
+        | Kind::Choice(_)
+        | Kind::Flag
+        | Kind::Date
+        | Kind::Months
+        | Kind::Names => String::new(),
     }
 }
 
@@ -473,6 +485,7 @@ fn wanted(kind: Kind) -> String {
                        (2025-01-31T14:00:00-06:00)"
             .to_owned(),
         Kind::Months => "a list of months, 1 to 12, each once".to_owned(),
+        Kind::Names => "a list of names, each once".to_owned(),
         Kind::Table(_) => "a table".to_owned(),
         Kind::Tables(_) => "a list of tables".to_owned(),
     }
@@ -569,6 +582,7 @@ fn number(
             Value::PowerPrice(PowerPrice::from_micro_usd_per_kw(base))
         }
         Quantity::Usd => Value::Money(Money::from_micro_usd(base)),
+        Quantity::Seconds => Value::Seconds(Seconds::from_seconds(base)),
         Quantity::Minutes | Quantity::Hours => {
             let seconds = if quantity == Quantity::Hours { 3_600 } else { 60 };
             match whole_seconds(base * seconds) {
@@ -634,6 +648,32 @@ fn months(
     }
     months.sort_unstable();
     Some(Value::Months(months))
+}
+
+fn names(
+    path: &str,
+    at: usize,
+    list: &toml::de::DeArray<'_>,
+    found: &mut Findings<'_>,
+) -> Option<Value> {
+    let mut names: Vec<String> = Vec::new();
+    let mut wrong = |what: String| {
+        found.problem(at, path, wanted(Kind::Names), what, "");
+        None
+    };
+    for entry in list.iter() {
+        match entry.get_ref().as_str() {
+            Some(name) if names.iter().any(|other| other == name) => {
+                return wrong(format!("\"{name}\" twice"));
+            }
+            Some(name) => names.push(name.to_owned()),
+            None => return wrong(plain(entry)),
+        }
+    }
+    if names.is_empty() {
+        return wrong("an empty list".to_owned());
+    }
+    Some(Value::Names(names))
 }
 
 fn plain(written: &Spanned<DeValue<'_>>) -> String {

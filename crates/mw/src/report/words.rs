@@ -86,7 +86,11 @@ fn decided_on(source: Option<Source>) -> &'static str {
         Some(Source::DayAhead) => "the day-ahead price of the hour",
         // The price board keeps prices of the power market alone.
         Some(
-            Source::Bitcoin | Source::Weather | Source::SystemForecast | Source::Grid,
+            Source::Bitcoin
+            | Source::Weather
+            | Source::SystemForecast
+            | Source::Grid
+            | Source::Meter,
         ) => "another figure",
         None => "no price, none was known,",
     }

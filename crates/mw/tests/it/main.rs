@@ -2,7 +2,11 @@
 
 mod backtest;
 mod bad_input;
+mod driven;
+mod live;
+mod live_kill;
 mod oracle;
 mod report;
 mod site_file;
 mod two_futures;
+mod verify;

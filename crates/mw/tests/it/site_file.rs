@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::site::{LoadKind, PueCurve, Rate, Site, Terms};
+use engine::site::{FailSafe, LoadKind, PueCurve, Rate, Site, Terms};
 use mw::config::{self, LoadedSite};
 use units::{EnergyPrice, Power, Pue, Seconds, Share, Temperature, Timestamp};
 
@@ -310,6 +310,37 @@ fn a_day_is_the_markets_and_an_instant_is_its_own() {
 }
 
 #[test]
+fn a_site_names_its_programmes_or_has_its_grid() {
+    let programmes = |text: &str| {
+        let site = read(text).expect("right").site;
+        let shown = |one: &engine::site::Programme| {
+            (one.name.clone(), one.loads.clone(), one.silent_after, one.fail_safe)
+        };
+        site.programmes.iter().map(shown).collect::<Vec<_>>()
+    };
+    let grid = ("grid".to_owned(), Vec::new(), None, FailSafe::Hold);
+    assert_eq!(programmes(RIGHT), [grid]);
+    let text = edited(
+        "[[lock_outs]]",
+        "[[programmes]]\nname = \"reserve\"\nloads = [\"spot\", \"rigs\"]\n\
+         silent_after_seconds = 30\n\n[[programmes]]\nname = \"utility\"\n\
+         fail_safe_limit_mw = 2\n\n[[lock_outs]]",
+    );
+    let silent = Some(Seconds::from_seconds(30));
+    assert_eq!(
+        programmes(&text),
+        [
+            ("reserve".to_owned(), vec![0, 2], silent, FailSafe::Hold),
+            ("utility".to_owned(), Vec::new(), None, FailSafe::Limit(Power::from_mw(2))),
+        ]
+    );
+    let lease = |text: &str| read(text).expect("right").site.policy.lease;
+    assert_eq!(lease(RIGHT), Seconds::minutes(10));
+    let text = edited("[pool]", "[policy]\nlease_seconds = 90\n\n[pool]");
+    assert_eq!(lease(&text), Seconds::from_seconds(90));
+}
+
+#[test]
 fn a_rule_without_an_end_goes_on() {
     let text = edited(
         "from = 2024-01-01\nuntil = 2025-01-01\n\n[pool]",
@@ -396,12 +427,37 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "name = \"test\"\n",
         "name = \"test\"\nloads = 1\n",
-        "site.toml:3:1: loads: expected a key of a site file, found the unknown key `loads`; the keys here are `format`, `name`, `description`, `market`, `interconnection`, `feeders`, `halls`, `tariff`, `pool`, `policy`, `rig_models`, `rack_models`, `rigs`, `racks`, `batteries`, `lock_outs`, `holds`",
+        "site.toml:3:1: loads: expected a key of a site file, found the unknown key `loads`; the keys here are `format`, `name`, `description`, `market`, `interconnection`, `feeders`, `halls`, `tariff`, `pool`, `policy`, `rig_models`, `rack_models`, `rigs`, `racks`, `batteries`, `programmes`, `lock_outs`, `holds`, `contacts`",
     ),
     (
         "[interconnection]",
         "[interconection]",
         "site.toml:8:2: interconection: expected a key of a site file, found the unknown key `interconection`; did you mean `interconnection`?",
+    ),
+    (
+        "[[lock_outs]]",
+        "[[programmes]]\nname = \"reserve\"\nloads = [\"rig\"]\n\n[[lock_outs]]",
+        "site.toml:107:1: programmes[0].loads: expected names of loads, found \"rig\"; did you mean \"rigs\"?",
+    ),
+    (
+        "[[lock_outs]]",
+        "[[programmes]]\nname = \"a\"\n\n[[programmes]]\nname = \"a\"\n\n[[lock_outs]]",
+        "site.toml:109:1: programmes[1].name: expected a name that no other programme has, found \"a\"",
+    ),
+    (
+        "[[lock_outs]]",
+        "[[programmes]]\nname = \"a\"\nfail_safe_limit_mw = 6\n\n[[lock_outs]]",
+        "site.toml:107:1: programmes[0].fail_safe_limit_mw: expected at most the import limit of 5.000 MW, found 6.000 MW",
+    ),
+    (
+        "[pool]",
+        "[policy]\nlease_seconds = 59\n\n[pool]",
+        "site.toml:58:1: policy.lease_seconds: expected at least 60, found 59",
+    ),
+    (
+        "ramp_down_mw_per_minute = 1",
+        "ramp_down_mw_per_minute = 0.1",
+        "site.toml:11:1: interconnection.ramp_down_mw_per_minute: expected at least 0.14 MW, what one machine of \"tenant\" moves at once, found 0.1; with less it could never move",
     ),
     (
         "import_limit_mw = 5",

@@ -48,7 +48,11 @@ fn other_future(feed: &Feed, fork: Timestamp) -> Feed {
                 known.value = Temperature::from_millidegrees(45_000)
             }
             Signal::DemandForecast(known) => known.value = Power::from_mw(200_000),
-            Signal::PeakProbability(_) | Signal::ImportLimit(_) | Signal::Sweep(_) => {}
+            Signal::PeakProbability(_)
+            | Signal::Instruction(_)
+            | Signal::Heard(_)
+            | Signal::Draw(_)
+            | Signal::Sweep(_) => {}
         }
     }
     for settlement in &mut other.settlements {

@@ -1,19 +1,20 @@
 //! The bystander's books: what was asked, said and ordered, and where every
 //! load truly stands.
 
-use engine::site::{FeederIx, Hold, LoadIx, LockOut, Site};
-use engine::{Dispatch, Known, Order, Request, Setpoint, Signal};
+use engine::site::{FeederIx, LoadIx, Site};
+use engine::state::Cap;
+use engine::{Ask, Dispatch, Instruction, Order, Setpoint, Signal};
 use units::{Interval, Power, Temperature, Timestamp};
 
+use super::by_hand::ByHand;
 use crate::world::{World, at_rest, change_of_count};
 
 /// What a bystander knows of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Books {
     pub(crate) site: Site,
-    pub(crate) limits: Vec<Known<Power>>,
-    pub(crate) lock_outs: Vec<LockOut>,
-    pub(crate) holds: Vec<Hold>,
+    pub(crate) limits: Vec<Cap>,
+    pub(crate) by_hand: ByHand,
     /// The interval of the last tick.
     pub(crate) interval: Option<Interval>,
     /// The last decision.
@@ -82,8 +83,7 @@ impl Books {
         };
         Self {
             limits: Vec::new(),
-            lock_outs: site.lock_outs.clone(),
-            holds: site.holds.clone(),
+            by_hand: ByHand::of(&site),
             interval: None,
             dispatch: None,
             outside: None,
@@ -94,42 +94,11 @@ impl Books {
     }
 
     pub(crate) fn hear(&mut self, signal: &Signal) {
-        if let Signal::ImportLimit(limit) = signal {
-            self.limits.push(*limit);
-        }
-    }
-
-    /// Takes in what a person asked for; whether it is to be granted.
-    pub(crate) fn serve(&mut self, request: &Request, at: Timestamp) -> bool {
-        let count = self.loads.len();
-        match request {
-            Request::LockOut(lock_out) if lock_out.load < count => {
-                self.lock_outs.push(lock_out.clone());
-                true
-            }
-            Request::Release { load, role } if *load < count => {
-                let now = |l: &LockOut| l.load == *load && l.during.contains(at);
-                let granted = self.lock_outs.iter().all(|l| !now(l) || l.role == *role);
-                if granted {
-                    self.lock_outs.retain(|l| !now(l));
-                }
-                granted
-            }
-            Request::Hold(hold) if hold.load < count => {
-                self.holds.retain(|kept| {
-                    kept.load != hold.load || !kept.during.overlaps(hold.during)
-                });
-                self.holds.push(hold.clone());
-                true
-            }
-            Request::EndHold(load) if *load < count => {
-                self.holds.retain(|kept| kept.load != *load || !kept.during.contains(at));
-                true
-            }
-            Request::LockOut(_)
-            | Request::Release { .. }
-            | Request::Hold(_)
-            | Request::EndHold(_) => false,
+        if let Signal::Instruction(Instruction { ask: Ask::Limit(level), during, .. }) =
+            signal
+        {
+            let cap = Cap { during: *during, level: *level, best_effort: false };
+            self.limits.push(cap);
         }
     }
 
@@ -150,15 +119,7 @@ impl Books {
     /// The site file was read anew: entries of the old file end, those made by
     /// hand stay, groups keep what they have of their machines.
     pub(crate) fn change(&mut self, site: &Site) {
-        let old = &self.site;
-        let mut lock_outs = site.lock_outs.clone();
-        lock_outs.extend(
-            (self.lock_outs.iter()).filter(|l| !old.lock_outs.contains(l)).cloned(),
-        );
-        let mut holds = site.holds.clone();
-        holds.extend((self.holds.iter()).filter(|h| !old.holds.contains(h)).cloned());
-        self.lock_outs = lock_outs;
-        self.holds = holds;
+        self.by_hand.change(&self.site, site);
         self.site = site.clone();
         for load in 0..self.loads.len() {
             let fit = |setpoint| change_of_count(&self.site, load, setpoint);
@@ -175,7 +136,7 @@ impl Books {
     }
 
     /// An order goes out; nobody knows yet whether it arrives.
-    pub(crate) fn order(&mut self, at: Timestamp, order: Order) {
+    pub(crate) fn order(&mut self, at: Timestamp, order: &Order) {
         self.serial += 1;
         let from = self.power_of(order.load, self.loads[order.load].ordered);
         let to = self.power_of(order.load, order.setpoint);
@@ -192,7 +153,7 @@ impl Books {
     }
 
     /// S3: an order whose outcome is unknown is read back, never repeated.
-    pub(crate) fn no_repeat(&self, order: Order, broken: &mut Vec<String>) {
+    pub(crate) fn no_repeat(&self, order: &Order, broken: &mut Vec<String>) {
         let account = &self.loads[order.load];
         let last = account.unanswered.last().map(|(_, setpoint)| *setpoint);
         if last == Some(order.setpoint) {
@@ -259,13 +220,13 @@ impl Books {
                 .limits
                 .iter()
                 .filter(|limit| limit.during.contains(at))
-                .map(|limit| limit.value.max(Power::ZERO))
+                .map(|limit| limit.level)
                 .fold(self.site.interconnection.import_limit, Power::min),
         }
     }
 
     /// Whether a person works on a load at `at`.
     pub(crate) fn is_locked_out(&self, load: LoadIx, at: Timestamp) -> bool {
-        (self.lock_outs.iter()).any(|l| l.load == load && l.during.contains(at))
+        (self.by_hand.lock_outs.iter()).any(|l| l.load == load && l.is_on(at))
     }
 }

@@ -18,9 +18,9 @@ pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<S
         ) else {
             continue;
         };
-        let by_hand = (books.lock_outs.iter())
-            .any(|l| l.load == load && l.during.overlaps(dispatch.interval))
-            || (books.holds.iter())
+        let by_hand = (books.by_hand.lock_outs.iter())
+            .any(|l| l.load == load && l.touches(dispatch.interval))
+            || (books.by_hand.holds.iter())
                 .any(|h| h.load == load && h.during.overlaps(dispatch.interval));
         let resting = matches!(entry.reason, Reason::MinimumDown { .. });
         if level >= machines.level_max() || by_hand || resting {
@@ -63,7 +63,7 @@ fn room_if_all_shed(books: &Books, dispatch: &Dispatch, fence: Fence) -> Power {
 pub(super) fn in_order(
     books: &Books,
     at: Timestamp,
-    order: Order,
+    order: &Order,
     batch: &OrderBatch,
     broken: &mut Vec<String>,
 ) {
@@ -81,7 +81,7 @@ pub(super) fn in_order(
         return;
     }
     let fence = match limit {
-        engine::Limit::Import => Fence::Import,
+        engine::Limit::Import | engine::Limit::BestEffort => Fence::Import,
         engine::Limit::Feeder(feeder) => Fence::Feeder(feeder),
         engine::Limit::Export => return,
     };

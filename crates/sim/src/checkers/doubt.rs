@@ -17,7 +17,7 @@ use super::books::Books;
 pub(super) fn nobody_knows_yet(signal: &Signal, at: Timestamp) -> bool {
     fn later<T>(known: &Known<T>, at: Timestamp) -> bool {
         let about = match known.source {
-            Source::Lmp | Source::Weather => known.during.start > at,
+            Source::Lmp | Source::Weather | Source::Meter => known.during.start > at,
             Source::SettlementPoint | Source::Bitcoin => known.during.end > at,
             Source::DayAhead | Source::SystemForecast | Source::Grid => false,
         };
@@ -27,8 +27,11 @@ pub(super) fn nobody_knows_yet(signal: &Signal, at: Timestamp) -> bool {
         Signal::Price(known) => later(known, at),
         Signal::Hashprice(known) => later(known, at),
         Signal::Temperature(known) => later(known, at),
-        Signal::DemandForecast(known) | Signal::ImportLimit(known) => later(known, at),
+        Signal::DemandForecast(known) => later(known, at),
         Signal::PeakProbability(known) => later(known, at),
+        Signal::Draw(known) => later(known, at),
+        Signal::Instruction(instruction) => instruction.known_at > at,
+        Signal::Heard(_) => false,
         Signal::Sweep(sweep) => sweep.during.end > at,
     }
 }
@@ -75,7 +78,7 @@ impl Prices {
             return;
         }
         for (load, entry) in dispatch.entries.iter().enumerate() {
-            let held = (books.holds.iter())
+            let held = (books.by_hand.holds.iter())
                 .any(|hold| hold.load == load && hold.during.overlaps(dispatch.interval));
             let rises = entry.to > entry.from.max(Power::ZERO);
             if rises && !held && !books.site.loads[load].is_firm() {

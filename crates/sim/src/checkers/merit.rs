@@ -15,11 +15,11 @@ pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<S
             continue;
         };
         let held = |load| {
-            (books.holds.iter())
+            (books.by_hand.holds.iter())
                 .any(|hold| hold.load == load && hold.during.overlaps(dispatch.interval))
         };
         let fence = match limit {
-            Limit::Import => Fence::Import,
+            Limit::Import | Limit::BestEffort => Fence::Import,
             Limit::Feeder(feeder) => Fence::Feeder(feeder),
             Limit::Export => continue,
         };

@@ -8,10 +8,10 @@ use super::books::Books;
 
 /// It is asked to rest.
 pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<String>) {
-    for lock_out in &books.lock_outs {
+    for lock_out in &books.by_hand.lock_outs {
         let entry = &dispatch.entries[lock_out.load];
         let rest = crate::world::at_rest(&books.site, lock_out.load);
-        if lock_out.during.overlaps(dispatch.interval) && entry.setpoint != rest {
+        if lock_out.touches(dispatch.interval) && entry.setpoint != rest {
             broken.push(format!(
                 "S13: {} is locked out and asked for {:?}",
                 books.site.loads[lock_out.load].name, entry.setpoint
@@ -24,7 +24,7 @@ pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<S
 pub(super) fn in_order(
     books: &Books,
     at: Timestamp,
-    order: Order,
+    order: &Order,
     broken: &mut Vec<String>,
 ) {
     if !books.is_locked_out(order.load, at) {

@@ -5,11 +5,10 @@
 
 use std::collections::VecDeque;
 
-use engine::site::LoadIx;
+use engine::site::{LoadIx, Site};
 use units::{Power, Timestamp};
 
 use super::MINUTE;
-use super::books::Books;
 
 /// What moved in the last minute.
 #[derive(Clone, Debug, Default)]
@@ -28,9 +27,8 @@ struct Movement {
 
 impl Movements {
     /// Orders go out, at an emergency's pace or not.
-    pub(super) fn pace(&mut self, at: Timestamp, books: &Books, over_a_limit: bool) {
-        let emergency = books.dispatch.as_ref().is_some_and(|d| d.emergency);
-        if emergency || over_a_limit {
+    pub(super) fn pace(&mut self, at: Timestamp, fast: bool) {
+        if fast {
             self.fast_at = Some(at);
         }
     }
@@ -41,7 +39,7 @@ impl Movements {
         at: Timestamp,
         load: LoadIx,
         by: Power,
-        books: &Books,
+        site: &Site,
         broken: &mut Vec<String>,
     ) {
         while (self.recent.front()).is_some_and(|movement| at - movement.at >= MINUTE) {
@@ -49,8 +47,8 @@ impl Movements {
         }
         self.recent.push_back(Movement { at, load, by });
         let fast = self.fast_at.is_some_and(|fast_at| at - fast_at < MINUTE);
-        let grid = &books.site.interconnection;
-        let envelope = &books.site.loads[load].envelope;
+        let grid = &site.interconnection;
+        let envelope = &site.loads[load].envelope;
         let down = if fast {
             (grid.ramp_emergency_per_minute, None)
         } else {
@@ -61,7 +59,7 @@ impl Movements {
         let own = |movement: &Movement| movement.load == load;
         let checks = [
             ("the site", up.0, down.0, self.extremes(whole)),
-            (books.site.loads[load].name.as_str(), up.1, down.1, self.extremes(own)),
+            (site.loads[load].name.as_str(), up.1, down.1, self.extremes(own)),
         ];
         for (name, up, down, (rise, fall)) in checks {
             if up.is_some_and(|ramp| rise > ramp) {

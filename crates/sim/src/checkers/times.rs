@@ -28,6 +28,11 @@ pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<S
             | Reason::Held { .. }
             | Reason::Contracted
             | Reason::FirmShed { .. }
+            | Reason::Maintenance { .. }
+            | Reason::OutOfReach
+            | Reason::Tripped { .. }
+            | Reason::Instructed { .. }
+            | Reason::LinkLost { .. }
             | Reason::Limited { .. } => false,
             Reason::WorthIt
             | Reason::KeptOn { .. }

@@ -19,6 +19,12 @@ impl Digest {
         write!(self, "{outputs:?}").expect("a digest takes any text");
     }
 
+    pub(super) fn add_bytes(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
     pub(super) fn value(self) -> u64 {
         self.0
     }
@@ -26,9 +32,7 @@ impl Digest {
 
 impl Write for Digest {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        for byte in text.bytes() {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
+        self.add_bytes(text.as_bytes());
         Ok(())
     }
 }

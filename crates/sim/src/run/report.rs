@@ -10,7 +10,7 @@ pub const LEGEND: &str = "\
 time of the tick | generation, ! in an emergency | import limit, dispatched and true \
 draw in MW | price in USD/MWh, ? stale, - unknown | a letter a load: L locked out, \
 H held, C contract, c contract cut, W worth it, k kept on, . off, o kept off, \
-u minimum up, d minimum down, l limited, ? price, b battery rests, + charges, - discharges";
+u minimum up, d minimum down, l limited, M maintenance, r out of reach, T tripped, I instructed, S link lost, ? price, b battery rests, + charges, - discharges";
 
 /// A run in which nothing broke.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +90,12 @@ impl Tally {
                             self.kept_by_time += 1;
                         }
                         Reason::Charging | Reason::Discharging => self.battery += 1,
-                        Reason::Contracted
+                        Reason::Maintenance { .. }
+                        | Reason::OutOfReach
+                        | Reason::Tripped { .. }
+                        | Reason::Instructed { .. }
+                        | Reason::LinkLost { .. }
+                        | Reason::Contracted
                         | Reason::WorthIt
                         | Reason::KeptOn { .. }
                         | Reason::NotWorthIt { .. }
@@ -105,9 +110,19 @@ impl Tally {
             }
             Output::Orders(_) => self.batches += 1,
             Output::ReadBack(_) => self.read_backs += 1,
-            Output::Metered(_) => {}
+            Output::Metered(_) | Output::Keep(_) | Output::Alarm(_) => {}
             Output::Notice(Notice::FromTheFuture { .. }) => self.futures += 1,
             Output::Notice(Notice::Refused { .. }) => self.refusals += 1,
+            Output::Notice(
+                Notice::Accepted(_)
+                | Notice::MeteredAlready { .. }
+                | Notice::NotUsed { .. }
+                | Notice::WaitsForAnother { .. }
+                | Notice::Lapsed(_)
+                | Notice::DrawNotBelieved { .. }
+                | Notice::DrawUnknown
+                | Notice::ChangeLosesLockOut { .. },
+            ) => {}
         }
     }
 
@@ -179,6 +194,8 @@ impl Tally {
 pub struct Failure {
     /// What the world grew from.
     pub seed: u64,
+    /// Whether it was a live one.
+    pub live: bool,
     /// When it broke.
     pub at: Timestamp,
     /// What broke.
@@ -195,7 +212,8 @@ impl std::fmt::Display for Failure {
         for what in &self.broken {
             writeln!(f, "broken at {}: {what}", self.at)?;
         }
-        write!(f, "to see it again: cargo xtask sim --seed {}", self.seed)
+        let live = if self.live { "--live " } else { "" };
+        write!(f, "to see it again: cargo xtask sim {live}--seed {}", self.seed)
     }
 }
 
@@ -243,6 +261,11 @@ fn letter(reason: Reason) -> char {
         Reason::MinimumUp { .. } => 'u',
         Reason::MinimumDown { .. } => 'd',
         Reason::Limited { .. } => 'l',
+        Reason::Maintenance { .. } => 'M',
+        Reason::OutOfReach => 'r',
+        Reason::Tripped { .. } => 'T',
+        Reason::Instructed { .. } => 'I',
+        Reason::LinkLost { .. } => 'S',
         Reason::PriceStale | Reason::PriceUnknown | Reason::HashpriceUnknown => '?',
         Reason::BatteryRests => 'b',
         Reason::Charging => '+',

@@ -6,7 +6,7 @@
 
 use engine::{
     Dispatch, Engine, Event, Input, Known, Observed, Output, Reading, Receipt, Setpoint,
-    Signal, Site, Source, Sweep, Work,
+    Signal, Site, Source, Survey, Sweep, Work,
 };
 use units::{
     Energy, EnergyPrice, Hashprice, Interval, Power, Seconds, Temperature, Timestamp,
@@ -28,8 +28,10 @@ pub(super) fn bad_input_changes_nothing(
 ) -> Option<String> {
     let bad = bad_input(engine, at, stored, draws);
     // Any receipt lets the engine go on with what it was about to do.
-    let nothing_new = matches!(bad, Event::Receipt(_))
-        .then_some(Event::Receipt(Receipt { observed_at: at, observed: Vec::new() }));
+    let nothing_seen =
+        Receipt { observed_at: at, observed: Vec::new(), surveys: Vec::new() };
+    let nothing_new =
+        matches!(bad, Event::Receipt(_)).then_some(Event::Receipt(nothing_seen));
     let is_reading = matches!(bad, Event::Signal(Signal::Sweep(_)));
     let decided = |first: Option<Event>| {
         let mut engine = engine.clone();
@@ -40,7 +42,11 @@ pub(super) fn bad_input_changes_nothing(
                 match output {
                     Output::Dispatch(dispatch) => dispatches.push(dispatch),
                     Output::Orders(batch) => orders.push(batch),
-                    Output::ReadBack(_) | Output::Metered(_) | Output::Notice(_) => {}
+                    Output::ReadBack(_)
+                    | Output::Keep(_)
+                    | Output::Metered(_)
+                    | Output::Notice(_)
+                    | Output::Alarm(_) => {}
                 }
             }
         }
@@ -156,7 +162,86 @@ fn bad_input(
                     load: loads + draws.below(3) as usize,
                     setpoint,
                 }],
+                surveys: Vec::new(),
             })
         }
     }
+}
+
+/// The same for what may be said to a live site: what nobody can ask, what is over,
+/// what a machine that is not there says.
+pub(super) fn bad_live_input_changes_nothing(
+    engine: &Engine,
+    at: Timestamp,
+    interval: Interval,
+    draws: &mut Generator,
+) -> Option<String> {
+    let bad = bad_live_input(engine, at, draws);
+    let decided = |first: Option<Event>| {
+        let mut engine = engine.clone();
+        let mut setpoints = Vec::new();
+        let mut orders = Vec::new();
+        for event in first.into_iter().chain([Event::Tick(interval)]) {
+            for output in engine.step(&Input { at, event }) {
+                match output {
+                    Output::Dispatch(dispatch) => {
+                        let entries = dispatch.entries.iter();
+                        setpoints = entries.map(|entry| entry.setpoint).collect();
+                    }
+                    Output::Orders(batch) => orders.push(batch.orders),
+                    Output::ReadBack(_)
+                    | Output::Keep(_)
+                    | Output::Metered(_)
+                    | Output::Notice(_)
+                    | Output::Alarm(_) => {}
+                }
+            }
+        }
+        (setpoints, orders)
+    };
+    let nothing_seen =
+        Receipt { observed_at: at, observed: Vec::new(), surveys: Vec::new() };
+    let nothing_new = match &bad {
+        // What is over before it was said still says that the link is there.
+        Event::Signal(Signal::Instruction(over)) if over.during.end <= at => {
+            Some(Event::Signal(Signal::Heard(over.programme)))
+        }
+        Event::Receipt(_) => Some(Event::Receipt(nothing_seen)),
+        Event::Signal(_)
+        | Event::Tick(_)
+        | Event::Wake
+        | Event::Operator { .. }
+        | Event::Change(_)
+        | Event::Trouble { .. }
+        | Event::Resume => None,
+    };
+    let (expected, found) = (decided(nothing_new), decided(Some(bad.clone())));
+    let name = if matches!(bad, Event::Receipt(_)) { "S11" } else { "S9" };
+    (expected != found).then(|| {
+        format!(
+            "{name}: bad input changes a decision: {bad:?}\n  without it {expected:?}\n  \
+             with it    {found:?}"
+        )
+    })
+}
+
+fn bad_live_input(engine: &Engine, at: Timestamp, draws: &mut Generator) -> Event {
+    let site = &engine.state().site;
+    let loads = site.loads.len();
+    if draws.chance(700_000) {
+        return Event::Signal(crate::world::junk(draws, site, at));
+    }
+    // Machines and loads that are not there, and a point beyond the curve.
+    let load = draws.below(loads as u64 + 2) as usize;
+    let count = site.loads.get(load).and_then(|load| load.machines());
+    let beyond = count.map_or(0, |machines| machines.count);
+    let seen = (beyond..beyond + 3).map(|machine| (machine, Some((9, Power::ZERO))));
+    Event::Receipt(Receipt {
+        observed_at: at + Seconds::from_seconds(draws.integer(0..=5_000)),
+        observed: vec![Observed {
+            load: loads + draws.below(3) as usize,
+            setpoint: Setpoint::Power(Power::from_mw(900)),
+        }],
+        surveys: vec![Survey::of(load, seen)],
+    })
 }

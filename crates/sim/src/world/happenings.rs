@@ -4,7 +4,9 @@
 //! arrives and when: [`crate::fault`] stands between the two.
 
 use engine::site::LoadIx;
-use engine::{Change, Event, Known, Request, Signal, Site, Source};
+use engine::{
+    Ask, Change, Event, Instruction, Known, Person, Request, Signal, Site, Source,
+};
 use units::{
     EnergyPrice, Hashprice, Interval, Power, Seconds, Share, Temperature, Timestamp,
 };
@@ -161,11 +163,13 @@ fn import_limits(draws: &mut Generator, world: &World, truth: &mut Vec<Signal>) 
         let part = Share::from_ppm(*draws.pick(&[0, 300_000, 500_000, 700_000, 900_000]));
         let end = until.min(world.calm_from());
         if start < end {
-            truth.push(Signal::ImportLimit(Known {
-                value: part.of_power(world.site.interconnection.import_limit),
+            truth.push(Signal::Instruction(Instruction {
+                name: format!("limit {place}"),
+                programme: 0,
+                ask: Ask::Limit(part.of_power(world.site.interconnection.import_limit)),
                 during: Interval { start, end },
+                best_effort: false,
                 known_at,
-                source: Source::Grid,
             }));
         }
     }
@@ -190,17 +194,33 @@ fn requests(draws: &mut Generator, world: &World, happenings: &mut Vec<Happening
             end: (at + Seconds::from_seconds(draws.integer(120..=7_200)))
                 .min(world.calm_from()),
         };
-        let request = match draws.below(10) {
-            0..=3 => Request::LockOut(site::lock_out(draws, load, during)),
-            4..=6 => Request::Release { load, role: site::role(draws).to_owned() },
-            7 => Request::Hold(site::hold(draws, &world.site, load, during)),
-            8 => Request::EndHold(load),
-            _ => Request::Release {
-                load: count as LoadIx,
-                role: site::role(draws).to_owned(),
-            },
+        let (role, request) = match draws.below(10) {
+            0..=3 => {
+                let lock_out = site::lock_out(draws, load, during);
+                // Whoever locks out releases in the end.
+                let role = lock_out.role.clone();
+                let by = Person { name: format!("the {role}"), role: role.clone() };
+                let request = Request::Release { load, machines: None };
+                let event = Event::Operator { by, request };
+                happenings.push(Happening { at: during.end, event });
+                (role, Request::LockOut(lock_out))
+            }
+            4..=6 => {
+                let request = Request::Release { load, machines: None };
+                (site::role(draws).to_owned(), request)
+            }
+            7 => {
+                let hold = site::hold(draws, &world.site, load, during);
+                ("operator".to_owned(), Request::Hold(hold))
+            }
+            8 => ("operator".to_owned(), Request::EndHold(load)),
+            _ => (
+                site::role(draws).to_owned(),
+                Request::Release { load: count as LoadIx, machines: None },
+            ),
         };
-        happenings.push(Happening { at, event: Event::Operator(request) });
+        let by = Person { name: format!("the {role}"), role };
+        happenings.push(Happening { at, event: Event::Operator { by, request } });
     }
 }
 
@@ -212,7 +232,7 @@ fn changes(draws: &mut Generator, world: &World, happenings: &mut Vec<Happening>
         if !draws.chance(world.options.change_ppm) {
             continue;
         }
-        change(draws, &world.site, &mut current);
+        change(draws, &world.site, &mut current, world.machines_min);
         happenings.push(Happening {
             at: instant_in(draws, world.interval(place)),
             event: Event::Change(Change::Site(Box::new(current.clone()))),
@@ -220,7 +240,7 @@ fn changes(draws: &mut Generator, world: &World, happenings: &mut Vec<Happening>
     }
 }
 
-fn change(draws: &mut Generator, first: &Site, site: &mut Site) {
+fn change(draws: &mut Generator, first: &Site, site: &mut Site, least: u32) {
     let rest: Power = (0..first.loads.len()).map(|load| site::rest(first, load)).sum();
     let between = |draws: &mut Generator, most: Power| {
         let part = Share::from_ppm(draws.integer(0..=1_000_000));
@@ -241,6 +261,8 @@ fn change(draws: &mut Generator, first: &Site, site: &mut Site) {
             let load = draws.below(first.loads.len() as u64) as LoadIx;
             if let Some(machines) = first.loads[load].machines() {
                 let count = draws.integer(1..=i64::from(machines.count)) as u32;
+                // Where every machine is known by itself, people work on the first.
+                let count = count.max(least);
                 site::set_count(&mut site.loads[load], count);
             }
         }
@@ -258,7 +280,7 @@ fn hours(world: &World, lead: Seconds) -> impl Iterator<Item = Interval> + use<>
         .map(move |start| Interval::starting(start, hour))
 }
 
-fn instant_in(draws: &mut Generator, interval: Interval) -> Timestamp {
+pub(super) fn instant_in(draws: &mut Generator, interval: Interval) -> Timestamp {
     let length = interval.duration().as_seconds();
     interval.start + Seconds::from_seconds(draws.integer(0..=length - 1))
 }

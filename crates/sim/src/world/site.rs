@@ -2,9 +2,9 @@
 
 use engine::Setpoint;
 use engine::site::{
-    Battery, DecideOn, Envelope, Feeder, FeederIx, Hall, HallIx, Hold, Interconnection,
-    Load, LoadIx, LoadKind, LockOut, Machines, Market, OperatingPoint, Policy, PueCurve,
-    Racks, Rate, Rigs, Site, Terms,
+    Battery, DecideOn, Envelope, FailSafe, Feeder, FeederIx, Hall, HallIx, Hold, Interconnection,
+    Load, LoadIx, LoadKind, LockOut, Machines, Market, OperatingPoint, Policy, Programme,
+    PueCurve, Racks, Rate, Rigs, Site, Terms,
 };
 use settle::tariff::{Adder, CoincidentPeakRule, PeakWatch, Tariff};
 use units::{
@@ -14,15 +14,34 @@ use units::{
 
 use crate::seed::{Generator, generator};
 
+/// How large a drawn site is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Size {
+    /// Up to two thousand machines a load, each load one ideal device.
+    Grouped,
+    /// Few enough that every machine can be known by itself, and ramps that are
+    /// done within ten minutes.
+    ByMachine,
+}
+
 /// The site of a seed, for a run that begins at `start`.
-pub(super) fn draw(seed: u64, start: Timestamp) -> Site {
+pub(super) fn draw(seed: u64, start: Timestamp, size: Size) -> Site {
     let mut feeders = draw_feeders(&mut generator(seed, "feeders"));
     let halls = draw_halls(&mut generator(seed, "halls"), feeders.len());
-    let count = generator(seed, "loads").integer(2..=8) as usize;
+    let most = match size {
+        Size::Grouped => 8,
+        Size::ByMachine => 5,
+    };
+    let count = generator(seed, "loads").integer(2..=most) as usize;
     let loads: Vec<Load> = (0..count)
         .map(|load| {
             let mut own = generator(seed, &format!("load {load}"));
-            draw_load(&mut own, load, &halls, feeders.len())
+            let mut load = draw_load(&mut own, load, &halls, feeders.len());
+            if let (Size::ByMachine, Some(machines)) = (size, load.machines()) {
+                let few = 3 + (machines.count - 1) % 398;
+                set_count(&mut load, few);
+            }
+            load
         })
         .collect();
     let mut site = Site {
@@ -43,6 +62,7 @@ pub(super) fn draw(seed: u64, start: Timestamp) -> Site {
         tariff: draw_tariff(&mut generator(seed, "tariff"), start),
         pool_fee: Share::from_ppm(20_000),
         loads,
+        programmes: vec![grid()],
         lock_outs: Vec::new(),
         holds: Vec::new(),
         policy: draw_policy(&mut generator(seed, "policy")),
@@ -50,9 +70,21 @@ pub(super) fn draw(seed: u64, start: Timestamp) -> Site {
     std::mem::swap(&mut site.feeders, &mut feeders);
     let mut limits = generator(seed, "limits");
     draw_limits(&mut limits, &mut site);
-    draw_ramps(&mut generator(seed, "ramps"), &mut site);
+    draw_ramps(&mut generator(seed, "ramps"), &mut site, size);
     draw_entries(&mut generator(seed, "entries"), &mut site, start);
     site
+}
+
+/// The programme of a site whose grid speaks only when it has something to say.
+fn grid() -> Programme {
+    Programme {
+        name: "grid".to_owned(),
+        loads: Vec::new(),
+        response: Seconds::minutes(10),
+        longest: Seconds::hours(24),
+        silent_after: None,
+        fail_safe: FailSafe::Hold,
+    }
 }
 
 fn draw_feeders(draws: &mut Generator) -> Vec<Feeder> {
@@ -274,6 +306,7 @@ fn draw_policy(draws: &mut Generator) -> Policy {
         restart_spread: Seconds::minutes(draws.integer(30..=240)),
         hashprice_age_max: Seconds::hours(draws.integer(12..=72)),
         stale_price_hold: Seconds::minutes(draws.integer(0..=90)),
+        lease: Seconds::minutes(10),
     }
 }
 
@@ -329,12 +362,16 @@ fn behind(site: &Site, feeder: Option<FeederIx>) -> Vec<LoadIx> {
 
 /// Ramps that let at least the largest step of one machine through, and are
 /// done within half an hour.
-fn draw_ramps(draws: &mut Generator, site: &mut Site) {
+fn draw_ramps(draws: &mut Generator, site: &mut Site, size: Size) {
+    let (minutes_of_load, minutes_of_site) = match size {
+        Size::Grouped => (15, 20),
+        Size::ByMachine => (6, 10),
+    };
     for load in 0..site.loads.len() {
         let step = largest_step(site, load);
         let whole = most(site, load);
         let mut ramp = || {
-            let minutes = draws.integer(1..=15);
+            let minutes = draws.integer(1..=minutes_of_load);
             let even = Power::from_watts(whole.as_watts() / minutes);
             draws.chance(250_000).then_some(step.max(even))
         };
@@ -349,7 +386,7 @@ fn draw_ramps(draws: &mut Generator, site: &mut Site) {
         .unwrap_or(Power::ZERO);
     let whole: Power = (0..site.loads.len()).map(|load| most(site, load)).sum();
     let mut ramp = |least: Power| {
-        let minutes = draws.integer(1..=20);
+        let minutes = draws.integer(1..=minutes_of_site);
         let even = Power::from_watts(whole.as_watts() / minutes);
         draws.chance(500_000).then_some(step.max(even).max(least))
     };
@@ -403,15 +440,20 @@ fn draw_during(draws: &mut Generator, start: Timestamp) -> Interval {
 pub(super) fn lock_out(draws: &mut Generator, load: LoadIx, during: Interval) -> LockOut {
     LockOut {
         load,
+        machines: None,
         during,
+        until_released: false,
         role: role(draws).to_owned(),
         reason: "a fan is replaced".to_owned(),
     }
 }
 
-/// One of the two roles that lock out and release.
+/// The roles that lock out and release.
+pub(super) const ROLES: [&str; 2] = ["rig technician", "electrician"];
+
+/// One of the two.
 pub(super) fn role(draws: &mut Generator) -> &'static str {
-    draws.pick::<&'static str>(&["rig technician", "electrician"])
+    draws.pick::<&'static str>(&ROLES)
 }
 
 /// A hold at a level that the load can take.
@@ -429,6 +471,7 @@ pub(super) fn hold(
         load,
         power: Power::from_watts(draws.integer(least.as_watts()..=most.as_watts())),
         during,
+        role: "operator".to_owned(),
         reason: "a test".to_owned(),
     }
 }

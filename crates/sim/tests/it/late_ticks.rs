@@ -2,8 +2,10 @@
 //! and the grid are heard all the same.
 
 use engine::site::LockOut;
-use engine::{Engine, Event, Input, Known, Observed, Output, Receipt, Request};
-use engine::{Setpoint, Signal, Source};
+use engine::{
+    Ask, Engine, Event, Input, Instruction, Known, Observed, Output, Person, Receipt,
+    Request, Setpoint, Signal, Source,
+};
 use sim::World;
 use sim::world::Options;
 use units::{EnergyPrice, Interval, Power, Seconds, Timestamp};
@@ -59,21 +61,23 @@ impl Slow {
         let receipt = Receipt {
             observed_at: self.at + Seconds::from_seconds(seconds),
             observed: vec![Observed { load: 0, setpoint: self.ordered }],
+            surveys: Vec::new(),
         };
         self.step(seconds, Event::Receipt(receipt));
     }
 
     fn lock_out(&mut self, seconds: i64) -> Vec<Output> {
         let start = self.at + Seconds::from_seconds(seconds);
-        self.step(
-            seconds,
-            Event::Operator(Request::LockOut(LockOut {
-                load: 0,
-                during: Interval::starting(start, Seconds::hours(1)),
-                role: "electrician".to_owned(),
-                reason: "a fan is replaced".to_owned(),
-            })),
-        )
+        let request = Request::LockOut(LockOut {
+            load: 0,
+            machines: None,
+            during: Interval::starting(start, Seconds::hours(1)),
+            until_released: true,
+            role: "electrician".to_owned(),
+            reason: "a fan is replaced".to_owned(),
+        });
+        let by = Person { name: "Ada".to_owned(), role: "electrician".to_owned() };
+        self.step(seconds, Event::Operator { by, request })
     }
 }
 
@@ -105,11 +109,13 @@ fn a_limit_after_the_interval_is_decided_at_once() {
     let mut slow = Slow::on_its_way();
     slow.answer(2);
     let start = slow.at + Seconds::from_seconds(310);
-    let limit = Signal::ImportLimit(Known {
-        value: Power::ZERO,
+    let limit = Signal::Instruction(Instruction {
+        name: "limit".to_owned(),
+        programme: 0,
+        ask: Ask::Limit(Power::ZERO),
         during: Interval::starting(start, Seconds::hours(1)),
+        best_effort: false,
         known_at: start,
-        source: Source::Grid,
     });
     slow.step(310, Event::Signal(limit));
     assert_eq!(slow.ordered, Setpoint::Level(0));

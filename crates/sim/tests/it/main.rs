@@ -1,5 +1,7 @@
 //! Tests of simulated worlds as a whole.
 
+mod campus;
 mod futures;
 mod late_ticks;
+mod live;
 mod seeds;

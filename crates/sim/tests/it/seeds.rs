@@ -72,7 +72,9 @@ fn parts_of_a_world_do_not_move_one_another() {
                 | Event::Tick(_)
                 | Event::Wake
                 | Event::Receipt(_)
-                | Event::Operator(_)
+                | Event::Operator { .. }
+                | Event::Trouble { .. }
+                | Event::Resume
                 | Event::Change(_) => None,
             });
         signals.collect()

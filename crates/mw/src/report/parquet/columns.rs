@@ -398,7 +398,8 @@ impl Figures {
             Reason::Held { at, until } => {
                 Self { at: Some(at), until: Some(until), ..none }
             }
-            Reason::LockedOut { until }
+            Reason::LockedOut { until } => Self { until, ..none },
+            Reason::Maintenance { until }
             | Reason::MinimumUp { until }
             | Reason::MinimumDown { until } => Self { until: Some(until), ..none },
             Reason::KeptOn { band }
@@ -407,8 +408,12 @@ impl Figures {
             Reason::FirmShed { limit } | Reason::Limited { limit } => {
                 Self { limit: Some(limit), ..none }
             }
+            Reason::Instructed { level, .. } => Self { at: Some(level), ..none },
             Reason::Contracted
             | Reason::WorthIt
+            | Reason::OutOfReach
+            | Reason::Tripped { .. }
+            | Reason::LinkLost { .. }
             | Reason::PriceStale
             | Reason::PriceUnknown
             | Reason::HashpriceUnknown
@@ -438,6 +443,7 @@ pub(in crate::report) fn source(source: Source) -> &'static str {
         Source::Weather => "weather",
         Source::SystemForecast => "system_forecast",
         Source::Grid => "grid",
+        Source::Meter => "meter",
     }
 }
 

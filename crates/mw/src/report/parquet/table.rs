@@ -121,7 +121,7 @@ impl<S: Subject> Values<S> {
             Self::LoadName(_) => {
                 site.loads.iter().map(|load| load.name.clone()).collect()
             }
-            Self::LimitName(_) => ["import".to_owned(), "export".to_owned()]
+            Self::LimitName(_) => ["import".to_owned(), "export".to_owned(), "best effort".to_owned()]
                 .into_iter()
                 .chain(site.feeders.iter().map(|f| format!("feeder {}", f.name)))
                 .collect(),
@@ -261,7 +261,8 @@ impl<S: Subject> Table<S> {
                         waiting.words.extend(limit.map(|limit| match limit {
                             Limit::Import => 0,
                             Limit::Export => 1,
-                            Limit::Feeder(ix) => 2 + ix as u16,
+                            Limit::BestEffort => 2,
+                            Limit::Feeder(ix) => 3 + ix as u16,
                         }));
                     }
                 }

@@ -157,6 +157,7 @@ pub(crate) fn site() -> Site {
                 )
             },
         ],
+        programmes: Vec::new(),
         lock_outs: Vec::new(),
         holds: Vec::new(),
         policy: Policy {
@@ -166,6 +167,7 @@ pub(crate) fn site() -> Site {
             restart_spread: Seconds::hours(1),
             hashprice_age_max: Seconds::hours(48),
             stale_price_hold: Seconds::hours(1),
+            lease: Seconds::minutes(10),
         },
     }
 }

@@ -1,0 +1,249 @@
+//! `mw run`: a site, alive.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use adapters::growing::Growing;
+use adapters::store::{Key, Store, StoreAddress};
+use anyhow::{Context, bail};
+use clap::{ArgGroup, Args};
+use engine::Site;
+use tokio::sync::mpsc::{Sender, channel};
+use units::{Seconds, Timestamp};
+
+use super::Ending;
+use super::emulate::{Faults, positive};
+use super::source::Source;
+use crate::config::{self, LoadedSite};
+use crate::emulate::Emulated;
+use crate::feed::Feed;
+use crate::live::clock::Clock;
+use crate::live::devices::{self, Against};
+use crate::live::journal::{Journal, Recovered};
+use crate::live::signals::Signals;
+use crate::live::outward::{self, Outward};
+use crate::live::watchdog::Watchdog;
+use crate::live::{Happened, Live, Rounds, resume};
+use crate::records::{KEY, STORE};
+
+/// Run a site: decide every interval, drive the machines, and keep the record.
+///
+/// A run lives in a data folder with its journal, key and control socket. Started
+/// again on the same folder it goes on where it was.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("given").args(["history", "synth", "signals"]).required(true).multiple(true))]
+pub(super) struct Run {
+    /// The site: a folder with a site.toml, or the file itself.
+    site: PathBuf,
+    /// What to drive: `sim` for a simulated site in this process, or the address of
+    /// an `mw emulate`.
+    #[arg(long, value_name = "sim|ADDRESS", value_parser = Target::parse, required_unless_present = "shadow")]
+    against: Option<Target>,
+    /// Watch first: the wall's clock and what becomes known now, and orders that go
+    /// to a simulated site in this process and nowhere else.
+    #[arg(long, requires = "signals", conflicts_with_all = ["against", "from", "speed"])]
+    shadow: bool,
+    /// A file that grows by a line of JSON for each thing that becomes known.
+    #[arg(long, value_name = "FILE")]
+    signals: Option<PathBuf>,
+    /// Where the run's journal, key and control socket are.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Keep the journal here instead of in the data folder: a path, `sqlite:PATH`
+    /// or `postgres://…`.
+    #[arg(long, value_name = "STORE")]
+    store: Option<String>,
+    #[command(flatten)]
+    source: Source,
+    /// The simulated site's time when the run begins, in UTC.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    from: Option<Timestamp>,
+    /// How many seconds of the simulated site pass in one of the wall.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
+    speed: u32,
+    /// What goes wrong on the simulated site.
+    #[arg(long, value_enum, default_value_t = Faults::None)]
+    faults: Faults,
+    /// Stop by itself after so many seconds of the wall.
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<u64>,
+    #[command(flatten)]
+    outward: outward::Options,
+}
+
+/// What a run drives.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    Sim,
+    Address(SocketAddr),
+}
+
+impl Target {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "sim" {
+            return Ok(Self::Sim);
+        }
+        text.parse().map(Self::Address).map_err(|_| {
+            format!("expected `sim` or an address such as 127.0.0.1:7400, found `{text}`")
+        })
+    }
+}
+
+/// Messages that may wait for the loop.
+const INBOX: usize = 4_096;
+
+/// How often a growing file is read on.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+
+/// How long after the start of a history a site begins, so that it starts informed.
+const INFORMED_AFTER: Seconds = Seconds::hours(72);
+
+impl Run {
+    pub(super) fn run(self) -> anyhow::Result<Ending> {
+        self.outward.log();
+        let mut loaded = config::load(&self.site)?;
+        let mut feed = Feed::default();
+        let mut from = Clock::wall().now();
+        if self.source.is_given() {
+            let (given, range, notes) = self.source.prepare(&mut loaded, None, None)?;
+            for note in notes {
+                tracing::info!(event = "note", note);
+            }
+            feed = given;
+            if !self.shadow {
+                from = (range.start + INFORMED_AFTER).min(range.end);
+            }
+        }
+        let from = self.from.unwrap_or(from);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.live(loaded, &feed, from))?;
+        Ok(Ending::Well)
+    }
+
+    async fn live(self, loaded: LoadedSite, feed: &Feed, from: Timestamp) -> anyhow::Result<()> {
+        let site = &loaded.site;
+        let folder = self.data_folder(&site.name)?;
+        let key = Key::load_or_create(&folder.join(KEY))?;
+        let address = match &self.store {
+            Some(text) => StoreAddress::parse(text, &|name| std::env::var(name).ok())?,
+            None => StoreAddress::file(&folder.join(STORE)),
+        };
+        let found = match Store::exists(&address).await? {
+            true => Some(Journal::recover(&address, Key::load_or_create(&folder.join(KEY))?).await?),
+            false => None,
+        };
+        let last = found.as_ref().map(|found| found.engine.at());
+
+        let (mailbox, inbox) = channel(INBOX);
+        let against = match self.against {
+            Some(Target::Address(address)) => Against::Address(address),
+            None => {
+                let tempers = self.faults.tempers(site, 1);
+                Against::Sim(Emulated::new(site.clone(), 1, tempers, Clock::wall()))
+            }
+            Some(Target::Sim) => {
+                let clock = Clock::set(last.unwrap_or(from), self.speed);
+                let tempers = self.faults.tempers(site, 1);
+                Against::Sim(Emulated::new(site.clone(), 1, tempers, clock))
+            }
+        };
+        let (devices, clock) = devices::open(against, &site.name, mailbox.clone()).await?;
+        let now = clock.now();
+        if let Some(last) = last.filter(|last| now < *last) {
+            bail!(
+                "the site's clock is at {now} and the journal at {last}; \
+                 expected the site to be later, start it with --from {last}"
+            );
+        }
+        let found: Recovered = match found {
+            Some(found) => found,
+            None => Journal::begin(&address, key, site, now).await?,
+        };
+        let (engine, journal, steps) = resume(found, site, now).await?;
+        let start = last.map_or(now, |last| last.min(now));
+        let signals = Signals::of(feed, start, last);
+        if let Some(path) = &self.signals {
+            follow(Growing::new(path), site.clone(), clock, mailbox.clone());
+        }
+        stop_when_told(&mailbox, self.seconds)?;
+        let of = outward::For {
+            folder: &folder,
+            site_file: self.site.clone(),
+            contacts: &loaded.contacts,
+            engine: &engine,
+            clock,
+            store: &address,
+            mailbox: &mailbox,
+        };
+        // The socket goes when the run has ended.
+        let Outward { board, alarms, control: _control } = self.outward.open(of).await?;
+        let mut live = Live {
+            engine,
+            journal,
+            devices,
+            clock,
+            signals,
+            inbox,
+            board,
+            alarms,
+            watchdog: Watchdog::start(),
+            rounds: Rounds::default(),
+        };
+        live.carry_out(steps);
+        live.run().await
+    }
+
+    fn data_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let folder = self.data.clone().unwrap_or_else(|| Path::new(&format!("{name}.run")).into());
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the data folder {}", folder.display()))?;
+        Ok(folder)
+    }
+}
+
+/// Puts what is appended to a file into the inbox.
+fn follow(mut file: Growing, site: Site, clock: Clock, mailbox: Sender<Happened>) {
+    tokio::spawn(async move {
+        while !mailbox.is_closed() {
+            match file.read_on(&site, clock.now()) {
+                Ok(grown) => {
+                    for bad in grown.bad {
+                        tracing::warn!(event = "signal_passed_over", "{bad}");
+                    }
+                    for signal in grown.signals {
+                        // The loop may have ended already.
+                        drop(mailbox.send(Happened::Heard(signal)).await);
+                    }
+                }
+                Err(error) => tracing::warn!(event = "signals_unreadable", %error),
+            }
+            tokio::time::sleep(FOLLOW_EVERY).await;
+        }
+    });
+}
+
+/// Puts a stop into the inbox on SIGINT and SIGTERM, and when the time is up.
+fn stop_when_told(mailbox: &Sender<Happened>, seconds: Option<u64>) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mailbox = mailbox.clone();
+    tokio::spawn(async move {
+        let time_is_up = async {
+            match seconds {
+                Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = time_is_up => {}
+        }
+        // The loop may have ended already.
+        drop(mailbox.send(Happened::Stop).await);
+    });
+    Ok(())
+}

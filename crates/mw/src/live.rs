@@ -1,0 +1,335 @@
+//! A living run: what happens becomes inputs, the engine steps, the steps become
+//! durable, and only then is anything done about them.
+//!
+//! ```text
+//! gather ──► step ──► keep ──► carry out
+//! ```
+//!
+//! Invariant: nothing reaches a device or a phone that is not in the journal.
+//! Invariant: one task steps the engine; whoever else has something to say puts it
+//! into the inbox.
+
+pub mod alarms;
+pub mod clock;
+pub mod contacts;
+pub mod control;
+pub mod devices;
+pub mod journal;
+pub mod log;
+pub mod metrics;
+pub mod outward;
+pub mod signals;
+pub mod status;
+pub mod watchdog;
+pub mod wire;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use engine::journal::Step;
+use engine::{
+    Change, Engine, Event, Input, Output, Person, Receipt, Request, Signal, Site,
+};
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+use units::{Interval, Seconds, Timestamp};
+
+use alarms::Alarms;
+use clock::Clock;
+use devices::Devices;
+use journal::{Journal, Recovered, record_of};
+use signals::Signals;
+use status::Board;
+use watchdog::Watchdog;
+use wire::ToSite;
+
+/// How long one decided interval is.
+pub const INTERVAL: Seconds = Seconds::minutes(5);
+
+/// How often every machine is looked at, in the site's time.
+const SURVEY_EVERY: Seconds = Seconds::from_seconds(30);
+
+/// How often meters are asked again for an interval that is missing.
+const METERS_EVERY: Seconds = Seconds::from_seconds(10);
+
+/// The loop comes round at least this often, by the wall.
+const TURN_EVERY: Duration = Duration::from_secs(5);
+
+/// The most that is taken in before it is made durable together.
+const GATHER_MAX: usize = 256;
+
+/// How long to wait before the journal is tried again.
+const JOURNAL_AGAIN: Duration = Duration::from_secs(1);
+
+/// Everything that can happen to a living run.
+#[derive(Debug)]
+pub enum Happened {
+    /// Machines were seen.
+    Seen(Receipt),
+    /// Something became known.
+    Heard(Signal),
+    /// A person asks for something, and waits for the answer.
+    Asked {
+        /// Who.
+        by: Person,
+        /// What.
+        request: Request,
+        /// Where the answer goes once it is durable.
+        answer: oneshot::Sender<Vec<Output>>,
+    },
+    /// The site file was read anew.
+    Changed(Box<Site>),
+    /// The program's own trouble began or ended.
+    Trouble(engine::Trouble, bool),
+    /// The link to the site was lost.
+    LinkLost,
+    /// It is there again.
+    LinkBack,
+    /// It is time to stop.
+    Stop,
+}
+
+/// A living run.
+pub struct Live {
+    /// The one engine.
+    pub engine: Engine,
+    /// Where every step is durable.
+    pub journal: Journal,
+    /// The site.
+    pub devices: Devices,
+    /// The site's time.
+    pub clock: Clock,
+    /// What is known when, from files.
+    pub signals: Signals,
+    /// What happened and waits.
+    pub inbox: Receiver<Happened>,
+    /// What others may look at.
+    pub board: Board,
+    /// Takes alarms to people.
+    pub alarms: Alarms,
+    /// Ends the process when the loop does not come round.
+    pub watchdog: Watchdog,
+    /// What loops and timers remember.
+    pub rounds: Rounds,
+}
+
+/// When things were last done that are done from time to time.
+#[derive(Debug, Default)]
+pub struct Rounds {
+    surveyed_at: Option<Timestamp>,
+    meters_asked_at: Option<Timestamp>,
+    waiting: Vec<(oneshot::Sender<Vec<Output>>, usize)>,
+    answers: Vec<(oneshot::Sender<Vec<Output>>, Vec<Output>)>,
+    stopping: bool,
+}
+
+impl Live {
+    /// Lives until it is told to stop.
+    pub async fn run(mut self) -> anyhow::Result<()> {
+        while !self.rounds.stopping {
+            let events = self.gather().await;
+            self.board.gathered();
+            let steps = self.step(events);
+            self.keep(&steps).await?;
+            self.carry_out(steps);
+            self.ask_round();
+            self.board.show(&self.engine, self.clock.now(), self.journal.seq());
+            self.answer();
+            self.watchdog.came_round();
+        }
+        info!(event = "stopped", seq = self.journal.seq());
+        self.journal.end(&self.engine).await.context("cannot end the journal")
+    }
+
+    /// What happened, in the order it reached us, or what it is time for.
+    async fn gather(&mut self) -> Vec<Event> {
+        let due = self.clock.until(self.next_due()).min(TURN_EVERY);
+        let first = match tokio::time::timeout(due, self.inbox.recv()).await {
+            Ok(Some(happened)) => Some(happened),
+            Ok(None) => Some(Happened::Stop),
+            Err(_) => None,
+        };
+        let mut events = Vec::new();
+        let mut next = first;
+        while let Some(happened) = next {
+            self.understand(happened, &mut events);
+            next = (events.len() < GATHER_MAX).then(|| self.inbox.try_recv().ok()).flatten();
+        }
+        let now = self.clock.now();
+        events.extend(self.signals.known_by(now).map(Event::Signal));
+        events.extend(self.time_for(now));
+        events
+    }
+
+    /// When something is due without anything happening.
+    fn next_due(&self) -> Timestamp {
+        let (wake, _) = self.engine.next_wake();
+        let signal = self.signals.next_at();
+        let survey = self.rounds.surveyed_at.map(|at| at + SURVEY_EVERY);
+        [Some(wake), signal, survey].into_iter().flatten().min().expect("a wake")
+    }
+
+    /// The tick or the wake that is due.
+    fn time_for(&self, now: Timestamp) -> Option<Event> {
+        let decided = self.engine.interval().is_some_and(|interval| now < interval.end);
+        if !decided {
+            return Some(Event::Tick(Interval::starting(now.floor(INTERVAL), INTERVAL)));
+        }
+        (self.engine.next_wake().0 <= now).then_some(Event::Wake)
+    }
+
+    fn understand(&mut self, happened: Happened, events: &mut Vec<Event>) {
+        match happened {
+            Happened::Seen(receipt) => events.push(Event::Receipt(receipt)),
+            Happened::Heard(signal) => events.push(Event::Signal(signal)),
+            Happened::Asked { by, request, answer } => {
+                info!(event = "asked", by = by.name, role = by.role, request = ?request);
+                self.rounds.waiting.push((answer, events.len()));
+                events.push(Event::Operator { by, request });
+            }
+            Happened::Changed(site) => events.push(Event::Change(Change::Site(site))),
+            Happened::Trouble(what, standing) => {
+                events.push(Event::Trouble { what, standing });
+            }
+            Happened::LinkLost => {
+                warn!(event = "link_lost", "the site is not heard");
+                let what = engine::Trouble::SiteLinkLost;
+                events.push(Event::Trouble { what, standing: true });
+            }
+            Happened::LinkBack => {
+                info!(event = "link_back");
+                let what = engine::Trouble::SiteLinkLost;
+                events.push(Event::Trouble { what, standing: false });
+                self.rounds.surveyed_at = None;
+            }
+            Happened::Stop => self.rounds.stopping = true,
+        }
+    }
+
+    /// Hands every event to the engine at the present time.
+    fn step(&mut self, events: Vec<Event>) -> Vec<Step> {
+        let mut steps = Vec::with_capacity(events.len());
+        for event in events {
+            let at = self.clock.now().max(self.engine.at());
+            let input = Input { at, event };
+            let began = Instant::now();
+            let outputs = self.engine.step(&input);
+            if outputs.iter().any(|output| matches!(output, Output::Dispatch(_))) {
+                self.board.decided_in(began.elapsed());
+            }
+            steps.push(Step { input, outputs });
+        }
+        steps
+    }
+
+    /// Makes steps durable. While the journal cannot be written nothing is done:
+    /// leases end, and the site falls to where it is safe.
+    async fn keep(&mut self, steps: &[Step]) -> anyhow::Result<()> {
+        let mut records: Vec<_> = steps.iter().map(record_of).collect();
+        records.extend(self.alarms.outcomes(&self.engine, self.journal.seq()));
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut failed = false;
+        while let Err(error) = self.journal.append(&records).await {
+            self.board.journal_failed(&error);
+            self.alarms.journal_failed(&error, self.clock.now());
+            if !error.may_pass() {
+                return Err(error).context("cannot write the journal");
+            }
+            if !failed {
+                error!(event = "journal_failed", error = %error, "nothing is done until it is durable");
+            }
+            failed = true;
+            tokio::time::sleep(JOURNAL_AGAIN).await;
+            self.watchdog.came_round();
+        }
+        if failed {
+            info!(event = "journal_back");
+            self.board.journal_back();
+            self.alarms.journal_back();
+        }
+        // A state that could not be kept is kept another time.
+        if let Err(error) = self.journal.keep_state(&self.engine, false).await {
+            warn!(event = "state_not_kept", error = %error);
+        }
+        Ok(())
+    }
+
+    /// Does what the engine said. What the site does not hear stays unanswered,
+    /// and the engine reads it back.
+    pub fn carry_out(&mut self, steps: Vec<Step>) {
+        let mut answers = std::mem::take(&mut self.rounds.waiting).into_iter().peekable();
+        for (place, step) in steps.into_iter().enumerate() {
+            if let Some((answer, _)) = answers.next_if(|(_, of)| *of == place) {
+                self.rounds.answers.push((answer, step.outputs.clone()));
+            }
+            for output in step.outputs {
+                self.board.happened(&output);
+                match output {
+                    Output::Orders(batch) => drop(self.devices.say(ToSite::Orders(batch))),
+                    Output::Keep(lease) => drop(self.devices.say(ToSite::Keep(lease))),
+                    Output::ReadBack(asked) => drop(self.devices.say(ToSite::Look(asked))),
+                    Output::Alarm(change) => self.alarms.tell(&self.engine, &change),
+                    Output::Dispatch(dispatch) => {
+                        self.devices.say(ToSite::Weather(dispatch.outside));
+                    }
+                    Output::Metered(_) | Output::Notice(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Answers those who asked, when it is durable, done, and to be seen.
+    fn answer(&mut self) {
+        for (answer, outputs) in self.rounds.answers.drain(..) {
+            // Whoever asked may have left.
+            drop(answer.send(outputs));
+        }
+    }
+
+    /// Looks at every machine and reads the meters, when it is time to.
+    fn ask_round(&mut self) {
+        let now = self.clock.now();
+        let is_due = |last: Option<Timestamp>, every| last.is_none_or(|at| now >= at + every);
+        if is_due(self.rounds.surveyed_at, SURVEY_EVERY) {
+            self.devices.say(ToSite::Survey);
+            self.rounds.surveyed_at = Some(now);
+        }
+        let metered_to = self.engine.metered_to();
+        if now.floor(INTERVAL) > metered_to && is_due(self.rounds.meters_asked_at, METERS_EVERY)
+        {
+            self.devices.say(ToSite::MetersFrom(metered_to));
+            self.rounds.meters_asked_at = Some(now);
+        }
+    }
+}
+
+/// Goes on with a run: the engine as it was, told that nobody watched, and that
+/// the site file may have changed meanwhile.
+pub async fn resume(
+    recovered: Recovered,
+    site: &Site,
+    now: Timestamp,
+) -> anyhow::Result<(Engine, Journal, Vec<Step>)> {
+    let Recovered { mut engine, mut journal, folded, notes } = recovered;
+    for note in notes {
+        warn!(event = "recovered", note);
+    }
+    info!(event = "recovered", folded, seq = journal.seq(), at = %engine.at());
+    let at = now.max(engine.at());
+    let mut events = vec![Event::Resume];
+    if engine.state().site != *site {
+        events.insert(0, Event::Change(Change::Site(Box::new(site.clone()))));
+    }
+    let mut steps = Vec::new();
+    for event in events {
+        let input = Input { at, event };
+        let outputs = engine.step(&input);
+        steps.push(Step { input, outputs });
+    }
+    let records: Vec<_> = steps.iter().map(record_of).collect();
+    journal.append(&records).await.context("cannot write the journal")?;
+    Ok((engine, journal, steps))
+}
