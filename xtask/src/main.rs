@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test`, `ci`, `lint`, `tidy`, `sim`, `kill`, `mutants`, `docs`, `bench`.
+//! The project's own commands: `cargo xtask test`, `ci`, `lint`, `tidy`, `sim`, `kill`, `mutants`, `scorecard`, `docs`, `bench`.
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 
 mod bench;
@@ -8,6 +8,7 @@ mod kill;
 mod mutants;
 mod oracles;
 mod postgres;
+mod scorecard;
 mod shell;
 mod sim;
 mod test;
@@ -15,7 +16,7 @@ mod tidy;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// The project's own commands.
 #[derive(Debug, Parser)]
@@ -41,10 +42,17 @@ enum Command {
     Kill(kill::KillArgs),
     /// Plant known faults in the engine and demand that the simulation finds each.
     Mutants,
+    /// Write what must always be true against what goes wrong, with the counts of the last `sim`.
+    Scorecard(scorecard::ScorecardArgs),
     /// Write the reference pages that are made from code.
     Docs,
     /// Measure a year's backtest and the cost of a decision, or of a live run.
     Bench(bench::BenchArgs),
+}
+
+/// Whether there is such a command.
+fn has_command(name: &str) -> bool {
+    Arguments::command().get_subcommands().any(|command| command.get_name() == name)
 }
 
 fn main() -> ExitCode {
@@ -56,6 +64,7 @@ fn main() -> ExitCode {
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Kill(arguments) => kill::run(&arguments),
         Command::Mutants => mutants::run(),
+        Command::Scorecard(arguments) => scorecard::run(&arguments),
         Command::Docs => docs::run(),
         Command::Bench(arguments) => bench::run(&arguments),
     };

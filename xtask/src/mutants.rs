@@ -5,6 +5,9 @@
 //! concerns, and the simulation runs over a fixed list of seeds. One that
 //! survives, or that another checker finds alone, says that its checker has gone
 //! blind, and fails the command.
+//!
+//! A mutant with `live = true` is looked for in sites known machine by machine; one
+//! that names `seeds` is looked for in those first.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,13 +21,14 @@ use crate::shell::{cargo, root, target};
 /// The crates that a mutant can touch, and those that find it.
 const CRATES: [&str; 4] = ["units", "settle", "engine", "sim"];
 
-/// The seeds a mutant has to survive to fail the command: a few, which find
-/// nearly all, and then more.
-const SEEDS: [&str; 2] = ["1..=100", "101..=1000"];
+/// The seeds a mutant has to survive to fail the command: of sites whose loads are
+/// one device each, and of live ones.
+const SEEDS: &str = "1..=1000";
+const SEEDS_LIVE: &str = "1..=40";
 
 /// One planted fault.
 #[derive(Debug)]
-struct Mutant {
+pub(crate) struct Mutant {
     /// What is broken, in words.
     what: String,
     /// What the checker that must find it says first.
@@ -35,6 +39,10 @@ struct Mutant {
     find: String,
     /// What stands there instead.
     replace: String,
+    /// Whether live sites find it.
+    live: bool,
+    /// Seeds that find it soonest, as long as they draw the worlds that they draw now.
+    seeds: Option<String>,
 }
 
 impl Mutant {
@@ -50,7 +58,17 @@ impl Mutant {
             file: PathBuf::from(key("file")?),
             find: key("find")?,
             replace: key("replace")?,
+            live: table.get("live").and_then(toml::Value::as_bool).unwrap_or(false),
+            seeds: key("seeds").ok(),
         })
+    }
+}
+
+impl Mutant {
+    /// How the line begins in which its checker says so, after the time.
+    fn said(&self) -> String {
+        let is_named = self.caught_by.ends_with(|last: char| last.is_ascii_digit());
+        format!("Z: {}{}", self.caught_by, if is_named { ":" } else { "" })
     }
 }
 
@@ -59,13 +77,15 @@ pub(crate) fn run() -> anyhow::Result<()> {
     println!("\n$ cargo xtask mutants");
     let tree = copy_crates()?;
     compile(&tree)?;
-    for seeds in SEEDS {
-        let broken = broken(seeds)?;
+    for live in [false, true] {
+        let broken = broken(live, seeds_of(live), None)?;
         ensure!(
             broken.is_empty(),
             "expected the simulation to hold without a mutant, found {broken:?}"
         );
-        println!("control: holds over seeds {seeds}");
+        let seeds = seeds_of(live);
+        let sites = if live { "live" } else { "grouped" };
+        println!("control: {sites} sites hold over seeds {seeds}");
     }
 
     let mutants = read_mutants()?;
@@ -100,7 +120,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read_mutants() -> anyhow::Result<Vec<(String, Mutant)>> {
+pub(crate) fn read_mutants() -> anyhow::Result<Vec<(String, Mutant)>> {
     let folder = root().join("crates/sim/mutants");
     let mut mutants = Vec::new();
     for entry in fs::read_dir(&folder)? {
@@ -156,11 +176,17 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn seeds_of(live: bool) -> &'static str {
+    if live { SEEDS_LIVE } else { SEEDS }
+}
+
 /// What the mutant's own checker says first, if it finds the mutant.
 fn find(mutant: &Mutant) -> anyhow::Result<Option<String>> {
-    for seeds in SEEDS {
-        let mut broken = broken(seeds)?.into_iter();
-        if let Some(line) = broken.find(|line| line.contains(&mutant.caught_by)) {
+    let (all, said) = (seeds_of(mutant.live), mutant.said());
+    for seeds in [mutant.seeds.as_deref(), Some(all)].into_iter().flatten() {
+        let broken = broken(mutant.live, seeds, Some(&said))?;
+        let found = broken.iter().find(|line| line.contains(&said));
+        if let Some(line) = found {
             return Ok(Some(line.chars().take(100).collect()));
         }
     }
@@ -193,10 +219,14 @@ fn compile(tree: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What breaks over the seeds, with the code last compiled.
-fn broken(seeds: &str) -> anyhow::Result<Vec<String>> {
+/// What breaks over the seeds, with the code last compiled; no more seeds are run once
+/// something says `until`.
+fn broken(live: bool, seeds: &str, until: Option<&str>) -> anyhow::Result<Vec<String>> {
     let program = build().join("debug/examples/sim").display().to_string();
-    let mut run = crate::shell::program(&program, &["--brief", seeds]);
+    let mut run = crate::shell::program(&program, &["--brief"]);
+    run.args(until.map(|text| ["--until", text]).into_iter().flatten());
+    run.args(live.then_some("--live"));
+    run.args(seeds.split(' '));
     let output = run.output().context("cannot start the simulation")?;
     let said = String::from_utf8_lossy(&output.stdout);
     let broken: Vec<String> = said

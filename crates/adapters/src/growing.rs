@@ -144,7 +144,9 @@ impl Growing {
     /// When the file is there and cannot be read.
     pub fn read_on(&mut self, site: &Site, now: Timestamp) -> io::Result<Grown> {
         let mut file = match File::open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Grown::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Grown::default());
+            }
             opened => opened?,
         };
         if file.metadata()?.len() < self.read_to {
@@ -198,13 +200,27 @@ fn understood(line: &[u8], site: &Site, now: Timestamp) -> Result<Signal, String
         Line::Hashprice(said) => {
             let value = decimal::exact(&said.usd_per_ph_day, 6).map_err(in_words)?;
             let value = Hashprice::from_micro_usd_per_ph_day(value);
-            known(value, &said.start, &said.end, said.known_at.as_deref(), Source::Bitcoin, now)
-                .map(Signal::Hashprice)
+            known(
+                value,
+                &said.start,
+                &said.end,
+                said.known_at.as_deref(),
+                Source::Bitcoin,
+                now,
+            )
+            .map(Signal::Hashprice)
         }
         Line::Temperature(said) => {
             let value = Temperature::parse_celsius(&said.celsius).map_err(in_words)?;
-            known(value, &said.start, &said.end, said.known_at.as_deref(), Source::Weather, now)
-                .map(Signal::Temperature)
+            known(
+                value,
+                &said.start,
+                &said.end,
+                said.known_at.as_deref(),
+                Source::Weather,
+                now,
+            )
+            .map(Signal::Temperature)
         }
         Line::Heard(link) => programme(site, &link.programme).map(Signal::Heard),
         Line::Instruction(told) => instruction(told, site, now).map(Signal::Instruction),
@@ -259,12 +275,19 @@ fn known<T>(
     source: Source,
     now: Timestamp,
 ) -> Result<Known<T>, String> {
-    Ok(Known { value, during: during(start, end)?, known_at: known_at(known, now)?, source })
+    Ok(Known {
+        value,
+        during: during(start, end)?,
+        known_at: known_at(known, now)?,
+        source,
+    })
 }
 
 fn during(start: &str, end: &str) -> Result<Interval, String> {
-    let (start, end) =
-        (Timestamp::parse(start).map_err(in_words)?, Timestamp::parse(end).map_err(in_words)?);
+    let (start, end) = (
+        Timestamp::parse(start).map_err(in_words)?,
+        Timestamp::parse(end).map_err(in_words)?,
+    );
     if end <= start {
         return Err(format!("expected an end after the start, found {start} and {end}"));
     }

@@ -112,7 +112,10 @@ impl Moved {
     /// the record keeps the same.
     fn since(&self, at: Timestamp) -> impl Iterator<Item = Power> {
         let counts = move |moved_at: &Timestamp| at - *moved_at < RAMP_WINDOW;
-        self.recent.iter().filter(move |(moved_at, _)| counts(moved_at)).map(|(_, by)| *by)
+        self.recent
+            .iter()
+            .filter(move |(moved_at, _)| counts(moved_at))
+            .map(|(_, by)| *by)
     }
 
     fn up(&self, at: Timestamp) -> Power {
@@ -269,9 +272,11 @@ impl Act {
 
     /// Takes on a dispatch in place of the one before.
     pub(crate) fn aim(&mut self, state: &mut State, dispatch: &Dispatch, at: Timestamp) {
-        for load in 0..self.legs.len() {
-            state.aim_crew(load, at);
-            self.legs[load].reach = state.fleet.reach(&state.site, load);
+        if state.fleet.is_by_machine() {
+            for load in 0..self.legs.len() {
+                state.aim_crew(load, at);
+                self.legs[load].reach = state.fleet.reach(&state.site, load);
+            }
         }
         let site = &state.site;
         let warmer = self.outside != dispatch.outside;
@@ -469,7 +474,9 @@ impl Act {
         let moves = if power < crew.sums().ordered {
             let is_target = setpoint == self.legs[load].target;
             let pue = self.legs[load].pue;
-            crew.down_to(machines, power, |plug| is_target && pue.at_meter(plug) >= lowest)
+            crew.down_to(machines, power, |plug| {
+                is_target && pue.at_meter(plug) >= lowest
+            })
         } else {
             crew.up_to(machines, power)
         };
@@ -543,8 +550,9 @@ impl Act {
             if turn == Turn::Discharge {
                 to_export = (to_export - self.still_to_fall(state)).max(Power::ZERO);
             }
-            let drop =
-                self.room_down(&state.site, load, at, over || self.emergency).min(to_export);
+            let drop = self
+                .room_down(&state.site, load, at, over || self.emergency)
+                .min(to_export);
             let floor = most - drop;
             let setpoint = match (ordered, target) {
                 (Setpoint::Level(from), Setpoint::Level(to)) if wanted < floor => {
@@ -560,7 +568,8 @@ impl Act {
                 (Setpoint::Level(_) | Setpoint::Power(_), target) => target,
             };
             if setpoint != ordered {
-                let Some((order, to)) = self.order_to(state, load, setpoint, floor) else {
+                let Some((order, to)) = self.order_to(state, load, setpoint, floor)
+                else {
                     continue;
                 };
                 let least = self.least(state, load);
@@ -725,6 +734,15 @@ impl Act {
             let ceiling = (counted + left)
                 .max(Power::ZERO)
                 .min(least + self.room_up(&state.site, load, at));
+            if state.fleet.crew(load).is_some() {
+                let Some(order) = self.raise_machines(state, at, load, ceiling) else {
+                    continue;
+                };
+                let to = self.now(state, load);
+                room.take(&state.site, load, (to - counted).max(Power::ZERO));
+                orders.push(order);
+                continue;
+            }
             let setpoint = match (ordered, target) {
                 (Setpoint::Level(from), Setpoint::Level(to)) => {
                     let machines = state.site.loads[load].machines();
@@ -751,6 +769,34 @@ impl Act {
                 orders.push(order);
             }
         }
+    }
+
+    /// Raises machines that are known one by one towards the target of their load, up
+    /// to `ceiling` at the meter.
+    fn raise_machines(
+        &mut self,
+        state: &mut State,
+        at: Timestamp,
+        load: LoadIx,
+        ceiling: Power,
+    ) -> Option<Order> {
+        let crew = state.fleet.crew(load)?;
+        let machines = state.site.loads[load].machines()?;
+        let Setpoint::Level(target) = self.legs[load].target else { return None };
+        let pue = self.legs[load].pue;
+        let power = machines.power_at(target).min(pue.at_plug(ceiling));
+        let moves = crew.up_to(machines, power);
+        let to = pue.at_meter(crew.ordered_after(machines, &moves));
+        let drop = self.most(state, load) - to;
+        let stays = moves.is_empty();
+        if stays || drop > self.room_down(&state.site, load, at, self.emergency) {
+            return None;
+        }
+        let setpoint = state.fleet.of(load).ordered;
+        let mut order = Order { load, setpoint, moves };
+        self.give(state, at, &order);
+        order.setpoint = state.fleet.of(load).ordered;
+        Some(order)
     }
 
     /// The limits that loads may be above at worst: which, by how much, and whether

@@ -476,8 +476,14 @@ impl Audit<'_> {
             }
             Reason::Instructed { programme, level, of } => {
                 let lift = Lift { programme, level, of };
+                // The load that was raised last may pass the level, by a step of its own.
+                let raised = self.dispatch.entries.iter().enumerate();
+                let steps = raised
+                    .filter(|(_, other)| other.reason == entry.reason)
+                    .map(|(other, _)| self.last_step(other));
+                let step = steps.max().unwrap_or(Power::ZERO);
                 self.dispatch.asked.lifts.contains(&lift)
-                    && self.dispatch.drawn(self.site, lift) - self.last_step(load) < level
+                    && self.dispatch.drawn(self.site, lift) - step < level
             }
             Reason::LinkLost { programme } => {
                 self.dispatch.asked.still == Some(programme)

@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize};
 use units::{Hashprice, Interval, Power, Pue, Seconds, Temperature, Timestamp};
 
 use crate::decide::{Dispatch, Entry, Setpoint};
-use crate::signals::{Ask, Instruction, Known, Signal, Source};
 use crate::people::{Person, RefusedBecause, Request};
+use crate::signals::{Ask, Instruction, Known, Signal, Source};
 use crate::site::{Hold, LoadIx, LockOut, Maintenance, Site};
 
 /// A temperature older than this is not known any more.

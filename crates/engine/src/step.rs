@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 use units::{Interval, Power, Seconds, Timestamp};
 
 use crate::act::{Act, Lease, OrderBatch, ReachChanged, ReadBack, Receipt};
-use crate::alarm::{
-    AlarmBook, AlarmChange, Trouble, View, next_deadline, what_is_wrong,
-};
+use crate::alarm::{AlarmBook, AlarmChange, Trouble, View, next_deadline, what_is_wrong};
 use crate::decide::{Dispatch, Memo, decide};
 use crate::journal::Step;
 use crate::meter::{Band, MeteredInterval, meter};
@@ -236,11 +234,7 @@ impl Engine {
             .filter(|due| *due > self.at)
             .map(|due| (due, "the interconnection meter has been silent"));
         let alarms = self.alarms_wake();
-        [Some(tick), act, told, meter, alarms]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(tick)
+        [Some(tick), act, told, meter, alarms].into_iter().flatten().min().unwrap_or(tick)
     }
 
     /// When alarms want to be looked at without anything having happened.
@@ -416,8 +410,12 @@ impl Engine {
         }
         if let Signal::Sweep(sweep) = signal {
             // Each interval is metered once, however often it is read.
-            if sweep.during.start < self.metered_to || sweep.during.end <= sweep.during.start {
-                outputs.push(Output::Notice(Notice::MeteredAlready { during: sweep.during }));
+            if sweep.during.start < self.metered_to
+                || sweep.during.end <= sweep.during.start
+            {
+                outputs.push(Output::Notice(Notice::MeteredAlready {
+                    during: sweep.during,
+                }));
                 return CallsFor::Nothing;
             }
             self.metered_to = sweep.during.end;
@@ -500,12 +498,10 @@ impl Engine {
         }
         match (tighter, self.is_beyond(rest), differs) {
             (true, _, _) | (_, Some(true), _) => self.decision_at_once(true),
-            (false, Some(false), _) | (false, None, true) => {
-                match calls_for {
-                    CallsFor::Decision { .. } => calls_for,
-                    CallsFor::Nothing | CallsFor::GoingOn => self.decision_at_once(false),
-                }
-            }
+            (false, Some(false), _) | (false, None, true) => match calls_for {
+                CallsFor::Decision { .. } => calls_for,
+                CallsFor::Nothing | CallsFor::GoingOn => self.decision_at_once(false),
+            },
             (false, None, false) => calls_for,
         }
     }
@@ -550,8 +546,7 @@ impl Engine {
                     Passed::Waits(until) => {
                         let (programme, name) =
                             (instruction.programme, instruction.name.clone());
-                        let notice =
-                            Notice::WaitsForAnother { programme, name, until };
+                        let notice = Notice::WaitsForAnother { programme, name, until };
                         outputs.push(Output::Notice(notice));
                         CallsFor::Nothing
                     }
@@ -569,12 +564,10 @@ impl Engine {
             | Request::Maintain(_)
             | Request::EndMaintenance { .. }
             | Request::Hold(_)
-            | Request::EndHold(_) => {
-                self.state.serve(by, request, self.at).map(|()| {
-                    let emergency = matches!(request, Request::LockOut(_));
-                    self.decision_at_once(emergency)
-                })
-            }
+            | Request::EndHold(_) => self.state.serve(by, request, self.at).map(|()| {
+                let emergency = matches!(request, Request::LockOut(_));
+                self.decision_at_once(emergency)
+            }),
         };
         served.unwrap_or_else(|why| {
             outputs.push(Output::Notice(Notice::Refused { why }));

@@ -30,6 +30,7 @@ use units::{Power, Seconds, Timestamp};
 const FROM: &str = "2025-01-04T00:00Z";
 
 const HOUR: Seconds = Seconds::hours(1);
+const HALF_HOUR: Seconds = Seconds::minutes(30);
 
 /// What a live run costs.
 #[derive(Debug, Parser)]
@@ -157,10 +158,14 @@ fn journal_of_an_hour(folder: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
     let tempers = Tempers::few(Power::from_watts(200_000));
     let mut driven = Driven::new(&site, tempers, from()?, true);
     let mut bytes: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    runtime()?.block_on(async {
+    let (grown, whole) = runtime()?.block_on(async {
         let mut journal = Journal::begin(&address, key, &site, driven.now).await?.journal;
-        let end = driven.now + HOUR;
+        let (half, end) = (driven.now + HALF_HOUR, driven.now + HOUR);
+        let mut at_half = 0;
         while driven.now < end {
+            if driven.now == half {
+                at_half = size_of_store(&data)?;
+            }
             driven.advance((driven.now + DRAW_EVERY).min(end));
             let steps = std::mem::take(&mut driven.steps);
             let records: Vec<_> = steps.iter().map(record_of).collect();
@@ -171,15 +176,9 @@ fn journal_of_an_hour(folder: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
             journal.append(&records).await?;
             journal.keep_state(&driven.engine, false).await?;
         }
-        anyhow::Ok(())
+        let whole = size_of_store(&data)?;
+        anyhow::Ok((whole - at_half, whole))
     })?;
-    let mut size = 0;
-    for entry in std::fs::read_dir(&data)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(STORE) {
-            size += entry.metadata()?.len();
-        }
-    }
     println!(
         "\nAn hour of {RIGS} rigs, a sweep each 30 s, the meter each 5 s, in a store"
     );
@@ -187,11 +186,24 @@ fn journal_of_an_hour(folder: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
         println!("  {kind}: {count} records, {bytes} bytes");
     }
     println!(
-        "  journal: {:.1} MB an hour, {:.0} MB a day, with snapshots and log; at most 200 wanted",
-        size as f64 / 1e6,
-        size as f64 * 24.0 / 1e6
+        "  store: {:.1} MB after the hour with its log and snapshots; grows by {:.0} MB \
+         a day; at most 200 wanted",
+        whole as f64 / 1e6,
+        grown as f64 * 48.0 / 1e6
     );
     Ok((file, data))
+}
+
+/// The store's file and its log, in bytes.
+fn size_of_store(data: &Path) -> anyhow::Result<u64> {
+    let mut size = 0;
+    for entry in std::fs::read_dir(data)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(STORE) {
+            size += entry.metadata()?.len();
+        }
+    }
+    Ok(size)
 }
 
 fn kind_of(event: &Event) -> &'static str {
@@ -221,10 +233,12 @@ fn restart(arguments: &Arguments, site: &Path, data: &Path) -> anyhow::Result<()
         .stdout(Stdio::null())
         .status()?;
     ensure!(made.success(), "the history cannot be made: {made}");
-    let from = from()? + HOUR + Seconds::minutes(1);
-    let (mut emulated, address) = emulate(arguments, site, from)?;
     let mut took = Vec::new();
-    for _ in 0..=arguments.kills {
+    for time in 1..=arguments.kills {
+        // A site whose machines are at rest, so that there is something to order. Its
+        // clock is ahead of the journal, as after any outage.
+        let from = from()? + HOUR + Seconds::minutes(i64::try_from(time)?);
+        let (mut emulated, address) = emulate(arguments, site, from)?;
         let before = newest(&address)?;
         let began = Instant::now();
         let mut run = Command::new(&arguments.mw);
@@ -235,6 +249,7 @@ fn restart(arguments: &Arguments, site: &Path, data: &Path) -> anyhow::Result<()
             run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
         while newest(&address)? == before {
             if let Some(status) = run.try_wait()? {
+                emulated.kill()?;
                 bail!("the run ended before its first order: {status}; see run.log");
             }
             ensure!(
@@ -248,9 +263,9 @@ fn restart(arguments: &Arguments, site: &Path, data: &Path) -> anyhow::Result<()
         std::thread::sleep(Duration::from_secs(3));
         run.kill()?;
         run.wait()?;
+        emulated.kill()?;
+        emulated.wait()?;
     }
-    emulated.kill()?;
-    emulated.wait()?;
     took.sort();
     println!(
         "\nFrom the start of a killed run to its first order at 10,000 rigs, {} times, \

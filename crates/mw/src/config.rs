@@ -179,12 +179,8 @@ fn meant(
         policy: policy(root, found),
     };
     site.holds = entries::holds(root, &site, &loads, &zone, found);
-    site.programmes = programmes::programmes(
-        root,
-        &loads,
-        site.interconnection.import_limit,
-        found,
-    );
+    site.programmes =
+        programmes::programmes(root, &loads, site.interconnection.import_limit, found);
     network::check_limits(&site, root, &feeders, found);
     ramps::check_ramps(root, &site, found);
     let description = root.text("description").map(str::to_owned);

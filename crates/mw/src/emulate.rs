@@ -78,7 +78,8 @@ impl Emulated {
     pub fn new(site: Site, seed: u64, tempers: Tempers, clock: Clock) -> Self {
         let name = site.name.clone();
         let now = clock.now();
-        let metering = Interval { start: now, end: now.floor(METER_INTERVAL) + METER_INTERVAL };
+        let metering =
+            Interval { start: now, end: now.floor(METER_INTERVAL) + METER_INTERVAL };
         let campus = Campus::new(site, seed, tempers, now);
         let works = Works { campus, clock, metered: BTreeMap::new(), metering };
         Self { shared: Arc::new(Mutex::new(works)), name }
@@ -96,7 +97,10 @@ impl Emulated {
     }
 
     /// Speaks with one who drives it, until that one leaves.
-    pub async fn speak(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+    pub async fn speak(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) {
         let (mut reader, writer) = tokio::io::split(stream);
         let writer = Arc::new(AsyncMutex::new(writer));
         let hello = self.with(|works| FromSite::Hello {
@@ -221,7 +225,10 @@ impl Emulated {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Works) -> T) -> T {
-        act(&mut self.shared.lock().expect("a site that stopped in the middle is no site"))
+        act(&mut self
+            .shared
+            .lock()
+            .expect("a site that stopped in the middle is no site"))
     }
 }
 

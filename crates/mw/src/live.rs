@@ -154,7 +154,8 @@ impl Live {
         let mut next = first;
         while let Some(happened) = next {
             self.understand(happened, &mut events);
-            next = (events.len() < GATHER_MAX).then(|| self.inbox.try_recv().ok()).flatten();
+            next =
+                (events.len() < GATHER_MAX).then(|| self.inbox.try_recv().ok()).flatten();
         }
         let now = self.clock.now();
         events.extend(self.signals.known_by(now).map(Event::Signal));
@@ -268,9 +269,9 @@ impl Live {
             for output in step.outputs {
                 self.board.happened(&output);
                 match output {
-                    Output::Orders(batch) => drop(self.devices.say(ToSite::Orders(batch))),
-                    Output::Keep(lease) => drop(self.devices.say(ToSite::Keep(lease))),
-                    Output::ReadBack(asked) => drop(self.devices.say(ToSite::Look(asked))),
+                    Output::Orders(batch) => self.devices.say(ToSite::Orders(batch)),
+                    Output::Keep(lease) => self.devices.say(ToSite::Keep(lease)),
+                    Output::ReadBack(asked) => self.devices.say(ToSite::Look(asked)),
                     Output::Alarm(change) => self.alarms.tell(&self.engine, &change),
                     Output::Dispatch(dispatch) => {
                         self.devices.say(ToSite::Weather(dispatch.outside));
@@ -292,13 +293,15 @@ impl Live {
     /// Looks at every machine and reads the meters, when it is time to.
     fn ask_round(&mut self) {
         let now = self.clock.now();
-        let is_due = |last: Option<Timestamp>, every| last.is_none_or(|at| now >= at + every);
+        let is_due =
+            |last: Option<Timestamp>, every| last.is_none_or(|at| now >= at + every);
         if is_due(self.rounds.surveyed_at, SURVEY_EVERY) {
             self.devices.say(ToSite::Survey);
             self.rounds.surveyed_at = Some(now);
         }
         let metered_to = self.engine.metered_to();
-        if now.floor(INTERVAL) > metered_to && is_due(self.rounds.meters_asked_at, METERS_EVERY)
+        if now.floor(INTERVAL) > metered_to
+            && is_due(self.rounds.meters_asked_at, METERS_EVERY)
         {
             self.devices.say(ToSite::MetersFrom(metered_to));
             self.rounds.meters_asked_at = Some(now);

@@ -1,30 +1,35 @@
 //! Proves worlds from seeds: `sim [--live] [--verbose] [--steps] SEED...`, where a
 //! seed may be a range such as `1..=20`. `--live` draws sites known machine by
 //! machine. `--verbose` prints a line a tick, `--steps` every input and what it led
-//! to, `--brief` failures alone; `--first` stops at the first.
+//! to, `--brief` failures alone; `--first` stops at the first, `--until TEXT` at the
+//! first that says so. `--matrix` prints what was checked under which faults.
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 #![expect(clippy::disallowed_methods, reason = "a command line reads its arguments")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use engine::{Input, Output};
 use sim::World;
+use sim::run::live::{Fault, Invariant};
 use sim::run::{self, Failure, LEGEND, Tally};
 use sim::world::LiveWorld;
 
 fn main() -> ExitCode {
     let mut manner = Manner::default();
     let mut seeds = Vec::new();
-    for argument in std::env::args().skip(1) {
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--live" => manner.live = true,
             "--verbose" => manner.verbose = true,
             "--steps" => manner.steps = true,
             "--brief" => manner.brief = true,
-            "--first" => manner.first = true,
+            "--first" => manner.until = Some(String::new()),
+            "--until" => manner.until = arguments.next(),
+            "--matrix" => manner.matrix = true,
             text => {
                 let Some(range) = seeds_of(text) else {
                     println!("expected a seed or a range such as 1..=20, found `{text}`");
@@ -46,13 +51,50 @@ struct Manner {
     verbose: bool,
     steps: bool,
     brief: bool,
-    first: bool,
+    matrix: bool,
+    /// Stops at the first failure that says this.
+    until: Option<String>,
+}
+
+impl Manner {
+    /// Whether nothing more needs to be run after this.
+    fn is_enough(&self, outcome: &Outcome) -> bool {
+        match (&self.until, &outcome.result) {
+            (Some(text), Err(failure)) => failure.to_string().contains(text),
+            (Some(_), Ok(_)) | (None, _) => false,
+        }
+    }
+}
+
+/// How often each invariant was checked in worlds with a fault, and in how many.
+#[derive(Default)]
+struct Matrix(BTreeMap<(Invariant, Option<Fault>), (u64, u64)>);
+
+impl Matrix {
+    fn add(&mut self, checked: &BTreeMap<Invariant, u64>, faults: &BTreeSet<Fault>) {
+        for (invariant, count) in checked {
+            for fault in faults.iter().copied().map(Some).chain([None]) {
+                let (total, worlds) = self.0.entry((*invariant, fault)).or_default();
+                *total += count;
+                *worlds += 1;
+            }
+        }
+    }
+
+    fn print(&self) {
+        for ((invariant, fault), (total, worlds)) in &self.0 {
+            let fault = fault.map_or("any".to_owned(), |fault| format!("{fault:?}"));
+            println!("matrix {invariant:?} {fault} {total} {worlds}");
+        }
+    }
 }
 
 /// What a world came to: what happened in it, and a line that says so.
 struct Outcome {
     counts: Vec<(&'static str, u64)>,
     fell_within: Vec<i64>,
+    /// What was checked, and the faults it was checked under.
+    checked: Option<(BTreeMap<Invariant, u64>, BTreeSet<Fault>)>,
     result: Result<String, Box<Failure>>,
 }
 
@@ -69,11 +111,15 @@ fn prove_all(seeds: &[u64], manner: &Manner) -> ExitCode {
             if place > stop.load(Ordering::Relaxed) {
                 return;
             }
-            let outcome = if manner.live { live(*seed, manner) } else { grouped(*seed, manner) };
-            if manner.first && outcome.result.is_err() {
+            let outcome =
+                if manner.live { live(*seed, manner) } else { grouped(*seed, manner) };
+            if manner.is_enough(&outcome) {
                 stop.fetch_min(place, Ordering::Relaxed);
             }
-            outcomes.lock().unwrap_or_else(PoisonError::into_inner).insert(place, outcome);
+            outcomes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(place, outcome);
         }
     };
     std::thread::scope(|scope| {
@@ -89,16 +135,21 @@ fn prove_all(seeds: &[u64], manner: &Manner) -> ExitCode {
 fn tell(seeds: &[u64], outcomes: BTreeMap<usize, Outcome>, manner: &Manner) -> ExitCode {
     let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut fell_within = Vec::new();
+    let mut matrix = Matrix::default();
     let mut failed = 0;
     for (place, outcome) in outcomes {
         let seed = seeds[place];
+        let enough = manner.is_enough(&outcome);
+        if let Some((checked, faults)) = outcome.checked {
+            matrix.add(&checked, &faults);
+        }
         match outcome.result {
             Ok(line) if manner.brief => drop(line),
             Ok(line) => println!("seed {seed:>20}  {line}"),
             Err(failure) => {
                 failed += 1;
                 println!("seed {seed:>20}  fails\n{failure}\n");
-                if manner.first {
+                if enough {
                     return ExitCode::FAILURE;
                 }
             }
@@ -110,6 +161,9 @@ fn tell(seeds: &[u64], outcomes: BTreeMap<usize, Outcome>, manner: &Manner) -> E
     }
     for (name, count) in counts {
         println!("{count:>9} {name}");
+    }
+    if manner.matrix {
+        matrix.print();
     }
     fell_within.sort_unstable();
     if let Some(last) = fell_within.len().checked_sub(1) {
@@ -154,24 +208,37 @@ fn grouped(seed: u64, manner: &Manner) -> Outcome {
         let (mood, steps, digest) = (proof.mood, proof.steps, proof.digest);
         format!("{mood:6}  {steps:>6} steps  digest {digest:016x}  holds")
     });
-    Outcome { counts: counts.parts().to_vec(), fell_within: Vec::new(), result }
+    Outcome {
+        counts: counts.parts().to_vec(),
+        fell_within: Vec::new(),
+        checked: None,
+        result,
+    }
 }
 
 fn live(seed: u64, manner: &Manner) -> Outcome {
     let world = LiveWorld::draw(seed);
     if manner.verbose {
-        println!("live seed {seed}, {} faults\n{}", world.mishaps.mood, run::live::LEGEND);
+        println!(
+            "live seed {seed}, {} faults\n{}",
+            world.mishaps.mood,
+            run::live::LEGEND
+        );
     }
     match run::live::run(&world, step_teller(manner), line_teller(manner)) {
-        Err(failure) => {
-            Outcome { counts: Vec::new(), fell_within: Vec::new(), result: Err(failure) }
-        }
+        Err(failure) => Outcome {
+            counts: Vec::new(),
+            fell_within: Vec::new(),
+            checked: None,
+            result: Err(failure),
+        },
         Ok(proof) => {
             let (mood, steps, digest) = (proof.mood, proof.steps, proof.digest);
             let line = format!("{mood:6}  {steps:>6} steps  digest {digest:016x}  holds");
             Outcome {
                 counts: proof.counts.notes.into_iter().collect(),
                 fell_within: proof.counts.fell_within,
+                checked: Some((proof.counts.checked, proof.counts.faults)),
                 result: Ok(line),
             }
         }

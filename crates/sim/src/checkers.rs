@@ -43,6 +43,7 @@ pub(crate) struct Checkers {
     refusals_due: u32,
     acceptances_due: u32,
     futures_due: u32,
+    unused_due: u32,
     /// What broke in this step.
     broken: Vec<String>,
 }
@@ -60,6 +61,7 @@ impl Checkers {
             refusals_due: 0,
             acceptances_due: 0,
             futures_due: 0,
+            unused_due: 0,
             broken: Vec::new(),
         }
     }
@@ -75,6 +77,10 @@ impl Checkers {
             Event::Signal(signal) => {
                 if doubt::nobody_knows_yet(signal, input.at) {
                     self.futures_due += 1;
+                    return;
+                }
+                if self.books.cannot_be(signal) {
+                    self.unused_due += 1;
                     return;
                 }
                 self.doubt.hear(signal);
@@ -213,8 +219,8 @@ impl Checkers {
             Notice::FromTheFuture { .. } => &mut self.futures_due,
             Notice::Refused { .. } => &mut self.refusals_due,
             Notice::Accepted(_) => &mut self.acceptances_due,
+            Notice::NotUsed { .. } => &mut self.unused_due,
             Notice::MeteredAlready { .. }
-            | Notice::NotUsed { .. }
             | Notice::WaitsForAnother { .. }
             | Notice::Lapsed(_)
             | Notice::DrawNotBelieved { .. }
@@ -237,6 +243,7 @@ impl Checkers {
             (&mut self.futures_due, "a signal from the future is noticed"),
             (&mut self.refusals_due, "a request is refused"),
             (&mut self.acceptances_due, "a request is granted"),
+            (&mut self.unused_due, "an absurd level is not used"),
         ] {
             if std::mem::take(due) > 0 {
                 self.broken.push(format!("expected that {what}"));

@@ -17,8 +17,8 @@ mod site;
 pub(crate) use live::junk;
 pub use live::{LiveWorld, Mishaps};
 pub use options::Options;
-pub(crate) use site::{at_rest, largest_step};
 use site::Size;
+pub(crate) use site::{at_rest, largest_step};
 
 use engine::site::LoadIx;
 use engine::{Ask, Event, Setpoint, Signal, Site};

@@ -98,6 +98,12 @@ impl Pue {
         Power::from_watts(-(-product).div_euclid(1_000_000))
     }
 
+    /// The most IT power that draws no more than so much at the meter.
+    pub fn at_plug(self, at_meter: Power) -> Power {
+        let exact = i128::from(at_meter.as_watts()) * MILLION;
+        Power::from_watts(narrow(exact.div_euclid(i128::from(self.0))))
+    }
+
     /// What a worth per MWh of IT energy is per MWh at the meter, rounded half to even.
     pub fn worth_at_meter(self, worth: EnergyPrice) -> EnergyPrice {
         let exact = i128::from(worth.as_micro_usd_per_mwh()) * MILLION;

@@ -11,13 +11,15 @@ use units::{Power, Timestamp};
 use crate::site;
 
 fn file(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("mw-growing-{name}-{}", std::process::id()));
+    let path =
+        std::env::temp_dir().join(format!("mw-growing-{name}-{}", std::process::id()));
     drop(fs::remove_file(&path));
     path
 }
 
 fn append(path: &PathBuf, text: &str) {
-    let mut file = OpenOptions::new().create(true).append(true).open(path).expect("a file");
+    let mut file =
+        OpenOptions::new().create(true).append(true).open(path).expect("a file");
     file.write_all(text.as_bytes()).expect("room");
 }
 
@@ -40,7 +42,10 @@ fn what_is_appended_is_read_once_and_a_line_without_its_end_waits() {
     assert!(matches!(&grown.signals[0], Signal::Price(price) if price.known_at == now()));
     assert!(growing.read_on(&site, now()).expect("nothing new").signals.is_empty());
     fs::write(&path, format!("{LMP}\n")).expect("a shorter file");
-    assert_eq!(growing.read_on(&site, now()).expect("from its beginning").signals.len(), 1);
+    assert_eq!(
+        growing.read_on(&site, now()).expect("from its beginning").signals.len(),
+        1
+    );
     fs::remove_file(path).expect("a file");
 }
 
@@ -58,9 +63,11 @@ fn an_instruction_names_its_programme() {
     let asks: Vec<_> = grown
         .signals
         .iter()
-        .map(|signal| match signal {
-            Signal::Instruction(told) => (told.programme, told.ask, told.best_effort),
-            other => panic!("expected an instruction, found {other:?}"),
+        .map(|signal| {
+            let Signal::Instruction(told) = signal else {
+                panic!("expected an instruction, found {signal:?}");
+            };
+            (told.programme, told.ask, told.best_effort)
         })
         .collect();
     let limit = Ask::Limit(Power::from_kw(3_500));
@@ -72,14 +79,35 @@ fn an_instruction_names_its_programme() {
 fn a_line_that_cannot_be_read_is_a_note_and_changes_nothing() {
     let lines = [
         ("nonsense", "expected a signal as JSON"),
-        (r#"{"lmp": {"usd_per_mwh": "abc", "start": "2026-01-31", "end": "2026-02-01"}}"#, "abc"),
-        (r#"{"lmp": {"usd_per_mwh": "NaN", "start": "2026-01-31", "end": "2026-02-01"}}"#, "NaN"),
-        (r#"{"lmp": {"usd_per_mwh": 31.25, "start": "2026-01-31", "end": "2026-02-01"}}"#, "string"),
-        (r#"{"lmp": {"usd_per_mwh": "1", "start": "2026-02-01", "end": "2026-01-31"}}"#, "end after"),
-        (r#"{"lmp": {"usd_per_mwh": "1", "start": "2026-01-31T14:00", "end": "2026-02-01"}}"#, "offset"),
-        (r#"{"lmp": {"usd_per_mwh": "1", "start": "2026-01-31", "end": "2026-02-01", "unit": "EUR"}}"#, "unit"),
+        (
+            r#"{"lmp": {"usd_per_mwh": "abc", "start": "2026-01-31", "end": "2026-02-01"}}"#,
+            "abc",
+        ),
+        (
+            r#"{"lmp": {"usd_per_mwh": "NaN", "start": "2026-01-31", "end": "2026-02-01"}}"#,
+            "NaN",
+        ),
+        (
+            r#"{"lmp": {"usd_per_mwh": 31.25, "start": "2026-01-31", "end": "2026-02-01"}}"#,
+            "string",
+        ),
+        (
+            r#"{"lmp": {"usd_per_mwh": "1", "start": "2026-02-01", "end": "2026-01-31"}}"#,
+            "end after",
+        ),
+        (
+            r#"{"lmp": {"usd_per_mwh": "1", "start": "2026-01-31T14:00", "end": "2026-02-01"}}"#,
+            "offset",
+        ),
+        (
+            r#"{"lmp": {"usd_per_mwh": "1", "start": "2026-01-31", "end": "2026-02-01", "unit": "EUR"}}"#,
+            "unit",
+        ),
         (r#"{"heard": {"programme": "XYZ"}}"#, "ERS"),
-        (r#"{"instruction": {"programme": "ERS", "name": "e", "ask": {"limit_mw": "-"}, "start": "2026-01-31", "end": "2026-02-01"}}"#, "`-`"),
+        (
+            r#"{"instruction": {"programme": "ERS", "name": "e", "ask": {"limit_mw": "-"}, "start": "2026-01-31", "end": "2026-02-01"}}"#,
+            "`-`",
+        ),
         ("\u{feff}{}", "expected a signal"),
     ];
     let (path, site) = (file("bad"), site());

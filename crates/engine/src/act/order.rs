@@ -56,8 +56,7 @@ pub struct Lease {
 impl Lease {
     /// When machine `number` of `count` goes to its fail-safe level.
     pub fn of_machine(&self, number: u32, count: u32) -> Timestamp {
-        let share =
-            self.over.as_seconds() * i64::from(number) / i64::from(count.max(1));
+        let share = self.over.as_seconds() * i64::from(number) / i64::from(count.max(1));
         self.until + Seconds::from_seconds(share)
     }
 }
@@ -126,7 +125,10 @@ pub struct Look {
 
 impl Survey {
     /// What was seen, machines in rising order; `None` is no answer.
-    pub fn of(load: LoadIx, seen: impl IntoIterator<Item = (u32, Option<(u8, Power)>)>) -> Self {
+    pub fn of(
+        load: LoadIx,
+        seen: impl IntoIterator<Item = (u32, Option<(u8, Power)>)>,
+    ) -> Self {
         let mut by_point: Vec<(u8, Vec<u32>)> = Vec::new();
         let (mut silent, mut draws, mut before) = (Vec::new(), Vec::new(), 0_i64);
         for (machine, look) in seen {
@@ -144,7 +146,10 @@ impl Survey {
         }
         let at_point = by_point
             .into_iter()
-            .map(|(point, machines)| Move { point, machines: machines.into_iter().collect() })
+            .map(|(point, machines)| Move {
+                point,
+                machines: machines.into_iter().collect(),
+            })
             .collect();
         Self { load, at_point, silent: silent.into_iter().collect(), draws }
     }
@@ -209,20 +214,24 @@ mod tests {
         assert_eq!(survey.silent.to_string(), "1");
         let looks: Vec<_> =
             survey.looks().iter().map(|l| (l.machine, Some((l.point, l.draw)))).collect();
-        let answered: Vec<_> = seen.into_iter().filter(|(_, look)| look.is_some()).collect();
+        let answered: Vec<_> =
+            seen.into_iter().filter(|(_, look)| look.is_some()).collect();
         assert_eq!(looks, answered);
     }
 
     #[test]
     fn like_draws_take_about_a_byte_each() {
-        let draw = |machine: u32| Power::from_watts(3_500 + i64::from(machine * 7_919 % 61) - 30);
+        let draw = |machine: u32| {
+            Power::from_watts(3_500 + i64::from(machine * 7_919 % 61) - 30)
+        };
         let survey = Survey::of(0, (0..1_000).map(|m| (m, Some((1, draw(m))))));
         assert!(survey.draws.len() < 1_100, "{}", survey.draws.len());
     }
 
     #[test]
     fn a_survey_that_is_cut_short_ends_early() {
-        let mut survey = Survey::of(0, (0..3).map(|m| (m, Some((1, Power::from_watts(3_500))))));
+        let mut survey =
+            Survey::of(0, (0..3).map(|m| (m, Some((1, Power::from_watts(3_500))))));
         survey.draws.truncate(3);
         assert_eq!(survey.looks().len(), 2);
     }

@@ -30,7 +30,8 @@ impl Import {
 #[derive(Clone, Debug)]
 pub(crate) struct Room {
     import: Power,
-    sheddable: Power,
+    /// By how much less may be drawn while what can be shed draws.
+    kept_back: Power,
     feeders: Vec<Power>,
 }
 
@@ -39,16 +40,17 @@ impl Room {
     pub(crate) fn whole(site: &Site, import: Import) -> Self {
         Self {
             import: import.all,
-            sheddable: import.sheddable,
+            kept_back: import.all - import.sheddable,
             feeders: site.feeders.iter().map(|f| f.limit).collect(),
         }
     }
 
     /// What a load may still draw, and which limit says so.
+    #[inline]
     pub(crate) fn left_for(&self, site: &Site, load: LoadIx) -> (Power, Limit) {
         let mut tightest = (self.import, Limit::Import);
-        if self.sheddable < self.import && !site.loads[load].is_firm() {
-            tightest = (self.sheddable, Limit::BestEffort);
+        if !self.kept_back.is_zero() && !site.loads[load].is_firm() {
+            tightest = (self.import - self.kept_back, Limit::BestEffort);
         }
         for feeder in site.path(site.loads[load].feeder) {
             if self.feeders[feeder] < tightest.0 {
@@ -63,7 +65,7 @@ impl Room {
         match limit {
             Limit::Import => self.import,
             Limit::Feeder(feeder) => self.feeders[feeder],
-            Limit::BestEffort => self.sheddable,
+            Limit::BestEffort => self.import - self.kept_back,
             Limit::Export => Power::ZERO,
         }
     }
@@ -72,7 +74,6 @@ impl Room {
     /// when loads at rest alone are above a limit.
     pub(crate) fn take(&mut self, site: &Site, load: LoadIx, draw: Power) {
         self.import -= draw;
-        self.sheddable -= draw;
         for feeder in site.path(site.loads[load].feeder) {
             self.feeders[feeder] -= draw;
         }

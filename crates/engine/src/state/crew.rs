@@ -262,9 +262,7 @@ impl Crew {
             sums.silent += u32::from(machine.standing == Standing::Silent);
             sums.defiant += u32::from(machine.standing == Standing::Defiant);
             sums.locked_out += u32::from(machine.locked_out);
-            sums.locked_out_running += u32::from(
-                machine.runs_locked_out(),
-            );
+            sums.locked_out_running += u32::from(machine.runs_locked_out());
             sums.to_rest += u32::from(machine.is_to_rest());
         }
         self.sums = sums;
@@ -350,8 +348,7 @@ impl Crew {
     /// How many machines are not known to do as ordered, and since when the first of
     /// them: they answer nobody, or have not answered yet.
     pub(crate) fn unheard(&self) -> Option<(u32, Timestamp)> {
-        let unheard =
-            |m: &&Machine| m.standing == Standing::Silent || m.unanswered;
+        let unheard = |m: &&Machine| m.standing == Standing::Silent || m.unanswered;
         let machines = self.machines.iter().filter(unheard);
         let since = machines.clone().map(|m| m.known_since).min()?;
         Some((machines.count() as u32, since))
@@ -402,7 +399,8 @@ impl Crew {
                     by_point[point - 1].push(machine);
                 }
             }
-            let step = |point: usize| draw(group, point as u8) - draw(group, point as u8 - 1);
+            let step =
+                |point: usize| draw(group, point as u8) - draw(group, point as u8 - 1);
             let last = (1..by_point.len())
                 .filter(|point| !by_point[*point].is_empty())
                 .min_by_key(|point| step(*point));
@@ -438,6 +436,10 @@ impl Crew {
                 left -= step.times(fit as i64);
                 let moved: Vec<_> = by_point[point].drain(..fit).collect();
                 by_point[point + 1].extend(moved);
+                // None goes higher while another waits to come this far.
+                if !by_point[point].is_empty() {
+                    break;
+                }
             }
         })
     }
@@ -506,8 +508,7 @@ impl Crew {
 
     /// The machines whose orders were not answered for `within`.
     pub(crate) fn overdue(&self, at: Timestamp, within: Seconds) -> Ranges {
-        let is_overdue =
-            |m: &Machine| m.unanswered && at - m.asked_at >= within;
+        let is_overdue = |m: &Machine| m.unanswered && at - m.asked_at >= within;
         (0_u32..)
             .zip(&self.machines)
             .filter_map(|(number, machine)| is_overdue(machine).then_some(number))
@@ -533,7 +534,12 @@ impl Crew {
 
 /// One look at one machine. A look older than what is believed says nothing, and
 /// one of the same second only if it shows what was ordered.
-fn hear_one(group: &Machines, machine: &mut Machine, look: &Look, observed_at: Timestamp) {
+fn hear_one(
+    group: &Machines,
+    machine: &mut Machine,
+    look: &Look,
+    observed_at: Timestamp,
+) {
     let Some(point) = point_seen(group, look) else { return };
     let too_old = observed_at < machine.known_since
         || (observed_at == machine.known_since
@@ -596,8 +602,11 @@ fn moves(
     let mut moves = Vec::new();
     for (point, machines) in by_point.into_iter().enumerate() {
         let point = point as u8;
-        let mut moved: Vec<u32> =
-            machines.into_iter().filter(|(_, from)| *from != point).map(|(m, _)| m).collect();
+        let mut moved: Vec<u32> = machines
+            .into_iter()
+            .filter(|(_, from)| *from != point)
+            .map(|(m, _)| m)
+            .collect();
         if !moved.is_empty() {
             moved.sort_unstable();
             moves.push(Move { point, machines: moved.into_iter().collect() });

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use settle::tariff::CoincidentPeakRule;
 use serde::{Deserialize, Serialize};
+use settle::tariff::CoincidentPeakRule;
 use units::{EnergyPrice, Interval, Power, Share, Timestamp};
 
 use crate::signals::Known;

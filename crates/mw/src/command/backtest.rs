@@ -46,7 +46,8 @@ impl Backtest {
     pub(super) fn run(self) -> anyhow::Result<Ending> {
         let mut loaded = config::load(&self.site)?;
         let folder = self.out.as_deref().map(RunFolder::create).transpose()?;
-        let (feed, range, notes) = self.source.prepare(&mut loaded, self.from, self.to)?;
+        let (feed, range, notes) =
+            self.source.prepare(&mut loaded, self.from, self.to)?;
         let answer = match &folder {
             Some(folder) => keep(&loaded, &feed, range, notes, folder.path())?,
             None => decide(&loaded, &feed, range, notes, None, |_| Ok(()))?,

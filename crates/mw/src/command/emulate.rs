@@ -60,8 +60,7 @@ pub(super) enum Faults {
 impl Faults {
     /// What goes wrong on `site`, of which pumps and offices draw half a percent.
     pub(super) fn tempers(self, site: &Site, seed: u64) -> Tempers {
-        let house =
-            Power::from_watts(site.interconnection.import_limit.as_watts() / 200);
+        let house = Power::from_watts(site.interconnection.import_limit.as_watts() / 200);
         match self {
             Self::None => Tempers::none(),
             Self::Few => Tempers::few(house),
@@ -74,7 +73,9 @@ impl Faults {
 pub(super) fn positive(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(number @ 1..=3_600) => Ok(number),
-        Ok(_) | Err(_) => Err(format!("expected a whole number from 1 to 3600, found `{text}`")),
+        Ok(_) | Err(_) => {
+            Err(format!("expected a whole number from 1 to 3600, found `{text}`"))
+        }
     }
 }
 
@@ -94,19 +95,21 @@ impl Emulate {
         };
         let tempers = self.faults.tempers(&loaded.site, self.seed);
         let site = Emulated::new(loaded.site, self.seed, tempers, clock);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let listener = TcpListener::bind(self.listen)
-                .await
-                .with_context(|| format!("cannot listen on {}", self.listen))?;
-            print(&format!("{}\n", listener.local_addr()?))?;
-            let end = Duration::from_secs(self.seconds);
-            tokio::select! {
-                served = site.serve(listener) => served.map_err(Into::into),
-                () = tokio::time::sleep(end) => Ok(()),
-                stopped = tokio::signal::ctrl_c() => stopped.map_err(Into::into),
-            }
-        })
-        .map(|()| Ending::Well)
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime
+            .block_on(async {
+                let listener = TcpListener::bind(self.listen)
+                    .await
+                    .with_context(|| format!("cannot listen on {}", self.listen))?;
+                print(&format!("{}\n", listener.local_addr()?))?;
+                let end = Duration::from_secs(self.seconds);
+                tokio::select! {
+                    served = site.serve(listener) => served.map_err(Into::into),
+                    () = tokio::time::sleep(end) => Ok(()),
+                    stopped = tokio::signal::ctrl_c() => stopped.map_err(Into::into),
+                }
+            })
+            .map(|()| Ending::Well)
     }
 }

@@ -21,8 +21,8 @@ use crate::feed::Feed;
 use crate::live::clock::Clock;
 use crate::live::devices::{self, Against};
 use crate::live::journal::{Journal, Recovered};
-use crate::live::signals::Signals;
 use crate::live::outward::{self, Outward};
+use crate::live::signals::Signals;
 use crate::live::watchdog::Watchdog;
 use crate::live::{Happened, Live, Rounds, resume};
 use crate::records::{KEY, STORE};
@@ -93,6 +93,10 @@ impl Target {
 /// Messages that may wait for the loop.
 const INBOX: usize = 4_096;
 
+/// How long a run that was told to stop may take to end its journal. What is durable
+/// by then is what there is.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
 /// How often a growing file is read on.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 
@@ -116,12 +120,18 @@ impl Run {
             }
         }
         let from = self.from.unwrap_or(from);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(self.live(loaded, &feed, from))?;
         Ok(Ending::Well)
     }
 
-    async fn live(self, loaded: LoadedSite, feed: &Feed, from: Timestamp) -> anyhow::Result<()> {
+    async fn live(
+        self,
+        loaded: LoadedSite,
+        feed: &Feed,
+        from: Timestamp,
+    ) -> anyhow::Result<()> {
         let site = &loaded.site;
         let folder = self.data_folder(&site.name)?;
         let key = Key::load_or_create(&folder.join(KEY))?;
@@ -130,7 +140,10 @@ impl Run {
             None => StoreAddress::file(&folder.join(STORE)),
         };
         let found = match Store::exists(&address).await? {
-            true => Some(Journal::recover(&address, Key::load_or_create(&folder.join(KEY))?).await?),
+            true => Some(
+                Journal::recover(&address, Key::load_or_create(&folder.join(KEY))?)
+                    .await?,
+            ),
             false => None,
         };
         let last = found.as_ref().map(|found| found.engine.at());
@@ -148,7 +161,8 @@ impl Run {
                 Against::Sim(Emulated::new(site.clone(), 1, tempers, clock))
             }
         };
-        let (devices, clock) = devices::open(against, &site.name, mailbox.clone()).await?;
+        let (devices, clock) =
+            devices::open(against, &site.name, mailbox.clone()).await?;
         let now = clock.now();
         if let Some(last) = last.filter(|last| now < *last) {
             bail!(
@@ -195,9 +209,11 @@ impl Run {
     }
 
     fn data_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
-        let folder = self.data.clone().unwrap_or_else(|| Path::new(&format!("{name}.run")).into());
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make the data folder {}", folder.display()))?;
+        let folder =
+            self.data.clone().unwrap_or_else(|| Path::new(&format!("{name}.run")).into());
+        std::fs::create_dir_all(&folder).with_context(|| {
+            format!("cannot make the data folder {}", folder.display())
+        })?;
         Ok(folder)
     }
 }
@@ -224,7 +240,10 @@ fn follow(mut file: Growing, site: Site, clock: Clock, mailbox: Sender<Happened>
 }
 
 /// Puts a stop into the inbox on SIGINT and SIGTERM, and when the time is up.
-fn stop_when_told(mailbox: &Sender<Happened>, seconds: Option<u64>) -> anyhow::Result<()> {
+fn stop_when_told(
+    mailbox: &Sender<Happened>,
+    seconds: Option<u64>,
+) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -244,6 +263,12 @@ fn stop_when_told(mailbox: &Sender<Happened>, seconds: Option<u64>) -> anyhow::R
         }
         // The loop may have ended already.
         drop(mailbox.send(Happened::Stop).await);
+        tokio::time::sleep(STOP_WITHIN).await;
+        tracing::error!(
+            event = "stop_forced",
+            "the journal could not be ended; ending without"
+        );
+        std::process::exit(1);
     });
     Ok(())
 }

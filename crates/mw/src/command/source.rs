@@ -97,8 +97,7 @@ impl Source {
         own.settlement_point = found.point.clone();
         own.name = found.market.name.to_owned();
         let feed = from_history::feed(&found);
-        let (range, said) =
-            from_history::range(&loaded.site, &found, &feed, from, to)?;
+        let (range, said) = from_history::range(&loaded.site, &found, &feed, from, to)?;
         notes.extend(said);
         for group in history::folded(&found.notes) {
             notes.push(one_line(&group));

@@ -46,8 +46,10 @@ pub struct Devices {
 impl Devices {
     /// Says something to the site. Where the link is lost or choked it is not
     /// heard: what is not answered is read back.
-    pub fn say(&self, message: ToSite) -> bool {
-        self.outbox.try_send(message).is_ok()
+    pub fn say(&self, message: ToSite) {
+        if self.outbox.try_send(message).is_err() {
+            tracing::warn!(event = "not_said", "the link to the site is lost or choked");
+        }
     }
 }
 
@@ -81,10 +83,12 @@ async fn connect(
             Box::new(ours)
         }
         Against::Address(address) => {
-            let stream = tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect(address));
+            let stream =
+                tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect(address));
             let stream = stream.await.context("no answer in time");
             let stream = stream.and_then(|stream| stream.map_err(Into::into));
-            let stream = stream.with_context(|| format!("cannot reach the site at {address}"))?;
+            let stream =
+                stream.with_context(|| format!("cannot reach the site at {address}"))?;
             stream.set_nodelay(true)?;
             Box::new(stream)
         }
@@ -123,7 +127,8 @@ impl Link {
     async fn stay(mut self, mut stream: Box<dyn Stream>) {
         loop {
             let ended = self.speak(stream).await;
-            if ended == Ended::ByUs || self.inbox.send(Happened::LinkLost).await.is_err() {
+            if ended == Ended::ByUs || self.inbox.send(Happened::LinkLost).await.is_err()
+            {
                 return;
             }
             stream = loop {
@@ -187,7 +192,8 @@ fn understood(said: FromSite, clock: Clock) -> Option<Happened> {
         FromSite::Draw { power, at } => {
             let at = at.min(clock.now());
             let during = Interval::starting(at, Seconds::from_seconds(1));
-            let draw = Known { value: power, during, known_at: at, source: Source::Meter };
+            let draw =
+                Known { value: power, during, known_at: at, source: Source::Meter };
             Some(Happened::Heard(Signal::Draw(draw)))
         }
         FromSite::Sweep(sweep) => Some(Happened::Heard(Signal::Sweep(sweep))),

@@ -3,7 +3,9 @@
 //! Every input is durable with what it led to before anything is done about it.
 //! Recovery is the last snapshot and the steps after it, folded as recorded.
 
-use adapters::store::{Access, Key, Kind, NewRecord, Record, Store, StoreAddress, StoreError};
+use adapters::store::{
+    Access, Key, Kind, NewRecord, Record, Store, StoreAddress, StoreError,
+};
 use anyhow::{Context, bail};
 use engine::journal::{FORMAT, Head, Step};
 use engine::{Engine, Site};
@@ -107,11 +109,16 @@ impl Journal {
 
     /// Keeps the engine's state and signs where the journal stands, when it is
     /// time to.
-    pub async fn keep_state(&mut self, engine: &Engine, now: bool) -> Result<(), StoreError> {
+    pub async fn keep_state(
+        &mut self,
+        engine: &Engine,
+        now: bool,
+    ) -> Result<(), StoreError> {
         if now || self.seq - self.snapshot_at >= SNAPSHOT_EVERY {
             let state = bytes_of(engine);
             let of = self.seq;
-            self.seq = self.store.put_snapshot(of, engine.at(), FORMAT, &state).await?.seq;
+            self.seq =
+                self.store.put_snapshot(of, engine.at(), FORMAT, &state).await?.seq;
             self.snapshot_at = self.seq;
         }
         if now || self.seq - self.checkpoint_at >= CHECKPOINT_EVERY {
@@ -157,7 +164,10 @@ pub fn step_of(record: &Record) -> anyhow::Result<Option<Step>> {
 pub async fn read_head(store: &mut Store) -> anyhow::Result<Head> {
     let first = store.record(1).await?;
     if first.kind != Kind::Head {
-        bail!("expected the store's first record to be a run's head, found a {}", first.kind.name());
+        bail!(
+            "expected the store's first record to be a run's head, found a {}",
+            first.kind.name()
+        );
     }
     // The format comes first, so that any program can say which one it found.
     let (format, _) = postcard::take_from_bytes::<u32>(&first.bytes)

@@ -39,6 +39,7 @@ impl Watchdog {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a thread that does nothing but watch")]
     fn watch(&self) {
         loop {
             std::thread::sleep(Duration::from_secs(1));

@@ -11,31 +11,36 @@ use sim::campus::{Answer, Campus, Tempers};
 use units::{EnergyPrice, Hashprice, Interval, Seconds, Timestamp};
 
 /// How often every machine is looked at.
-pub const SURVEY_EVERY: Seconds = Seconds::from_seconds(30);
+pub(crate) const SURVEY_EVERY: Seconds = Seconds::from_seconds(30);
 
 /// How often the interconnection's meter is read.
-pub const DRAW_EVERY: Seconds = Seconds::from_seconds(5);
+pub(crate) const DRAW_EVERY: Seconds = Seconds::from_seconds(5);
 
 /// An engine on a simulated site, without a program around them.
-pub struct Driven {
+pub(crate) struct Driven {
     /// The engine.
-    pub engine: Engine,
+    pub(crate) engine: Engine,
     /// The site.
-    pub campus: Campus,
+    pub(crate) campus: Campus,
     /// The time of both.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
     answers: BTreeMap<Timestamp, Vec<Receipt>>,
     /// How long each step of a kind took.
-    pub took: BTreeMap<&'static str, Vec<Duration>>,
+    pub(crate) took: BTreeMap<&'static str, Vec<Duration>>,
     /// What happened and what it led to, where that is kept.
-    pub steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
     keeps: bool,
 }
 
 impl Driven {
     /// Every machine at rest, and an engine that has seen none of them. With `keeps`
     /// every step is kept.
-    pub fn new(site: &Site, tempers: Tempers, now: Timestamp, keeps: bool) -> Self {
+    pub(crate) fn new(
+        site: &Site,
+        tempers: Tempers,
+        now: Timestamp,
+        keeps: bool,
+    ) -> Self {
         let mut driven = Self {
             engine: Engine::live(site.clone(), now),
             campus: Campus::new(site.clone(), 1, tempers, now),
@@ -50,7 +55,7 @@ impl Driven {
     }
 
     /// Hands the engine one event, and what it says to the site.
-    pub fn step(&mut self, kind: &'static str, event: Event) {
+    pub(crate) fn step(&mut self, kind: &'static str, event: Event) {
         let input = Input { at: self.now, event };
         let began = Instant::now();
         let outputs = self.engine.step(&input);
@@ -79,7 +84,7 @@ impl Driven {
     }
 
     /// Lets the site's time pass, as the program's loop would.
-    pub fn advance(&mut self, end: Timestamp) {
+    pub(crate) fn advance(&mut self, end: Timestamp) {
         while self.now < end {
             let (wake, _) = self.engine.next_wake();
             let after = self.now + Seconds::from_seconds(1);

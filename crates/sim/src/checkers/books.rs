@@ -93,9 +93,19 @@ impl Books {
         }
     }
 
+    /// Whether it asks for many times what the site may draw.
+    pub(crate) fn cannot_be(&self, signal: &Signal) -> bool {
+        let most = self.site.interconnection.import_limit.times(10);
+        matches!(
+            signal,
+            Signal::Instruction(Instruction { ask: Ask::Limit(level), .. }) if *level > most
+        )
+    }
+
     pub(crate) fn hear(&mut self, signal: &Signal) {
-        if let Signal::Instruction(Instruction { ask: Ask::Limit(level), during, .. }) =
-            signal
+        if let Signal::Instruction(Instruction {
+            ask: Ask::Limit(level), during, ..
+        }) = signal
         {
             let cap = Cap { during: *during, level: *level, best_effort: false };
             self.limits.push(cap);

@@ -36,7 +36,8 @@ impl ByHand {
     ) -> bool {
         match request {
             Request::LockOut(lock_out) => {
-                let granted = lock_out.load < site.loads.len() && lock_out.during.end > at;
+                let granted =
+                    lock_out.load < site.loads.len() && lock_out.during.end > at;
                 if granted {
                     self.lock_out(by, lock_out, at);
                 }
@@ -124,7 +125,12 @@ impl ByHand {
     }
 
     /// Whether a person works on a machine at `at`; a battery is machine 0.
-    pub(crate) fn is_locked_out(&self, load: LoadIx, machine: u32, at: Timestamp) -> bool {
+    pub(crate) fn is_locked_out(
+        &self,
+        load: LoadIx,
+        machine: u32,
+        at: Timestamp,
+    ) -> bool {
         self.lock_outs.iter().any(|lock_out| {
             lock_out.load == load
                 && lock_out.is_on(at)

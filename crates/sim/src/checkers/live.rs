@@ -5,6 +5,7 @@
 //! drawing as far as anybody was told. It knows the truth as well, from the campus,
 //! and shares the site's arithmetic with the engine and nothing else.
 
+mod alarms;
 mod asked;
 mod books;
 mod end;
@@ -28,6 +29,7 @@ use books::Books;
 pub(crate) struct Checkers {
     books: Books,
     limits: limits::Excesses,
+    alarms: alarms::Alarms,
     leases: leases::Leases,
     ramps: ramps::Movements,
     /// Where every machine of the loads that a batch is about stood before it.
@@ -43,6 +45,7 @@ impl Checkers {
         Self {
             books: Books::of(world),
             limits: limits::Excesses::of(world),
+            alarms: alarms::Alarms::default(),
             leases: leases::Leases::default(),
             ramps: ramps::Movements::default(),
             before: Vec::new(),
@@ -81,7 +84,8 @@ impl Checkers {
                 Output::Keep(lease) => {
                     self.leases.given(&self.books, at, *lease, &mut self.broken, counts);
                 }
-                Output::Metered(_) | Output::Notice(_) | Output::Alarm(_) => {}
+                Output::Alarm(change) => self.alarms.hear(change, counts),
+                Output::Metered(_) | Output::Notice(_) => {}
             }
         }
     }
@@ -110,13 +114,9 @@ impl Checkers {
     }
 
     /// The step was carried out.
-    pub(crate) fn stepped(
-        &mut self,
-        input: &Input,
-        _campus: &Campus,
-        counts: &mut Counts,
-    ) {
-        self.limits.after(&self.books, input.at, &mut self.broken, counts);
+    pub(crate) fn stepped(&mut self, input: &Input, counts: &mut Counts) {
+        let alarm = self.alarms.say_above();
+        self.limits.after(&self.books, input.at, alarm, &mut self.broken, counts);
     }
 
     /// Orders are about to reach the campus.
@@ -143,7 +143,13 @@ impl Checkers {
                 self.books.moved_battery(load, drawn, campus.draw_of(load))
             } else {
                 orders::nobody_started(
-                    &self.books, at, load, &before, &after, &mut self.broken, counts,
+                    &self.books,
+                    at,
+                    load,
+                    &before,
+                    &after,
+                    &mut self.broken,
+                    counts,
                 );
                 self.books.moved(load, &before, &after)
             };
@@ -172,9 +178,6 @@ impl Checkers {
         self.leases.died(at);
     }
 
-    /// Faults stop.
-    pub(crate) fn calm(&mut self, _at: Timestamp) {}
-
     /// Nothing went wrong for a good while: everything must have come right.
     pub(crate) fn ended(
         &mut self,
@@ -184,6 +187,7 @@ impl Checkers {
         counts: &mut Counts,
     ) {
         end::came_right(&self.books, at, engine, campus, &mut self.broken, counts);
+        alarms::are_over(engine, at, &mut self.broken, counts);
     }
 
     /// The line of a tick.

@@ -186,12 +186,16 @@ impl<'a> Runner<'a> {
             steps: 0,
             steps_now: 0,
             stepped_at: start,
-            draw_every: Seconds::from_seconds(pace.integer(5..=15)),
+            // A meter that is not heard for ten seconds counts as silent.
+            draw_every: Seconds::from_seconds(pace.integer(5..=9)),
             tail: Vec::new(),
             broken: Vec::new(),
             step,
             line,
         };
+        if world.world.options.mood != "calm" {
+            runner.counts.fault(Fault::F9);
+        }
         for happening in &world.world.happenings {
             let event = Coming::Outside(happening.event.clone());
             runner.expect(happening.at, Rank::Arrival, event);
@@ -265,10 +269,7 @@ impl<'a> Runner<'a> {
 
     fn meet(&mut self, coming: Coming) {
         match coming {
-            Coming::Calm => {
-                self.campus.calm();
-                self.checkers.calm(self.now);
-            }
+            Coming::Calm => self.campus.calm(),
             Coming::Reading => self.read_meters(),
             Coming::Draw => self.read_interconnection(),
             Coming::Survey => self.survey(),
@@ -291,7 +292,10 @@ impl<'a> Runner<'a> {
                 self.site_file = (**site).clone();
                 self.campus.change(self.site_file.clone());
             }
-            Event::Operator { .. } => self.counts.note("requests"),
+            Event::Operator { .. } => {
+                self.counts.fault(Fault::F11);
+                self.counts.note("requests");
+            }
             Event::Signal(Signal::Instruction(_)) => self.counts.note("instructions"),
             Event::Signal(_)
             | Event::Tick(_)
@@ -427,7 +431,7 @@ impl<'a> Runner<'a> {
         }
         self.checkers.recorded(&input, &outputs, &mut self.counts);
         self.carry_out(&outputs, death);
-        self.checkers.stepped(&input, &self.campus, &mut self.counts);
+        self.checkers.stepped(&input, &mut self.counts);
         let broken = self.checkers.broken();
         if !broken.is_empty() || !self.broken.is_empty() {
             self.remember(format!("{} {input:?}", self.now));
@@ -454,7 +458,8 @@ impl<'a> Runner<'a> {
         }
         self.folded.fold(self.record.last());
         let Some(engine) = &self.engine else { return };
-        let (stepped, folded) = (record::bytes_of(engine), record::bytes_of(&self.folded));
+        let (stepped, folded) =
+            (record::bytes_of(engine), record::bytes_of(&self.folded));
         self.counts.checked(Invariant::S8);
         if stepped != folded {
             self.broken.push(format!(
@@ -626,7 +631,8 @@ impl<'a> Runner<'a> {
 /// The orders that went out before the process died: the first ones, and of the
 /// next one some of its moves.
 fn part_of(batch: &OrderBatch, ppm: i64) -> OrderBatch {
-    let machines = |order: &Order| order.moves.iter().map(|m| m.machines.len()).sum::<u32>();
+    let machines =
+        |order: &Order| order.moves.iter().map(|m| m.machines.len()).sum::<u32>();
     let all: u32 = batch.orders.iter().map(|order| machines(order).max(1)).sum();
     let mut left = (i64::from(all) * ppm / 1_000_000) as u32;
     let mut part = OrderBatch { orders: Vec::new(), ..batch.clone() };

@@ -30,8 +30,19 @@ pub(super) fn bad_input_changes_nothing(
     // Any receipt lets the engine go on with what it was about to do.
     let nothing_seen =
         Receipt { observed_at: at, observed: Vec::new(), surveys: Vec::new() };
-    let nothing_new =
-        matches!(bad, Event::Receipt(_)).then_some(Event::Receipt(nothing_seen));
+    // Any input lets it see that a limit has begun.
+    let nobody = engine.state().site.programmes.len();
+    let nothing_new = match &bad {
+        Event::Receipt(_) => Event::Receipt(nothing_seen),
+        Event::Signal(_)
+        | Event::Tick(_)
+        | Event::Wake
+        | Event::Operator { .. }
+        | Event::Change(_)
+        | Event::Trouble { .. }
+        | Event::Resume => Event::Signal(Signal::Heard(nobody)),
+    };
+    let nothing_new = Some(nothing_new);
     let is_reading = matches!(bad, Event::Signal(Signal::Sweep(_)));
     let decided = |first: Option<Event>| {
         let mut engine = engine.clone();
@@ -201,21 +212,25 @@ pub(super) fn bad_live_input_changes_nothing(
     };
     let nothing_seen =
         Receipt { observed_at: at, observed: Vec::new(), surveys: Vec::new() };
+    // Any input lets it see that a limit has begun.
+    let nobody = engine.state().site.programmes.len();
     let nothing_new = match &bad {
         // What is over before it was said still says that the link is there.
-        Event::Signal(Signal::Instruction(over)) if over.during.end <= at => {
-            Some(Event::Signal(Signal::Heard(over.programme)))
+        Event::Signal(Signal::Instruction(over))
+            if over.during.start < over.during.end && over.during.end <= at =>
+        {
+            Event::Signal(Signal::Heard(over.programme))
         }
-        Event::Receipt(_) => Some(Event::Receipt(nothing_seen)),
+        Event::Receipt(_) => Event::Receipt(nothing_seen),
         Event::Signal(_)
         | Event::Tick(_)
         | Event::Wake
         | Event::Operator { .. }
         | Event::Change(_)
         | Event::Trouble { .. }
-        | Event::Resume => None,
+        | Event::Resume => Event::Signal(Signal::Heard(nobody)),
     };
-    let (expected, found) = (decided(nothing_new), decided(Some(bad.clone())));
+    let (expected, found) = (decided(Some(nothing_new)), decided(Some(bad.clone())));
     let name = if matches!(bad, Event::Receipt(_)) { "S11" } else { "S9" };
     (expected != found).then(|| {
         format!(

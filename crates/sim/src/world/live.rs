@@ -296,11 +296,13 @@ impl LiveWorld {
             }
             let at = happenings::instant_in(draws, world.interval(place));
             let load = draws.below(world.site.loads.len() as u64) as LoadIx;
-            let end = (at + Seconds::from_seconds(draws.integer(120..=5_000))).min(calm_from);
+            let end =
+                (at + Seconds::from_seconds(draws.integer(120..=5_000))).min(calm_from);
             let during = Interval { start: at, end };
             // The first machines are there whatever the site file says.
-            let some = (world.site.loads[load].machines().is_some() && draws.chance(500_000))
-                .then(|| -> Ranges { (0..draws.integer(1..=3) as u32).collect() });
+            let some = (world.site.loads[load].machines().is_some()
+                && draws.chance(500_000))
+            .then(|| -> Ranges { (0..draws.integer(1..=3) as u32).collect() });
             let role = site::role(draws);
             let by = person(draws, role);
             match draws.below(12) {
@@ -482,11 +484,12 @@ fn draw_programmes(draws: &mut Generator, site: &Site) -> Vec<Programme> {
         .map(|programme| {
             let some = draws.chance(300_000);
             let loads: Vec<LoadIx> = (0..site.loads.len())
-                .filter(|load| some && !site.loads[*load].is_firm() && draws.chance(600_000))
+                .filter(|load| {
+                    some && !site.loads[*load].is_firm() && draws.chance(600_000)
+                })
                 .collect();
-            let silent_after = draws
-                .chance(500_000)
-                .then(|| Seconds::minutes(*draws.pick(&[1, 3, 10])));
+            let silent_after =
+                draws.chance(500_000).then(|| Seconds::minutes(*draws.pick(&[1, 3, 10])));
             let part = Share::from_ppm(*draws.pick(&[300_000, 600_000, 900_000]));
             let fail_safe = if draws.chance(500_000) {
                 FailSafe::Hold

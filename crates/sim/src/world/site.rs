@@ -2,9 +2,9 @@
 
 use engine::Setpoint;
 use engine::site::{
-    Battery, DecideOn, Envelope, FailSafe, Feeder, FeederIx, Hall, HallIx, Hold, Interconnection,
-    Load, LoadIx, LoadKind, LockOut, Machines, Market, OperatingPoint, Policy, Programme,
-    PueCurve, Racks, Rate, Rigs, Site, Terms,
+    Battery, DecideOn, Envelope, FailSafe, Feeder, FeederIx, Hall, HallIx, Hold,
+    Interconnection, Load, LoadIx, LoadKind, LockOut, Machines, Market, OperatingPoint,
+    Policy, Programme, PueCurve, Racks, Rate, Rigs, Site, Terms,
 };
 use settle::tariff::{Adder, CoincidentPeakRule, PeakWatch, Tariff};
 use units::{

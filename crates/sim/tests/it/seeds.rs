@@ -10,8 +10,9 @@ fn kept() -> Vec<(String, u64)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
     let files = std::fs::read_dir(&folder).expect("a folder of seeds");
     let mut kept: Vec<(String, u64)> = files
-        .map(|file| {
-            let path = file.expect("a readable folder").path();
+        .map(|file| file.expect("a readable folder").path())
+        .filter(|path| path.is_file())
+        .map(|path| {
             let text = std::fs::read_to_string(&path).expect("a readable file");
             let (seed, found) = text.split_once('\n').expect("a seed and a word on it");
             assert!(!found.trim().is_empty(), "{} says what it found", path.display());

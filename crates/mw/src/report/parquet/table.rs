@@ -121,10 +121,12 @@ impl<S: Subject> Values<S> {
             Self::LoadName(_) => {
                 site.loads.iter().map(|load| load.name.clone()).collect()
             }
-            Self::LimitName(_) => ["import".to_owned(), "export".to_owned(), "best effort".to_owned()]
-                .into_iter()
-                .chain(site.feeders.iter().map(|f| format!("feeder {}", f.name)))
-                .collect(),
+            Self::LimitName(_) => {
+                ["import".to_owned(), "export".to_owned(), "best effort".to_owned()]
+                    .into_iter()
+                    .chain(site.feeders.iter().map(|f| format!("feeder {}", f.name)))
+                    .collect()
+            }
             Self::Whole(_)
             | Self::MaybeWhole(_)
             | Self::Instant(_)

@@ -13,7 +13,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -53,11 +53,11 @@ const CALLS: [&str; 11] = [
 ];
 
 /// What the tests stand on.
-pub struct Stand {
+pub(crate) struct Stand {
     /// The program.
-    pub mw: PathBuf,
+    pub(crate) mw: PathBuf,
     /// A folder of their own.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// A short history.
     history: PathBuf,
     site: PathBuf,
@@ -65,16 +65,16 @@ pub struct Stand {
 
 /// Where and how a run is interfered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Point {
+pub(crate) struct Point {
     /// What the run was before.
-    pub before: Before,
+    pub(crate) before: Before,
     /// What is done to it.
-    pub fault: Fault,
+    pub(crate) fault: Fault,
 }
 
 /// What a run was before it is interfered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Before {
+pub(crate) enum Before {
     /// Nothing: it begins.
     New,
     /// Stopped in good order.
@@ -85,7 +85,7 @@ pub enum Before {
 
 /// What is done to a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It is killed when a thread enters a call for the n-th time.
     Kill {
         /// Which call.
@@ -93,7 +93,7 @@ pub enum Fault {
         /// Which time.
         n: u32,
     },
-    /// A call fails from the n-th time on, some times.
+    /// A call fails from a thread's n-th time on, for a while.
     Disk {
         /// Which call.
         call: String,
@@ -101,8 +101,8 @@ pub enum Fault {
         error: String,
         /// Which time.
         n: u32,
-        /// How many times.
-        times: u32,
+        /// For how long after it was noticed, in milliseconds of the wall.
+        lasts: u64,
     },
 }
 
@@ -115,8 +115,8 @@ impl fmt::Display for Point {
         };
         match &self.fault {
             Fault::Kill { call, n } => write!(f, "{before}:kill:{call}:{n}"),
-            Fault::Disk { call, error, n, times } => {
-                write!(f, "{before}:{error}:{call}:{n}:{times}")
+            Fault::Disk { call, error, n, lasts } => {
+                write!(f, "{before}:{error}:{call}:{n}:{lasts}")
             }
         }
     }
@@ -124,7 +124,7 @@ impl fmt::Display for Point {
 
 impl Point {
     /// Reads what is printed.
-    pub fn parse(text: &str) -> anyhow::Result<Self> {
+    pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
         let parts: Vec<&str> = text.split(':').collect();
         let before = match parts.first().copied() {
             Some("new") => Before::New,
@@ -136,11 +136,11 @@ impl Point {
         };
         let fault = match parts[1..] {
             ["kill", call, n] => Fault::Kill { call: call.to_owned(), n: n.parse()? },
-            [error, call, n, times] => Fault::Disk {
+            [error, call, n, lasts] => Fault::Disk {
                 call: call.to_owned(),
                 error: error.to_owned(),
                 n: n.parse()?,
-                times: times.parse()?,
+                lasts: lasts.parse()?,
             },
             _ => bail!("expected such as `new:kill:pwrite64:12`, found `{text}`"),
         };
@@ -150,15 +150,15 @@ impl Point {
 
 /// What one point came to.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Whether the run was ended by what was done to it.
-    pub was_killed: bool,
+    pub(crate) was_killed: bool,
     /// Requests that were acknowledged.
-    pub acknowledged: u64,
+    pub(crate) acknowledged: u64,
 }
 
 /// Whether runs can be interfered with here.
-pub fn has_strace() -> bool {
+pub(crate) fn has_strace() -> bool {
     let kill = "inject=execve:signal=KILL:when=2";
     let probe = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=execve", "-e", kill];
     let mut probed = Command::new("strace");
@@ -168,7 +168,7 @@ pub fn has_strace() -> bool {
 
 impl Stand {
     /// Makes a folder with a site and a short history.
-    pub fn new(mw: &Path, folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn new(mw: &Path, folder: &Path) -> anyhow::Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
         }
@@ -193,7 +193,7 @@ impl Stand {
 
     /// How often each call is made by the thread that makes it most, in a run that
     /// nobody interferes with.
-    pub fn profile(&self) -> anyhow::Result<BTreeMap<String, u32>> {
+    pub(crate) fn profile(&self) -> anyhow::Result<BTreeMap<String, u32>> {
         let place = self.folder.join("profile");
         fs::create_dir_all(&place)?;
         let site = Site::start(self)?;
@@ -236,14 +236,14 @@ impl Stand {
                     Fault::Kill { call, n } => {
                         (call, format!("{call}:signal=KILL:when={n}"))
                     }
-                    Fault::Disk { call, error, n, times } => (
-                        call,
-                        format!("{call}:error={error}:when={n}..{}", n + times - 1),
-                    ),
+                    Fault::Disk { call, error, n, .. } => {
+                        (call, format!("{call}:error={error}:when={n}+"))
+                    }
                 };
                 let mut command = Command::new("strace");
                 // With --seccomp-bpf no signal is injected.
-                command.args(["-f", "-qq", "-o", "/dev/null"]);
+                // The run is our child, and goes on when the tracer is ended.
+                command.args(["-D", "-f", "-qq", "-o", "/dev/null"]);
                 command.args([
                     "-e",
                     &format!("trace={call}"),
@@ -258,7 +258,7 @@ impl Stand {
     }
 
     /// Interferes with a run at one point, lets it go on, and checks what is left.
-    pub fn check(&self, point: &Point) -> anyhow::Result<Outcome> {
+    pub(crate) fn check(&self, point: &Point) -> anyhow::Result<Outcome> {
         let place = self.folder.join(point.to_string().replace(':', "-"));
         fs::create_dir_all(&place)?;
         let data = place.join("data");
@@ -274,15 +274,27 @@ impl Stand {
             }
         }
         let asking = Asking::start(&data);
-        let log = fs::File::create(place.join("log"))?;
+        let log = place.join("log");
         let mut run = self.run(Some(&point.fault), &site, &data);
-        let status =
-            run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).status()?;
+        run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log)?);
+        let mut run = run.spawn()?;
+        let endured = match &point.fault {
+            Fault::Kill { .. } => Ok(()),
+            Fault::Disk { lasts, .. } => {
+                endures(&mut run, &site, &log, Duration::from_millis(*lasts))
+            }
+        };
+        let status = ended(&mut run, Duration::from_secs(20));
+        if status.is_err() {
+            run.kill()?;
+        }
         let acknowledged = asking.end();
+        let status =
+            endured.and(status).with_context(|| format!("see {}", log.display()))?;
         let was_killed = !status.success();
         if let (Fault::Disk { .. }, true) = (&point.fault, was_killed) {
             // A disk that fails while the program starts may end it; it says why.
-            let said = fs::read_to_string(place.join("log"))?;
+            let said = fs::read_to_string(&log)?;
             ensure!(
                 said.contains("error: "),
                 "a failing disk ended it without a word: {said}"
@@ -294,8 +306,7 @@ impl Stand {
         drop(site);
         let after = records_of(&data)?;
         ensure!(
-            after.decisions > before.decisions
-                && after.machine_orders >= before.machine_orders,
+            after.decisions > before.decisions,
             "nothing was decided after the restart: {} decisions before, {} after",
             before.decisions,
             after.decisions
@@ -314,7 +325,7 @@ impl Stand {
     }
 
     /// Kills a run and starts none: the site falls to its fail-safe by itself.
-    pub fn falls_when_nobody_watches(&self) -> anyhow::Result<()> {
+    pub(crate) fn falls_when_nobody_watches(&self) -> anyhow::Result<()> {
         let place = self.folder.join("nobody");
         fs::create_dir_all(&place)?;
         let site = Site::start(self)?;
@@ -375,6 +386,77 @@ impl Stand {
             output.status
         );
         Ok(())
+    }
+}
+
+/// Lets the disk of a run fail for a while, and sees that nothing is done meanwhile.
+fn endures(
+    run: &mut Child,
+    site: &Site,
+    log: &Path,
+    lasts: Duration,
+) -> anyhow::Result<()> {
+    let noticed =
+        |what: &str| fs::read_to_string(log).is_ok_and(|said| said.contains(what));
+    let until = Instant::now() + Duration::from_secs(10);
+    while !noticed("journal_failed") {
+        // It ended before the n-th call, or could not start.
+        if run.try_wait()?.is_some() || Instant::now() > until {
+            return Ok(());
+        }
+        wait(Duration::from_millis(10));
+    }
+    // What was sent before arrives.
+    wait(Duration::from_millis(100));
+    let before = site.account()?;
+    wait(lasts);
+    let after = site.account()?;
+    let done = |account: &Account| {
+        let each = account.loads.iter().flat_map(|load| &load.machines);
+        each.map(|one| u64::from(one.executed) + u64::from(one.starts)).sum::<u64>()
+    };
+    end_tracer(run)?;
+    if noticed("journal_back") {
+        // Another thread writes, which has not come to its n-th call.
+        return Ok(());
+    }
+    ensure!(
+        done(&after) == done(&before),
+        "{} orders and starts before, {} after {} ms in which nothing could be written",
+        done(&before),
+        done(&after),
+        lasts.as_millis()
+    );
+    let until = Instant::now() + Duration::from_secs(10);
+    while !noticed("journal_back") {
+        ensure!(Instant::now() < until, "the run did not go on when the disk was well");
+        wait(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+/// Ends what interferes with a run, unless the run has ended.
+fn end_tracer(run: &Child) -> anyhow::Result<()> {
+    let status = fs::read_to_string(format!("/proc/{}/status", run.id()))?;
+    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+    let Some(tracer) = tracer.map(str::trim).filter(|pid| *pid != "0") else {
+        return Ok(());
+    };
+    let mut end = Command::new("sh");
+    let ended = silently(end.args(["-c", &format!("kill -9 {tracer}")])).status()?;
+    ensure!(ended.success(), "the tracer {tracer} cannot be ended");
+    Ok(())
+}
+
+/// Waits for a run to end.
+fn ended(run: &mut Child, within: Duration) -> anyhow::Result<ExitStatus> {
+    let until = Instant::now() + within;
+    loop {
+        if let Some(status) = run.try_wait()? {
+            return Ok(status);
+        }
+        ensure!(Instant::now() < until, "the run did not end within {within:?}");
+        wait(Duration::from_millis(5));
     }
 }
 
@@ -446,24 +528,27 @@ impl Asking {
             let (over, granted, data) =
                 (Arc::clone(&over), Arc::clone(&granted), data.to_owned());
             std::thread::spawn(move || {
-                for number in 0.. {
+                for number in 0_usize.. {
                     if over.load(Ordering::Relaxed) {
                         return;
                     }
                     let reason = format!("test {number} of {}", std::process::id());
                     let by = By { name: "Ada".to_owned(), role: "operator".to_owned() };
+                    // Each time another level, so that machines are ordered at once.
+                    let load = ["s21", "s21-xp"][number % 2];
+                    let kilowatts = [40, 90, 20, 120, 60][number % 5];
                     let wish = Wish::Hold {
-                        load: "s21-xp".to_owned(),
-                        power_mw: "0.05".to_owned(),
+                        load: load.to_owned(),
+                        power_mw: format!("0.{kilowatts:03}"),
                         reason: reason.clone(),
-                        until: "10m".to_owned(),
+                        until: "30m".to_owned(),
                     };
                     let asked = Asked::Ask { by, wish };
                     // Nobody may be there, or they may die before they answer.
                     if let Ok(Reply::Accepted { .. }) = client::ask(&data, &asked) {
                         granted.lock().expect("nobody panics with it").push(reason);
                     }
-                    wait(Duration::from_millis(30));
+                    wait(Duration::from_millis(4));
                 }
             })
         };
@@ -481,9 +566,9 @@ impl Asking {
 #[derive(Debug, Default)]
 struct Said {
     decisions: u64,
-    generation: u64,
-    /// Orders, a machine each.
-    machine_orders: u64,
+    /// The dispatches in whose names each machine was ordered; `None` is every
+    /// machine of a load.
+    ordered: BTreeMap<(usize, Option<u32>), Vec<u64>>,
     metered: Vec<(Interval, Energy)>,
     reasons: Vec<String>,
 }
@@ -498,16 +583,18 @@ fn records_of(data: &Path) -> anyhow::Result<Said> {
         }
         for output in &step.outputs {
             match output {
-                Output::Dispatch(dispatch) => {
-                    said.decisions += 1;
-                    said.generation = dispatch.generation;
-                }
+                Output::Dispatch(_) => said.decisions += 1,
                 Output::Orders(batch) => {
                     for order in &batch.orders {
-                        let moved =
-                            order.moves.iter().map(|to| to.machines.iter().count());
-                        let moved: usize = moved.sum();
-                        said.machine_orders += moved.max(1) as u64;
+                        let moved = order.moves.iter().flat_map(|to| to.machines.iter());
+                        let mut each: Vec<_> = moved.map(Some).collect();
+                        if each.is_empty() {
+                            each.push(None);
+                        }
+                        for machine in each {
+                            let orders = said.ordered.entry((order.load, machine));
+                            orders.or_default().push(batch.generation);
+                        }
                     }
                 }
                 Output::Metered(metered) => {
@@ -551,19 +638,27 @@ fn last_lease(data: &Path) -> anyhow::Result<Timestamp> {
 
 /// Holds the records against what the site says was done.
 fn compare(said: &Said, account: &Account) -> anyhow::Result<()> {
+    let none = Vec::new();
+    for (load, of_load) in account.loads.iter().enumerate() {
+        for (machine, done) in (0_u32..).zip(&of_load.machines) {
+            let own = said.ordered.get(&(load, Some(machine))).unwrap_or(&none);
+            let all = said.ordered.get(&(load, None)).unwrap_or(&none);
+            let orders = own.len() + all.len();
+            ensure!(
+                done.executed as usize <= orders,
+                "machine {machine} of load {load} carried out {} orders, {orders} are in the \
+                 record",
+                done.executed
+            );
+            let newest = done.newest;
+            ensure!(
+                done.executed == 0 || own.contains(&newest) || all.contains(&newest),
+                "machine {machine} of load {load} carried out an order of dispatch {newest}, \
+                 which is not in the record"
+            );
+        }
+    }
     let each = || account.loads.iter().flat_map(|load| &load.machines);
-    let executed: u64 = each().map(|one| u64::from(one.executed)).sum();
-    ensure!(
-        executed <= said.machine_orders,
-        "machines carried out {executed} orders, and the record has {}",
-        said.machine_orders
-    );
-    let newest = each().map(|one| one.newest).max().unwrap_or(0);
-    ensure!(
-        newest <= said.generation,
-        "a machine carried out dispatch {newest}, and the record ends with {}",
-        said.generation
-    );
     let refused: u64 = each().map(|one| u64::from(one.refused)).sum();
     ensure!(refused == 0, "{refused} orders of an older dispatch were sent");
     let repeated: u64 = each().map(|one| u64::from(one.repeated)).sum();
@@ -608,7 +703,7 @@ fn wait(lasts: Duration) {
 
 /// So many points, spread over every call of a run: what is rare is tried each time
 /// it happens.
-pub fn points(profile: &BTreeMap<String, u32>, wanted: usize) -> Vec<Point> {
+pub(crate) fn points(profile: &BTreeMap<String, u32>, wanted: usize) -> Vec<Point> {
     const RARE: u32 = 12;
     let mut kills: Vec<(String, u32)> = Vec::new();
     let often: Vec<_> = profile.iter().filter(|(_, most)| **most > RARE).collect();
@@ -636,14 +731,14 @@ pub fn points(profile: &BTreeMap<String, u32>, wanted: usize) -> Vec<Point> {
         points.push(Point { before: before[place % 4], fault: Fault::Kill { call, n } });
     }
     let mut disk = 0;
-    let faults = [("ENOSPC", "pwrite64"), ("EIO", "fdatasync"), ("EIO", "pwrite64")];
+    let faults = [("ENOSPC", "pwrite64"), ("EIO", "fsync"), ("EIO", "pwrite64")];
     while disk < wanted.saturating_sub(points.len()).max(wanted / 10) {
         let (error, call) = faults[disk % 3];
         let most = profile.get(call).copied().unwrap_or(20);
         let n = 4 + (disk as u32 * 7_919) % most.max(5);
-        let times = [1, 3, 8][disk / 3 % 3];
+        let lasts = [100, 700, 2_500][disk / 3 % 3];
         let fault =
-            Fault::Disk { call: call.to_owned(), error: error.to_owned(), n, times };
+            Fault::Disk { call: call.to_owned(), error: error.to_owned(), n, lasts };
         points.push(Point { before: before[disk % 4], fault });
         disk += 1;
     }

@@ -91,11 +91,9 @@ impl Asked {
         let level = level(instruction.ask);
         let named = !instruction.name.trim().is_empty()
             && instruction.name.chars().count() <= 128;
-        let ends =
-            level.is_none() || instruction.during.start < instruction.during.end;
-        let possible = level.is_none_or(|level| {
-            Power::ZERO <= level && level <= self.most
-        });
+        let ends = level.is_none() || instruction.during.start < instruction.during.end;
+        let possible =
+            level.is_none_or(|level| Power::ZERO <= level && level <= self.most);
         instruction.programme < self.links.len() && named && ends && possible
     }
 
@@ -206,12 +204,13 @@ impl Asked {
         let asked = (self.kept.values())
             .filter(|kept| kept.during.contains(at) && !kept.best_effort)
             .filter_map(|kept| cap(kept.ask));
-        let lost = self.links.iter().filter(|link| link.is_lost(at)).filter_map(|link| {
-            match link.fail_safe {
-                FailSafe::Limit(level) => Some(level),
-                FailSafe::Hold => None,
-            }
-        });
+        let lost =
+            self.links.iter().filter(|link| link.is_lost(at)).filter_map(
+                |link| match link.fail_safe {
+                    FailSafe::Limit(level) => Some(level),
+                    FailSafe::Hold => None,
+                },
+            );
         asked.chain(lost).min()
     }
 
@@ -247,10 +246,7 @@ impl Link {
 
 /// The level that is asked for, if one is.
 fn level(ask: Ask) -> Option<Power> {
-    match ask {
-        Ask::Arm(level) => Some(level),
-        ask => cap(ask),
-    }
+    if let Ask::Arm(level) = ask { Some(level) } else { cap(ask) }
 }
 
 /// The level that nothing may be drawn above.

@@ -3,9 +3,7 @@
 
 use engine::site::{FeederIx, LoadIx, LoadKind, Machines, Site};
 use engine::state::Cap;
-use engine::{
-    Change, Dispatch, Event, Input, Look, Order, ReadBack, Receipt, Setpoint,
-};
+use engine::{Change, Dispatch, Event, Input, Look, Order, ReadBack, Receipt, Setpoint};
 use units::{Interval, Power, Seconds, Temperature, Timestamp};
 
 use super::super::by_hand::ByHand;
@@ -217,7 +215,8 @@ impl Books {
         }
         for observed in &receipt.observed {
             let account = self.batteries.get_mut(observed.load).and_then(Option::as_mut);
-            if let (Some(account), Setpoint::Power(power)) = (account, observed.setpoint) {
+            if let (Some(account), Setpoint::Power(power)) = (account, observed.setpoint)
+            {
                 let same = power == account.ordered;
                 let too_old = observed_at < account.since
                     || (observed_at == account.since && !same && !account.unseen);
@@ -285,7 +284,9 @@ impl Books {
     pub(super) fn rests_at(&self, load: LoadIx) -> Power {
         match self.site.loads[load].machines() {
             None => Power::ZERO,
-            Some(machines) => self.site.pue_of(load, self.outside).at_meter(machines.floor()),
+            Some(machines) => {
+                self.site.pue_of(load, self.outside).at_meter(machines.floor())
+            }
         }
     }
 
@@ -349,8 +350,7 @@ impl Books {
             (None, Some(machines)) => {
                 let last = last_point(machines);
                 self.at_meter(load, |known| {
-                    let lately =
-                        known.troubled_at.is_some_and(|t| at - t <= self.grace);
+                    let lately = known.troubled_at.is_some_and(|t| at - t <= self.grace);
                     if lately { known.ordered } else { known.worst(last) }
                 })
             }
@@ -396,7 +396,12 @@ impl Books {
     }
 
     /// The same for a battery.
-    pub(super) fn moved_battery(&self, load: LoadIx, before: Power, after: Power) -> Power {
+    pub(super) fn moved_battery(
+        &self,
+        load: LoadIx,
+        before: Power,
+        after: Power,
+    ) -> Power {
         match &self.batteries[load] {
             Some(account) if before != after => {
                 after - before.max(account.least).min(account.most)

@@ -55,7 +55,8 @@ pub(super) fn came_right(
         let plug: Power = crew.machines().iter().map(|m| draw(machines, m.ordered)).sum();
         let Setpoint::Level(level) = entry.setpoint else { continue };
         let wanted = machines.power_at(level);
-        let steps = (0..last_point(machines)).map(|p| draw(machines, p + 1) - draw(machines, p));
+        let steps =
+            (0..last_point(machines)).map(|p| draw(machines, p + 1) - draw(machines, p));
         let step = steps.max().unwrap_or(Power::ZERO);
         if plug > wanted || plug + step < wanted {
             let points: Vec<u8> = crew.machines().iter().map(|m| m.ordered).collect();

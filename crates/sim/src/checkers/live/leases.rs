@@ -89,12 +89,14 @@ impl Leases {
         if at - died_at <= MINUTE {
             return;
         }
-        let now: Power = (0..books.site.loads.len()).map(|l| drawn(books, l, campus)).sum();
+        let now: Power =
+            (0..books.site.loads.len()).map(|l| drawn(books, l, campus)).sum();
         while self.drawn.front().is_some_and(|(then, _)| at - *then > MINUTE) {
             self.drawn.pop_front();
         }
-        let steps: Power =
-            (0..books.site.loads.len()).map(|l| crate::world::largest_step(&books.site, l)).sum();
+        let steps: Power = (0..books.site.loads.len())
+            .map(|l| crate::world::largest_step(&books.site, l))
+            .sum();
         counts.checked(Invariant::S12);
         if let Some((_, before)) = self.drawn.front()
             && *before - now > ramp + steps

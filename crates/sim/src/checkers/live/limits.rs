@@ -82,6 +82,7 @@ impl Excesses {
         &mut self,
         books: &Books,
         at: Timestamp,
+        alarm: bool,
         broken: &mut Vec<String>,
         counts: &mut Counts,
     ) {
@@ -123,6 +124,12 @@ impl Excesses {
                      {what} is left to shed",
                     excess.since
                 ));
+            } else if !alarm {
+                broken.push(format!(
+                    "S1: draw under {fence:?} is {drawn}, above {limit} since {}, and no \
+                     alarm stands",
+                    excess.since
+                ));
             }
         }
     }
@@ -132,8 +139,7 @@ impl Excesses {
 fn something_left_to_shed(books: &Books, fence: Fence, at: Timestamp) -> Option<String> {
     // What a battery sends back stands against what is drawn: where the site may
     // send back no more, others cannot come down.
-    let net: Power =
-        (0..books.site.loads.len()).map(|load| books.as_ordered(load)).sum();
+    let net: Power = (0..books.site.loads.len()).map(|load| books.as_ordered(load)).sum();
     let sends_back = books.batteries.iter().flatten().any(|account| {
         account.least < Power::ZERO
             || account.raised_at.is_some_and(|raised| at - raised <= MINUTE)
@@ -142,17 +148,19 @@ fn something_left_to_shed(books: &Books, fence: Fence, at: Timestamp) -> Option<
     if sends_back && net + export <= Power::ZERO {
         return None;
     }
-    books.under(fence).filter(|load| !books.site.loads[*load].is_firm()).find_map(|load| {
-        let name = &books.site.loads[load].name;
-        if let Some(account) = &books.batteries[load] {
-            return (account.ordered > Power::ZERO).then(|| name.clone());
-        }
-        let on = books.crews[load]
-            .iter()
-            .filter(|known| known.ordered > 0 && !known.is_troubled(at, books.grace))
-            .count();
-        (on > 0).then(|| format!("{on} of {name}"))
-    })
+    books.under(fence).filter(|load| !books.site.loads[*load].is_firm()).find_map(
+        |load| {
+            let name = &books.site.loads[load].name;
+            if let Some(account) = &books.batteries[load] {
+                return (account.ordered > Power::ZERO).then(|| name.clone());
+            }
+            let on = books.crews[load]
+                .iter()
+                .filter(|known| known.ordered > 0 && !known.is_troubled(at, books.grace))
+                .count();
+            (on > 0).then(|| format!("{on} of {name}"))
+        },
+    )
 }
 
 /// How long the emergency ramp needs for so much, when every step of a machine may

@@ -21,6 +21,14 @@ pub(super) fn in_dispatch(
     broken: &mut Vec<String>,
     counts: &mut Counts,
 ) {
+    counts.checked(Invariant::S4);
+    let expected = books.dispatch.as_ref().map_or(1, |last| last.generation + 1);
+    if dispatch.generation != expected {
+        broken.push(format!(
+            "S4: expected decision {expected}, found {}",
+            dispatch.generation
+        ));
+    }
     counts.checked(Invariant::S2);
     let (limits, tripped) = books.limits_and_trips(at, dispatch.interval);
     let facts = Facts {
@@ -165,7 +173,8 @@ pub(super) fn nobody_is_started(
     if let (Some(account), engine::Setpoint::Power(power)) =
         (&books.batteries[load], order.setpoint)
         && books.by_hand.is_locked_out(load, 0, at)
-        && (power > account.most.max(Power::ZERO) || power < account.least.min(Power::ZERO))
+        && (power > account.most.max(Power::ZERO)
+            || power < account.least.min(Power::ZERO))
     {
         broken.push(format!("S13: {name} is locked out and ordered to {power}"));
     }
@@ -226,7 +235,9 @@ pub(super) fn contracts_last(
         // Machines in trouble are on their way, or take no orders.
         let ordered_now = |number: u32, ordered: u8| {
             let moves = batch.orders.iter().filter(|order| order.load == other);
-            let found = moves.flat_map(|order| &order.moves).find(|to| to.machines.contains(number));
+            let found = moves
+                .flat_map(|order| &order.moves)
+                .find(|to| to.machines.contains(number));
             found.map_or(ordered, |to| to.point)
         };
         let above = (0_u32..).zip(&books.crews[other]).any(|(number, known)| {

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What must always be true, as the scorecard names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "named as in the scorecard, whose table says what each is")]
+#[expect(
+    missing_docs,
+    reason = "named as in the scorecard, whose table says what each is"
+)]
 pub enum Invariant {
     S1,
     S2,
@@ -46,7 +49,10 @@ impl Invariant {
 
 /// What goes wrong, as the scorecard names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "named as in the scorecard, whose table says what each is")]
+#[expect(
+    missing_docs,
+    reason = "named as in the scorecard, whose table says what each is"
+)]
 pub enum Fault {
     F1,
     F4,

@@ -41,7 +41,8 @@ impl Record {
     /// The engine as it was when the last step was recorded.
     pub(super) fn recover(&self) -> Engine {
         let (taken, bytes) = &self.snapshot;
-        let mut engine: Engine = postcard::from_bytes(bytes).expect("a snapshot reads back");
+        let mut engine: Engine =
+            postcard::from_bytes(bytes).expect("a snapshot reads back");
         for step in &self.steps[*taken..] {
             engine.fold(step);
         }
@@ -50,18 +51,23 @@ impl Record {
 
     /// S6: what was metered has no gap and no overlap, and sums up to what was
     /// drawn.
-    pub(super) fn is_metered_once(&self, start: Timestamp, truth: Energy) -> Option<String> {
-        let metered = self.steps.iter().flat_map(|step| &step.outputs).filter_map(|output| {
-            match output {
-                Output::Metered(metered) => Some(metered),
-                Output::Dispatch(_)
-                | Output::Orders(_)
-                | Output::ReadBack(_)
-                | Output::Keep(_)
-                | Output::Notice(_)
-                | Output::Alarm(_) => None,
-            }
-        });
+    pub(super) fn is_metered_once(
+        &self,
+        start: Timestamp,
+        truth: Energy,
+    ) -> Option<String> {
+        let metered =
+            self.steps.iter().flat_map(|step| &step.outputs).filter_map(|output| {
+                match output {
+                    Output::Metered(metered) => Some(metered),
+                    Output::Dispatch(_)
+                    | Output::Orders(_)
+                    | Output::ReadBack(_)
+                    | Output::Keep(_)
+                    | Output::Notice(_)
+                    | Output::Alarm(_) => None,
+                }
+            });
         let (mut end, mut sum) = (start, Energy::ZERO);
         for interval in metered {
             if interval.during.start != end {
@@ -73,7 +79,8 @@ impl Record {
             end = interval.during.end;
             sum += interval.site;
         }
-        (sum != truth).then(|| format!("S6: expected {truth} metered until {end}, found {sum}"))
+        (sum != truth)
+            .then(|| format!("S6: expected {truth} metered until {end}, found {sum}"))
     }
 }
 
@@ -92,7 +99,9 @@ pub(super) fn difference(expected: &Engine, found: &Engine) -> String {
     let text = |engine: &Engine| {
         let whole = format!("{engine:?}");
         match (whole.find("memo: Memo {"), whole.find("act: Act {")) {
-            (Some(from), Some(to)) if from < to => format!("{}{}", &whole[..from], &whole[to..]),
+            (Some(from), Some(to)) if from < to => {
+                format!("{}{}", &whole[..from], &whole[to..])
+            }
             _ => whole,
         }
     };

@@ -53,7 +53,11 @@ impl Registers {
             })
             .collect();
         let during = Interval { start: self.metered_to, end: at };
-        (self.metered_to < at).then_some(Sweep { during, site: Some(self.site), readings })
+        (self.metered_to < at).then_some(Sweep {
+            during,
+            site: Some(self.site),
+            readings,
+        })
     }
 
     /// It is in the record: the next one begins here.
