@@ -227,6 +227,15 @@ impl Store {
         match Self::open(address, Access::Read).await {
             Ok(store) => store.close().await.map(|()| true),
             Err(StoreError::Missing(_)) => Ok(false),
+            // A file that was being made when the machine stopped: what was begun in
+            // it is undone by a writer, not by a reader.
+            Err(StoreError::OpenedToRead(_)) => {
+                match Self::open(address, Access::Write).await {
+                    Ok(store) => store.close().await.map(|()| true),
+                    Err(StoreError::Missing(_)) => Ok(false),
+                    Err(error) => Err(error),
+                }
+            }
             Err(error) => Err(error),
         }
     }
