@@ -1,7 +1,7 @@
 //! Alarms: what is wrong now, who was told, and who looks after it.
 //!
-//! [`what_is_wrong`] reads the engine and lists what is wrong, each with the
-//! figures of its sentence. [`AlarmBook::review`] compares that with what stands
+//! `what_is_wrong` reads the engine and lists what is wrong, each with the
+//! figures of its sentence. `AlarmBook::review` compares that with what stands
 //! and says what changed. A change changes the book when it is made and when it is
 //! read in the record, so that a restart tells nobody twice.
 //!
