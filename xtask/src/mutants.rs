@@ -23,7 +23,7 @@ const CRATES: [&str; 4] = ["units", "settle", "engine", "sim"];
 
 /// The seeds a mutant has to survive to fail the command: of sites whose loads are
 /// one device each, and of live ones.
-const SEEDS: &str = "1..=1000";
+const SEEDS: &str = "1..=500";
 const SEEDS_LIVE: &str = "1..=40";
 
 /// One planted fault.

@@ -62,6 +62,9 @@ const GATHER_MAX: usize = 256;
 /// How long to wait before the journal is tried again.
 const JOURNAL_AGAIN: Duration = Duration::from_secs(1);
 
+/// What took longer to become durable is about a site that has moved on.
+const KEPT_IN_TIME: Duration = Duration::from_secs(5);
+
 /// Everything that can happen to a living run.
 #[derive(Debug)]
 pub enum Happened {
@@ -130,8 +133,11 @@ impl Live {
         while !self.rounds.stopping {
             let events = self.gather().await;
             self.board.gathered();
-            let steps = self.step(events);
-            self.keep(&steps).await?;
+            let mut steps = self.step(events);
+            while !self.keep(&steps).await? {
+                self.carry_out_late(steps);
+                steps = self.step(vec![Event::Resume]);
+            }
             self.carry_out(steps);
             self.ask_round();
             self.board.show(&self.engine, self.clock.now(), self.journal.seq());
@@ -224,13 +230,15 @@ impl Live {
         steps
     }
 
-    /// Makes steps durable. While the journal cannot be written nothing is done:
-    /// leases end, and the site falls to where it is safe.
-    async fn keep(&mut self, steps: &[Step]) -> anyhow::Result<()> {
+    /// Makes steps durable, and says whether that was in time to do what they say.
+    /// While the journal cannot be written nothing is done: leases end, and the site
+    /// falls to where it is safe.
+    async fn keep(&mut self, steps: &[Step]) -> anyhow::Result<bool> {
+        let began = Instant::now();
         let mut records: Vec<_> = steps.iter().map(record_of).collect();
         records.extend(self.alarms.outcomes(&self.engine, self.journal.seq()));
         if records.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let mut failed = false;
         while let Err(error) = self.journal.append(&records).await {
@@ -255,7 +263,18 @@ impl Live {
         if let Err(error) = self.journal.keep_state(&self.engine, false).await {
             warn!(event = "state_not_kept", error = %error);
         }
-        Ok(())
+        Ok(began.elapsed() < KEPT_IN_TIME)
+    }
+
+    /// Does what the engine said, but orders nothing: the orders were decided before
+    /// an outage, machines have fallen back meanwhile, and the engine is told so.
+    fn carry_out_late(&mut self, mut steps: Vec<Step>) {
+        warn!(event = "orders_too_late", "machines are looked at before the next order");
+        for step in &mut steps {
+            step.outputs
+                .retain(|output| !matches!(output, Output::Orders(_) | Output::Keep(_)));
+        }
+        self.carry_out(steps);
     }
 
     /// Does what the engine said. What the site does not hear stays unanswered,

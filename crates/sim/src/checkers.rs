@@ -19,7 +19,7 @@ mod times;
 
 pub(crate) use books::{Books, Look};
 
-use engine::check::{Facts, check};
+use engine::check::{Facts, Violation, check};
 use engine::site::LoadIx;
 use engine::{Dispatch, Event, Input, MeteredInterval, Notice, OrderBatch, Setpoint};
 use units::{Energy, Power, Seconds, Timestamp};
@@ -27,6 +27,20 @@ use units::{Energy, Power, Seconds, Timestamp};
 use crate::world::World;
 
 const MINUTE: Seconds = Seconds::minutes(1);
+
+/// What is wrong with a decision taken at `at`, when its interval may have begun a
+/// while ago. A limit that ended in that while may be counted or not: it is forgotten
+/// when the next one is heard.
+fn wrong_with(facts: Facts<'_>, dispatch: &Dispatch, at: Timestamp) -> Vec<Violation> {
+    let all = check(facts, dispatch);
+    let lasting: Vec<_> =
+        facts.limits.iter().filter(|cap| cap.during.end > at).copied().collect();
+    if all.is_empty() || lasting.len() == facts.limits.len() {
+        return all;
+    }
+    let without = check(Facts { limits: &lasting, ..facts }, dispatch);
+    if without.is_empty() { without } else { all }
+}
 
 /// Every checker of a run.
 #[derive(Clone, Debug)]
@@ -120,7 +134,7 @@ impl Checkers {
             lock_outs: &books.by_hand.lock_outs,
             holds: &books.by_hand.holds,
         };
-        for violation in check(facts, dispatch) {
+        for violation in wrong_with(facts, dispatch, at) {
             self.broken.push(format!("check: {violation:?}"));
         }
         let expected = books.dispatch.as_ref().map_or(1, |last| last.generation + 1);

@@ -47,7 +47,11 @@ impl ByHand {
                 self.release(site, by, *load, machines.as_ref(), at)
             }
             Request::Hold(hold) => {
-                let granted = hold.load < site.loads.len() && hold.during.end > at;
+                let fits = hold.load < site.loads.len() && {
+                    let (lowest, highest) = site.envelope_at_meter(hold.load);
+                    lowest <= hold.power && hold.power <= highest
+                };
+                let granted = fits && hold.during.end > at;
                 if granted {
                     let during = Interval { start: at, ..hold.during };
                     self.holds.retain(|kept| {

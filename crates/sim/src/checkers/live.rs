@@ -173,6 +173,16 @@ impl Checkers {
         }
     }
 
+    /// An interval was decided.
+    pub(crate) fn ticked(
+        &mut self,
+        at: Timestamp,
+        engine: &engine::Engine,
+        counts: &mut Counts,
+    ) {
+        end::judged_alike(&self.books, at, engine, &mut self.broken, counts);
+    }
+
     /// The process died.
     pub(crate) fn died(&mut self, at: Timestamp) {
         self.leases.died(at);

@@ -375,6 +375,10 @@ impl<'a> Runner<'a> {
         self.ticked = Some(interval);
         self.counts.note("ticks");
         self.input(Event::Tick(interval));
+        if let Some(engine) = &self.engine {
+            self.checkers.ticked(self.now, engine, &mut self.counts);
+            self.broken.extend(self.checkers.broken());
+        }
         let line = self.checkers.line(self.now, &self.campus, self.life);
         (self.line)(&line);
         self.remember(line);

@@ -1,5 +1,5 @@
-//! Liveness: when nothing has gone wrong for a good while, everything has come
-//! right.
+//! L5: who is judged to be what, all along; and liveness: when nothing has gone
+//! wrong for a good while, everything has come right.
 
 use engine::state::Standing;
 use engine::{Engine, Setpoint};
@@ -8,6 +8,36 @@ use units::{Power, Timestamp};
 use super::books::{Books, draw, last_point};
 use crate::campus::Campus;
 use crate::run::live::{Counts, Invariant};
+
+/// Machines are believed where a bystander believes them who was told the same, and
+/// nobody is judged silent who is not, or the other way round.
+pub(super) fn judged_alike(
+    books: &Books,
+    at: Timestamp,
+    engine: &Engine,
+    broken: &mut Vec<String>,
+    counts: &mut Counts,
+) {
+    counts.checked(Invariant::L5);
+    for (load, crew) in books.crews.iter().enumerate() {
+        let Some(believed) = engine.state().fleet.crew(load) else { continue };
+        for (number, (known, machine)) in crew.iter().zip(believed.machines()).enumerate()
+        {
+            let silent = machine.standing == Standing::Silent;
+            let alike = known.ordered == machine.ordered
+                && known.unanswered == machine.unanswered
+                && known.is_silent() == silent;
+            if !alike {
+                broken.push(format!(
+                    "L5: machine {number} of {} is judged differently at {at}: expected \
+                     {known:?}, found {machine:?}",
+                    books.site.loads[load].name
+                ));
+                return;
+            }
+        }
+    }
+}
 
 /// Nobody is unbelieved, everything is where it was decided to be, and nothing is
 /// locked but what people locked.

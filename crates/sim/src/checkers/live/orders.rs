@@ -1,11 +1,12 @@
 //! What every decision and every order has to keep to, whatever else is true: S2,
 //! S3, S4, S13, L4.
 
-use engine::check::{Facts, check};
+use engine::check::Facts;
 use engine::site::LoadIx;
 use engine::{Dispatch, Limit, Order, OrderBatch, Reason};
 use units::{Power, Seconds, Timestamp};
 
+use super::super::wrong_with;
 use super::books::{Books, Fence};
 use crate::campus::Campus;
 use crate::run::live::{Counts, Invariant};
@@ -38,7 +39,7 @@ pub(super) fn in_dispatch(
         lock_outs: &books.by_hand.lock_outs,
         holds: &books.by_hand.holds,
     };
-    for violation in check(facts, dispatch) {
+    for violation in wrong_with(facts, dispatch, at) {
         let what = match violation.fault {
             engine::check::Fault::FirmShedBeforeSheddable { .. } => "S2",
             engine::check::Fault::LockedOutRuns => "S13",
