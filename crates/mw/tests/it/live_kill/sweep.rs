@@ -53,10 +53,16 @@ const CALLS: [&str; 11] = [
 ];
 
 /// Points that once found something; they always run.
-const KEPT: [&str; 1] = [
+const KEPT: [&str; 2] = [
     // The store's file is begun and not yet a store.
     "new:kill:fsync:4",
+    // So long that what was decided before is not ordered after it.
+    "new:ENOSPC:pwrite64:60:6500",
 ];
+
+/// After an outage this long, in milliseconds, a run looks at machines before it
+/// orders.
+const TOO_LATE: u128 = 6_000;
 
 /// What the tests stand on.
 pub(crate) struct Stand {
@@ -438,6 +444,14 @@ fn endures(
         ensure!(Instant::now() < until, "the run did not go on when the disk was well");
         wait(Duration::from_millis(10));
     }
+    if lasts.as_millis() > TOO_LATE {
+        wait(Duration::from_millis(50));
+        ensure!(
+            noticed("orders_too_late"),
+            "what was decided before {} ms of outage was ordered after it",
+            lasts.as_millis()
+        );
+    }
     Ok(())
 }
 
@@ -742,7 +756,7 @@ pub(crate) fn points(profile: &BTreeMap<String, u32>, wanted: usize) -> Vec<Poin
         let (error, call) = faults[disk % 3];
         let most = profile.get(call).copied().unwrap_or(20);
         let n = 4 + (disk as u32 * 7_919) % most.max(5);
-        let lasts = [100, 700, 2_500][disk / 3 % 3];
+        let lasts = [100, 700, 6_500][disk / 3 % 3];
         let fault =
             Fault::Disk { call: call.to_owned(), error: error.to_owned(), n, lasts };
         points.push(Point { before: before[disk % 4], fault });
