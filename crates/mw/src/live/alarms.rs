@@ -8,7 +8,7 @@
 //! Invariant: an alarm is durable before anybody is told, but for one: that the
 //! journal cannot be written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc::{
     Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel,
@@ -105,8 +105,18 @@ pub struct Alarms {
     deliveries: BTreeMap<(String, String), Delivery>,
     /// What was handed to a line, by message and contact, while its alarm stands.
     sent: BTreeMap<(String, String), Option<AlarmId>>,
+    /// Who was told of an alarm that stands, so that they hear when it is over.
+    told: BTreeMap<AlarmId, Told>,
     written_at: u64,
     journal_fails: bool,
+}
+
+/// What people were told of one alarm.
+#[derive(Debug, Default)]
+struct Told {
+    headline: String,
+    /// The lines it went to.
+    lines: BTreeSet<usize>,
 }
 
 /// The queue of one contact.
@@ -175,6 +185,7 @@ impl Alarms {
             outcomes,
             deliveries: BTreeMap::new(),
             sent: BTreeMap::new(),
+            told: BTreeMap::new(),
             written_at: 0,
             journal_fails: false,
         })
@@ -191,6 +202,19 @@ impl Alarms {
         if let (true, Some(alarm)) = (change.is_told(), alarm) {
             log_alarm(alarm, change);
             self.send(&self.letterhead.word(alarm, engine.at()), alarm.urgency);
+        }
+        if let AlarmChange::Cleared { id } = change {
+            self.tell_over(*id, engine.at());
+        }
+    }
+
+    /// Who was told that something is wrong is told once that it is over.
+    fn tell_over(&mut self, id: AlarmId, at: Timestamp) {
+        let Some(told) = self.told.remove(&id) else { return };
+        info!(event = "alarm_over", alarm = id.0, headline = told.headline);
+        let word = self.letterhead.over(id, &told.headline, at);
+        for line in told.lines {
+            self.lines[line].send(word.clone());
         }
     }
 
@@ -250,10 +274,17 @@ impl Alarms {
 
     /// Hands a word to everybody it is for; nobody gets the same message twice.
     fn send(&mut self, word: &Word, urgency: Urgency) {
-        for line in self.lines.iter().filter(|line| line.takes(urgency, word.level)) {
+        let takes = |line: &&Line| line.takes(urgency, word.level);
+        let lines = self.lines.iter().enumerate();
+        for (place, line) in lines.filter(|(_, line)| takes(line)) {
             let key = (word.message.id.clone(), line.name.clone());
             if self.sent.insert(key, word.alarm).is_none() {
                 line.send(word.clone());
+            }
+            if let Some(alarm) = word.alarm {
+                let told = self.told.entry(alarm).or_default();
+                told.headline.clone_from(&word.message.headline);
+                told.lines.insert(place);
             }
         }
     }
@@ -321,6 +352,19 @@ impl Letterhead {
             ),
         };
         Word { message, alarm: Some(alarm.id), level: alarm.level }
+    }
+
+    fn over(&self, id: AlarmId, headline: &str, at: Timestamp) -> Word {
+        let message = Message {
+            id: format!("{}/alarm-{id}-over", self.site),
+            at,
+            site: self.site.clone(),
+            urgency: on_the_wire(Urgency::Note),
+            headline: format!("Over: {headline}"),
+            body: format!("Alarm {id} is over. There is nothing left to do about it."),
+            acknowledge_with: format!("mw alarm list {}", self.folder),
+        };
+        Word { message, alarm: None, level: 0 }
     }
 
     fn flood(&self, more: u32, at: Timestamp) -> Word {

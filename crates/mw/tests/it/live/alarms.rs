@@ -89,7 +89,10 @@ fn alarms(contacts: Vec<Contact>) -> Alarms {
 
 /// Something is wrong with the program; tells what changed.
 fn trouble(engine: &mut Engine, alarms: &mut Alarms, second: i64, what: Trouble) {
-    let event = Event::Trouble { what, standing: true };
+    happens(engine, alarms, second, Event::Trouble { what, standing: true });
+}
+
+fn happens(engine: &mut Engine, alarms: &mut Alarms, second: i64, event: Event) {
     for output in engine.step(&Input { at: at(second), event }) {
         if let Output::Alarm(change) = output {
             alarms.tell(engine, &change);
@@ -135,6 +138,29 @@ fn an_alarm_reaches_those_it_is_for_and_nobody_else() {
     assert_eq!(deliveries.len(), 1);
     assert_eq!(deliveries[0].contact, "night");
     assert_eq!((deliveries[0].end, deliveries[0].attempts), (End::Delivered, 1));
+    assert!(boss.heard.try_recv().is_err());
+}
+
+#[test]
+fn who_was_told_of_an_alarm_is_told_once_that_it_is_over() {
+    let (night, boss) = (receiver(&[]), receiver(&[]));
+    let mut alarms = alarms(vec![
+        contact("boss", boss.port, Urgency::Critical, 1),
+        contact("night", night.port, Urgency::Critical, 0),
+    ]);
+    let mut engine = engine();
+    let what = Trouble::StoreFull;
+    trouble(&mut engine, &mut alarms, 1, what);
+    let told = night.heard.recv().expect("a message");
+    happens(&mut engine, &mut alarms, 2, Event::Trouble { what, standing: false });
+    for second in [70, 90, 200] {
+        happens(&mut engine, &mut alarms, second, Event::Wake);
+    }
+    let over = night.heard.recv().expect("a message");
+    let headline = told["headline"].as_str().expect("a headline");
+    assert_eq!(over["headline"], format!("Over: {headline}"));
+    assert_eq!(over["urgency"], "notice");
+    assert!(night.heard.try_recv().is_err());
     assert!(boss.heard.try_recv().is_err());
 }
 
