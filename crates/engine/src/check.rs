@@ -412,7 +412,9 @@ impl Audit<'_> {
                 let below = Setpoint::Level(level - 1);
                 entry.to - self.site.power_at(load, below, self.dispatch.outside)
             }
-            Setpoint::Level(_) | Setpoint::Power(_) => Power::ZERO,
+            Setpoint::Level(_) => Power::ZERO,
+            // A battery moves by the watt.
+            Setpoint::Power(_) => Power::from_watts(1),
         }
     }
 

@@ -623,8 +623,12 @@ impl<'a> Draft<'a> {
                 self.lift(*lift, step.load, up_to[step.load], Some(step.worth));
             }
             for (load, shape) in self.site.loads.iter().enumerate() {
-                if let Some(machines) = shape.machines() {
-                    self.lift(*lift, load, machines.level_max(), None);
+                match &shape.kind {
+                    LoadKind::Battery(battery) => self.lift_battery(*lift, load, battery),
+                    LoadKind::Rigs(Rigs { machines, .. })
+                    | LoadKind::Racks(Racks { machines, .. }) => {
+                        self.lift(*lift, load, machines.level_max(), None);
+                    }
                 }
             }
         }
@@ -670,6 +674,29 @@ impl<'a> Draft<'a> {
             (limit, matches!(entry.reason, Reason::Instructed { .. }))
         {
             entry.reason = Reason::Limited { limit };
+        }
+    }
+
+    /// Lets a battery send back less, and charge, as far as an instruction to the
+    /// whole site is not met by other loads.
+    fn lift_battery(&mut self, lift: Lift, load: LoadIx, battery: &Battery) {
+        let missing = lift.level - self.dispatch.drawn(self.site, lift);
+        let Setpoint::Power(now) = self.dispatch.entries[load].setpoint else { return };
+        let meant = lift.of == LiftOf::Site && self.tripped(load).is_none();
+        if missing <= Power::ZERO || !meant || self.may_not_be_lifted(load) {
+            return;
+        }
+        let (room, _) = self.room.left_for(self.site, load);
+        let most = self.battery_range(load, battery).charge.min(room.max(Power::ZERO));
+        let to = (now + missing).min(most);
+        if to > now {
+            // What is sent back took no room.
+            self.room.take(self.site, load, to.max(Power::ZERO) - now.max(Power::ZERO));
+            let entry = &mut self.dispatch.entries[load];
+            entry.to = to;
+            entry.setpoint = Setpoint::Power(to);
+            let Lift { programme, level, of } = lift;
+            entry.reason = Reason::Instructed { programme, level, of };
         }
     }
 
