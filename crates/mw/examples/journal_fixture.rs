@@ -33,7 +33,7 @@ fn main() -> anyhow::Result<()> {
     runtime()?.block_on(async {
         let mut journal = Journal::begin(&address, key, &site, from).await?.journal;
         journal.append(&records).await?;
-        journal.end(&driven.engine).await?;
+        journal.end(&driven.engine, None).await?;
         anyhow::Ok(())
     })?;
     // Only its writer needs it.

@@ -12,7 +12,9 @@ mod history;
 mod replay;
 mod restore;
 mod run;
+mod settle;
 mod source;
+mod statement;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -52,6 +54,11 @@ enum Command {
     Backup(backup::Backup),
     /// Make a run's data folder from a backup.
     Restore(restore::Restore),
+    /// Settle a contract: every statement that is due, from the facts known at its cut.
+    Settle(settle::Settle),
+    /// Look at a statement, and check one from contract and facts alone.
+    #[command(subcommand)]
+    Statement(statement::Statement),
     /// Check a folder of history, or make one up.
     #[command(subcommand)]
     History(history::History),
@@ -98,6 +105,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Verify(command) => command.run(),
         Command::Backup(command) => command.run(),
         Command::Restore(command) => command.run(),
+        Command::Settle(command) => command.run(),
+        Command::Statement(command) => command.run(),
         Command::History(command) => command.run(),
     }
 }

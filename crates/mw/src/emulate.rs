@@ -105,6 +105,7 @@ impl Emulated {
         let writer = Arc::new(AsyncMutex::new(writer));
         let hello = self.with(|works| FromSite::Hello {
             site: self.name.clone(),
+            loads: works.campus.site().loads.iter().map(|l| l.name.clone()).collect(),
             now: works.clock.now(),
             speed: works.clock.speed(),
         });

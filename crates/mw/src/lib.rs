@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod command;
 pub mod config;
+pub mod contract_files;
 pub mod drive;
 pub mod emulate;
 pub mod feed;

@@ -17,21 +17,23 @@ pub mod devices;
 pub mod journal;
 pub mod log;
 pub mod metrics;
+pub mod numbering;
 pub mod outward;
 pub mod signals;
 pub mod status;
 pub mod watchdog;
 pub mod wire;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use engine::journal::Step;
 use engine::{
     Change, Engine, Event, Input, Output, Person, Receipt, Request, Signal, Site,
 };
 use tokio::sync::mpsc::Receiver;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 use units::{Interval, Seconds, Timestamp};
 
@@ -39,6 +41,7 @@ use alarms::Alarms;
 use clock::Clock;
 use devices::Devices;
 use journal::{Journal, Recovered, record_of};
+use numbering::Numbering;
 use signals::Signals;
 use status::Board;
 use watchdog::Watchdog;
@@ -81,16 +84,34 @@ pub enum Happened {
         /// Where the answer goes once it is durable.
         answer: oneshot::Sender<Vec<Output>>,
     },
-    /// The site file was read anew.
-    Changed(Box<Site>),
+    /// A person had the site file read anew, and waits for the answer.
+    Changed {
+        /// Who.
+        by: Person,
+        /// What it says.
+        site: Box<Site>,
+        /// Where the answer goes once it is durable.
+        answer: oneshot::Sender<Vec<Output>>,
+    },
     /// The program's own trouble began or ended.
     Trouble(engine::Trouble, bool),
     /// The link to the site was lost.
     LinkLost,
     /// It is there again.
-    LinkBack,
-    /// It is time to stop.
-    Stop,
+    LinkBack {
+        /// What the site's loads are called, in the order in which it numbers them.
+        loads: Vec<String>,
+    },
+    /// It is time to stop, and who says so; nobody when the time is up.
+    Stop(Option<Person>),
+}
+
+/// A step, and how the site numbered loads when it was made.
+#[derive(Debug)]
+pub struct Stepped {
+    /// What happened and what it led to, as the program numbers loads.
+    pub step: Step,
+    loads: Arc<Numbering>,
 }
 
 /// A living run.
@@ -113,6 +134,10 @@ pub struct Live {
     pub alarms: Alarms,
     /// Ends the process when the loop does not come round.
     pub watchdog: Watchdog,
+    /// What the site's loads are called, in the order in which it numbers them.
+    pub site_loads: Vec<String>,
+    /// Told of every site file that is decided by.
+    pub changed: watch::Sender<Arc<Site>>,
     /// What loops and timers remember.
     pub rounds: Rounds,
 }
@@ -124,12 +149,21 @@ pub struct Rounds {
     meters_asked_at: Option<Timestamp>,
     waiting: Vec<(oneshot::Sender<Vec<Output>>, usize)>,
     answers: Vec<(oneshot::Sender<Vec<Output>>, Vec<Output>)>,
+    numbering: Arc<Numbering>,
     stopping: bool,
+    /// Who ends the run, where a person does.
+    stopped_by: Option<Person>,
 }
 
 impl Live {
-    /// Lives until it is told to stop.
-    pub async fn run(mut self) -> anyhow::Result<()> {
+    /// Lives until it is told to stop. `resumed` is what was made durable at the start
+    /// and has still to be carried out.
+    pub async fn run(mut self, resumed: Vec<Step>) -> anyhow::Result<()> {
+        self.number_loads();
+        let loads = &self.rounds.numbering;
+        let resumed =
+            resumed.into_iter().map(|step| Stepped { step, loads: Arc::clone(loads) });
+        self.carry_out(resumed.collect());
         while !self.rounds.stopping {
             let events = self.gather().await;
             self.board.gathered();
@@ -145,7 +179,8 @@ impl Live {
             self.watchdog.came_round();
         }
         info!(event = "stopped", seq = self.journal.seq());
-        self.journal.end(&self.engine).await.context("cannot end the journal")
+        let by = self.rounds.stopped_by.as_ref();
+        self.journal.end(&self.engine, by).await.context("cannot end the journal")
     }
 
     /// What happened, in the order it reached us, or what it is time for.
@@ -153,7 +188,7 @@ impl Live {
         let due = self.clock.until(self.next_due()).min(TURN_EVERY);
         let first = match tokio::time::timeout(due, self.inbox.recv()).await {
             Ok(Some(happened)) => Some(happened),
-            Ok(None) => Some(Happened::Stop),
+            Ok(None) => Some(Happened::Stop(None)),
             Err(_) => None,
         };
         let mut events = Vec::new();
@@ -195,7 +230,11 @@ impl Live {
                 self.rounds.waiting.push((answer, events.len()));
                 events.push(Event::Operator { by, request });
             }
-            Happened::Changed(site) => events.push(Event::Change(Change::Site(site))),
+            Happened::Changed { by, site, answer } => {
+                info!(event = "changed", by = by.name, role = by.role);
+                self.rounds.waiting.push((answer, events.len()));
+                events.push(Event::Change(Change::Site(site)));
+            }
             Happened::Trouble(what, standing) => {
                 events.push(Event::Trouble { what, standing });
             }
@@ -204,38 +243,76 @@ impl Live {
                 let what = engine::Trouble::SiteLinkLost;
                 events.push(Event::Trouble { what, standing: true });
             }
-            Happened::LinkBack => {
+            Happened::LinkBack { loads } => {
                 info!(event = "link_back");
+                self.site_loads = loads;
                 let what = engine::Trouble::SiteLinkLost;
                 events.push(Event::Trouble { what, standing: false });
                 self.rounds.surveyed_at = None;
             }
-            Happened::Stop => self.rounds.stopping = true,
+            Happened::Stop(by) => {
+                self.rounds.stopping = true;
+                self.rounds.stopped_by = by;
+            }
         }
     }
 
     /// Hands every event to the engine at the present time.
-    fn step(&mut self, events: Vec<Event>) -> Vec<Step> {
+    fn step(&mut self, events: Vec<Event>) -> Vec<Stepped> {
         let mut steps = Vec::with_capacity(events.len());
+        self.number_loads();
         for event in events {
             let at = self.clock.now().max(self.engine.at());
+            let event = match event {
+                Event::Receipt(seen) => {
+                    Event::Receipt(self.rounds.numbering.receipt(seen))
+                }
+                Event::Signal(heard) => {
+                    Event::Signal(self.rounds.numbering.signal(heard))
+                }
+                event @ (Event::Tick(_)
+                | Event::Wake
+                | Event::Operator { .. }
+                | Event::Change(_)
+                | Event::Resume
+                | Event::Trouble { .. }) => event,
+            };
             let input = Input { at, event };
             let began = Instant::now();
             let outputs = self.engine.step(&input);
             if outputs.iter().any(|output| matches!(output, Output::Dispatch(_))) {
                 self.board.decided_in(began.elapsed());
             }
-            steps.push(Step { input, outputs });
+            if matches!(input.event, Event::Change(_)) {
+                self.number_loads();
+                self.changed.send_replace(Arc::new(self.engine.state().site.clone()));
+            }
+            let loads = Arc::clone(&self.rounds.numbering);
+            steps.push(Stepped { step: Step { input, outputs }, loads });
         }
         steps
+    }
+
+    /// Puts the program's loads beside the site's: either's order may have changed.
+    fn number_loads(&mut self) {
+        let site = &self.engine.state().site;
+        let numbering = Numbering::of(site, &self.site_loads);
+        if numbering == *self.rounds.numbering {
+            return;
+        }
+        for load in numbering.missing(site) {
+            warn!(event = "load_missing", load, "the site has no load of this name");
+        }
+        self.rounds.numbering = Arc::new(numbering);
     }
 
     /// Makes steps durable, and says whether that was in time to do what they say.
     /// While the journal cannot be written nothing is done: leases end, and the site
     /// falls to where it is safe.
-    async fn keep(&mut self, steps: &[Step]) -> anyhow::Result<bool> {
+    async fn keep(&mut self, steps: &[Stepped]) -> anyhow::Result<bool> {
         let began = Instant::now();
-        let mut records: Vec<_> = steps.iter().map(record_of).collect();
+        let mut records: Vec<_> =
+            steps.iter().map(|stepped| record_of(&stepped.step)).collect();
         records.extend(self.alarms.outcomes(&self.engine, self.journal.seq()));
         if records.is_empty() {
             return Ok(true);
@@ -268,10 +345,11 @@ impl Live {
 
     /// Does what the engine said, but orders nothing: the orders were decided before
     /// an outage, machines have fallen back meanwhile, and the engine is told so.
-    fn carry_out_late(&mut self, mut steps: Vec<Step>) {
+    fn carry_out_late(&mut self, mut steps: Vec<Stepped>) {
         warn!(event = "orders_too_late", "machines are looked at before the next order");
-        for step in &mut steps {
-            step.outputs
+        for stepped in &mut steps {
+            let outputs = &mut stepped.step.outputs;
+            outputs
                 .retain(|output| !matches!(output, Output::Orders(_) | Output::Keep(_)));
         }
         self.carry_out(steps);
@@ -279,18 +357,22 @@ impl Live {
 
     /// Does what the engine said. What the site does not hear stays unanswered,
     /// and the engine reads it back.
-    pub fn carry_out(&mut self, steps: Vec<Step>) {
+    fn carry_out(&mut self, steps: Vec<Stepped>) {
         let mut answers = std::mem::take(&mut self.rounds.waiting).into_iter().peekable();
-        for (place, step) in steps.into_iter().enumerate() {
+        for (place, Stepped { step, loads }) in steps.into_iter().enumerate() {
             if let Some((answer, _)) = answers.next_if(|(_, of)| *of == place) {
                 self.rounds.answers.push((answer, step.outputs.clone()));
             }
             for output in step.outputs {
                 self.board.happened(&output);
                 match output {
-                    Output::Orders(batch) => self.devices.say(ToSite::Orders(batch)),
+                    Output::Orders(batch) => {
+                        self.devices.say(ToSite::Orders(loads.orders(batch)));
+                    }
                     Output::Keep(lease) => self.devices.say(ToSite::Keep(lease)),
-                    Output::ReadBack(asked) => self.devices.say(ToSite::Look(asked)),
+                    Output::ReadBack(asked) => {
+                        self.devices.say(ToSite::Look(loads.asked(asked)));
+                    }
                     Output::Alarm(change) => self.alarms.tell(&self.engine, &change),
                     Output::Dispatch(dispatch) => {
                         self.devices.say(ToSite::Weather(dispatch.outside));
@@ -336,6 +418,14 @@ pub async fn resume(
     now: Timestamp,
 ) -> anyhow::Result<(Engine, Journal, Vec<Step>)> {
     let Recovered { mut engine, mut journal, folded, notes } = recovered;
+    let known = &engine.state().site.name;
+    if *known != site.name {
+        bail!(
+            "the record is of the site `{known}`, the site file of `{}`; name the folder of \
+             this site's own run with --data, or a new one",
+            site.name
+        );
+    }
     for note in notes {
         warn!(event = "recovered", note);
     }

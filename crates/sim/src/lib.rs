@@ -12,9 +12,13 @@ pub mod market;
 
 pub mod plant;
 
+pub mod recount;
+
 pub mod run;
 
 pub mod seed;
+
+pub mod tenancy;
 
 pub mod world;
 

@@ -26,7 +26,7 @@ const LAWS: &[Law] = &[
     Law {
         name: "settle",
         ours: &["units"],
-        others: Some(&["serde", "thiserror"]),
+        others: Some(&["jiff", "serde", "serde_json", "sha2", "thiserror", "toml"]),
         law: "settle depends on units alone, so that a counterparty can build it",
     },
     Law {

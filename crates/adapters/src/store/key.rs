@@ -85,6 +85,16 @@ impl Key {
         }
     }
 
+    /// Reads the key at `path`, which has to be there.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
+        let bytes = fs::read(path).map_err(|source| KeyError::File {
+            doing: "read",
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_file(path, &bytes)
+    }
+
     /// A new key that is nowhere yet.
     pub fn generate() -> Result<Self, KeyError> {
         Ok(Self(SigningKey::from_bytes(&random()?)))

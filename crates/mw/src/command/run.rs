@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::growing::Growing;
@@ -10,6 +11,7 @@ use anyhow::{Context, bail};
 use clap::{ArgGroup, Args};
 use engine::Site;
 use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::watch;
 use units::{Seconds, Timestamp};
 
 use super::Ending;
@@ -134,16 +136,13 @@ impl Run {
     ) -> anyhow::Result<()> {
         let site = &loaded.site;
         let folder = self.data_folder(&site.name)?;
-        let key = Key::load_or_create(&folder.join(KEY))?;
         let address = match &self.store {
             Some(text) => StoreAddress::parse(text, &|name| std::env::var(name).ok())?,
             None => StoreAddress::file(&folder.join(STORE)),
         };
+        let key = folder.join(KEY);
         let found = match Store::exists(&address).await? {
-            true => Some(
-                Journal::recover(&address, Key::load_or_create(&folder.join(KEY))?)
-                    .await?,
-            ),
+            true => Some(Journal::recover(&address, Key::load(&key)?).await?),
             false => None,
         };
         let last = found.as_ref().map(|found| found.engine.at());
@@ -161,8 +160,9 @@ impl Run {
                 Against::Sim(Emulated::new(site.clone(), 1, tempers, clock))
             }
         };
-        let (devices, clock) =
+        let (devices, hello) =
             devices::open(against, &site.name, mailbox.clone()).await?;
+        let clock = hello.clock;
         let now = clock.now();
         if let Some(last) = last.filter(|last| now < *last) {
             bail!(
@@ -172,13 +172,17 @@ impl Run {
         }
         let found: Recovered = match found {
             Some(found) => found,
-            None => Journal::begin(&address, key, site, now).await?,
+            None => {
+                let key = Key::load_or_create(&key)?;
+                Journal::begin(&address, key, site, now).await?
+            }
         };
         let (engine, journal, steps) = resume(found, site, now).await?;
         let start = last.map_or(now, |last| last.min(now));
         let signals = Signals::of(feed, start, last);
+        let (changed, site_now) = watch::channel(Arc::new(engine.state().site.clone()));
         if let Some(path) = &self.signals {
-            follow(Growing::new(path), site.clone(), clock, mailbox.clone());
+            follow(Growing::new(path), site_now, clock, mailbox.clone());
         }
         stop_when_told(&mailbox, self.seconds)?;
         let of = outward::For {
@@ -192,7 +196,7 @@ impl Run {
         };
         // The socket goes when the run has ended.
         let Outward { board, alarms, control: _control } = self.outward.open(of).await?;
-        let mut live = Live {
+        let live = Live {
             engine,
             journal,
             devices,
@@ -202,16 +206,20 @@ impl Run {
             board,
             alarms,
             watchdog: Watchdog::start(),
+            site_loads: hello.loads,
+            changed,
             rounds: Rounds::default(),
         };
-        live.carry_out(steps);
-        live.run().await
+        live.run(steps).await
     }
 
     fn data_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
         let folder =
             self.data.clone().unwrap_or_else(|| Path::new(&format!("{name}.run")).into());
-        std::fs::create_dir_all(&folder).with_context(|| {
+        // Names, reasons and instructions are nobody else's.
+        let mut private = std::fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(&mut private, 0o700);
+        private.recursive(true).create(&folder).with_context(|| {
             format!("cannot make the data folder {}", folder.display())
         })?;
         Ok(folder)
@@ -219,10 +227,16 @@ impl Run {
 }
 
 /// Puts what is appended to a file into the inbox.
-fn follow(mut file: Growing, site: Site, clock: Clock, mailbox: Sender<Happened>) {
+fn follow(
+    mut file: Growing,
+    site: watch::Receiver<Arc<Site>>,
+    clock: Clock,
+    mailbox: Sender<Happened>,
+) {
     tokio::spawn(async move {
         while !mailbox.is_closed() {
-            match file.read_on(&site, clock.now()) {
+            let site_now = Arc::clone(&site.borrow());
+            match file.read_on(&site_now, clock.now()) {
                 Ok(grown) => {
                     for bad in grown.bad {
                         tracing::warn!(event = "signal_passed_over", "{bad}");
@@ -262,7 +276,7 @@ fn stop_when_told(
             () = time_is_up => {}
         }
         // The loop may have ended already.
-        drop(mailbox.send(Happened::Stop).await);
+        drop(mailbox.send(Happened::Stop(None)).await);
         tokio::time::sleep(STOP_WITHIN).await;
         tracing::error!(
             event = "stop_forced",

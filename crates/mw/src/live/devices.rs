@@ -53,18 +53,27 @@ impl Devices {
     }
 }
 
-/// Opens the link to a site named `name`. What it says goes to `inbox`. Returns
-/// with the site's clock.
+/// What a site said of itself when its link was opened.
+#[derive(Clone, Debug)]
+pub struct Hello {
+    /// Its clock.
+    pub clock: Clock,
+    /// What its loads are called, in the order in which it numbers them.
+    pub loads: Vec<String>,
+}
+
+/// Opens the link to a site named `name`. What it says goes to `inbox`.
 pub async fn open(
     against: Against,
     name: &str,
     inbox: Sender<Happened>,
-) -> anyhow::Result<(Devices, Clock)> {
+) -> anyhow::Result<(Devices, Hello)> {
     let (outbox, waiting) = channel(OUTBOX);
-    let (stream, clock) = connect(&against, name).await?;
+    let (stream, hello) = connect(&against, name).await?;
+    let clock = hello.clock;
     let link = Link { against, name: name.to_owned(), clock, waiting, inbox };
     tokio::spawn(link.stay(stream));
-    Ok((Devices { outbox }, clock))
+    Ok((Devices { outbox }, hello))
 }
 
 /// Either end of a link.
@@ -74,7 +83,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 async fn connect(
     against: &Against,
     name: &str,
-) -> anyhow::Result<(Box<dyn Stream>, Clock)> {
+) -> anyhow::Result<(Box<dyn Stream>, Hello)> {
     let mut stream: Box<dyn Stream> = match against {
         Against::Sim(site) => {
             let (ours, theirs) = tokio::io::duplex(1 << 20);
@@ -95,11 +104,11 @@ async fn connect(
     };
     let hello = tokio::time::timeout(CONNECT_WITHIN, wire::hear(&mut stream)).await;
     match hello.context("the site did not say who it is")?? {
-        Some(FromSite::Hello { site, now, speed }) => {
+        Some(FromSite::Hello { site, loads, now, speed }) => {
             if site != name {
                 bail!("expected the site `{name}`, found `{site}`; check --against");
             }
-            Ok((stream, Clock::set(now, speed)))
+            Ok((stream, Hello { clock: Clock::set(now, speed), loads }))
         }
         Some(
             FromSite::Receipt(_)
@@ -131,18 +140,19 @@ impl Link {
             {
                 return;
             }
-            stream = loop {
+            let loads;
+            (stream, loads) = loop {
                 tokio::time::sleep(AGAIN_AFTER).await;
                 // What was said into the gap was not heard.
                 while self.waiting.try_recv().is_ok() {}
                 if self.waiting.is_closed() {
                     return;
                 }
-                if let Ok((stream, _)) = connect(&self.against, &self.name).await {
-                    break stream;
+                if let Ok((stream, hello)) = connect(&self.against, &self.name).await {
+                    break (stream, hello.loads);
                 }
             };
-            if self.inbox.send(Happened::LinkBack).await.is_err() {
+            if self.inbox.send(Happened::LinkBack { loads }).await.is_err() {
                 return;
             }
         }

@@ -8,7 +8,7 @@ use adapters::store::{
 };
 use anyhow::{Context, bail};
 use engine::journal::{FORMAT, Head, Step};
-use engine::{Engine, Site};
+use engine::{Engine, Person, Site};
 use units::{Interval, Timestamp};
 
 /// Steps between two snapshots: what a restart has to fold.
@@ -65,6 +65,14 @@ impl Journal {
     /// Goes on with the run in a store.
     pub async fn recover(address: &StoreAddress, key: Key) -> anyhow::Result<Recovered> {
         let mut store = Store::open(address, Access::Write).await?;
+        if key.public() != *store.public_key() {
+            bail!(
+                "the store was begun with the key {}, the data folder has {}; put the run's own \
+                 key there: without it nothing more can be signed",
+                store.public_key(),
+                key.public()
+            );
+        }
         let mut notes = Vec::new();
         let head = read_head(&mut store).await?;
         if head.program != program() {
@@ -134,9 +142,14 @@ impl Journal {
         self.seq
     }
 
-    /// Ends the run on purpose.
-    pub async fn end(mut self, engine: &Engine) -> Result<(), StoreError> {
-        let stop = NewRecord { at: engine.at(), kind: Kind::Stop, bytes: Vec::new() };
+    /// Ends the run on purpose, and notes whose.
+    pub async fn end(
+        mut self,
+        engine: &Engine,
+        by: Option<&Person>,
+    ) -> Result<(), StoreError> {
+        let bytes = by.map(bytes_of).unwrap_or_default();
+        let stop = NewRecord { at: engine.at(), kind: Kind::Stop, bytes };
         self.append(&[stop]).await?;
         self.keep_state(engine, true).await?;
         self.store.close().await

@@ -44,6 +44,8 @@ pub enum FromSite {
     Hello {
         /// The site's name, as its file has it.
         site: String,
+        /// What its loads are called, in the order in which it numbers them.
+        loads: Vec<String>,
         /// Its time.
         now: Timestamp,
         /// How many of its seconds pass in one of the wall.

@@ -7,6 +7,7 @@ mod live;
 mod live_kill;
 mod oracle;
 mod report;
+mod settle;
 mod site_file;
 mod two_futures;
 mod verify;

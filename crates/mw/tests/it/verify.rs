@@ -45,7 +45,7 @@ fn kept(name: &str, change: impl FnOnce(&mut Vec<Step>)) -> PathBuf {
                 Journal::begin(&address, Key::from_seed(SEED), &site, start).await?;
             let mut journal = begun.journal;
             journal.append(&records).await?;
-            journal.end(&driven.engine).await?;
+            journal.end(&driven.engine, None).await?;
             anyhow::Ok(())
         })
         .expect("a store");

@@ -4,4 +4,5 @@ mod campus;
 mod futures;
 mod late_ticks;
 mod live;
+mod recount;
 mod seeds;

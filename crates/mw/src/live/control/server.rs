@@ -206,10 +206,11 @@ impl Speaker {
                 Ok(checkpoint) => Reply::Checkpoint { checkpoint },
                 Err(error) => failed(format!("{error:#}")),
             },
-            Asked::Reload { by } => self.reload(&by, user).await,
+            Asked::Reload { by } => self.reload(by, user).await,
             Asked::Stop { by } => {
                 info!(event = "stop_asked", by = by.name, role = by.role, user);
-                match self.mailbox.send(Happened::Stop).await {
+                let by = Person { name: by.name, role: by.role };
+                match self.mailbox.send(Happened::Stop(Some(by))).await {
                     Ok(()) => Reply::UnderWay {
                         says:
                             "the run ends; machines fall to their fail-safe levels when \
@@ -254,14 +255,9 @@ impl Speaker {
         let by = Person { name: by.name, role: by.role };
         let (answer, answered) = oneshot::channel();
         let asked = Happened::Asked { by, request, answer };
-        let answered = async {
-            self.mailbox.send(asked).await.map_err(|_| ENDS)?;
-            answered.await.map_err(|_| NOT_KNOWN)
-        };
-        let outputs = match timeout(ANSWER_WITHIN, answered).await {
-            Ok(Ok(outputs)) => outputs,
-            Ok(Err(why)) => return failed(why),
-            Err(_) => return failed(NOT_KNOWN),
+        let outputs = match self.answered(asked, answered).await {
+            Ok(outputs) => outputs,
+            Err(why) => return failed(why),
         };
         let before = before.power.import_limit;
         let after = outputs.iter().rev().find_map(|output| match output {
@@ -276,22 +272,58 @@ impl Speaker {
         reply_of(&outputs, &site, before, after.unwrap_or(before))
     }
 
-    async fn reload(&self, by: &By, user: Option<u32>) -> Reply {
+    /// Hands something to the loop, and waits for what the engine said, durable.
+    async fn answered(
+        &self,
+        asked: Happened,
+        answered: oneshot::Receiver<Vec<Output>>,
+    ) -> Result<Vec<Output>, &'static str> {
+        let answered = async {
+            self.mailbox.send(asked).await.map_err(|_| ENDS)?;
+            answered.await.map_err(|_| NOT_KNOWN)
+        };
+        timeout(ANSWER_WITHIN, answered).await.unwrap_or(Err(NOT_KNOWN))
+    }
+
+    async fn reload(&self, by: By, user: Option<u32>) -> Reply {
         info!(event = "reload_asked", by = by.name, role = by.role, user);
         let site = match (self.reread)() {
             Ok(site) => site,
             Err(error) => return Reply::Refused { why: format!("{error:#}") },
         };
+        if let Some(now) = self.board.site().filter(|now| now.name != site.name) {
+            let why = format!(
+                "expected the file of the site `{}`, found that of `{}`",
+                now.name, site.name
+            );
+            return Reply::Refused { why };
+        }
         if self.board.site().is_some_and(|now| *now == site) {
             return Reply::UnderWay { says: "the site file has not changed".to_owned() };
         }
-        match self.mailbox.send(Happened::Changed(Box::new(site))).await {
-            Ok(()) => Reply::UnderWay {
-                says: "the site file was read anew and is decided by at once; see the status \
-                       for what came of it"
-                    .to_owned(),
-            },
-            Err(_) => failed(ENDS),
+        let by = Person { name: by.name, role: by.role };
+        let (answer, answered) = oneshot::channel();
+        let asked = Happened::Changed { by, site: Box::new(site), answer };
+        let outputs = match self.answered(asked, answered).await {
+            Ok(outputs) => outputs,
+            Err(why) => return failed(why),
+        };
+        let decided = |output: &Output| matches!(output, Output::Dispatch(_));
+        if outputs.iter().any(decided) {
+            let says = "the site file was read anew and is decided by";
+            return Reply::UnderWay { says: says.to_owned() };
+        }
+        let refused = outputs.iter().find_map(|output| match output {
+            Output::Notice(notice) => Some(not_changed_because(notice)),
+            Output::Dispatch(_)
+            | Output::Orders(_)
+            | Output::ReadBack(_)
+            | Output::Keep(_)
+            | Output::Metered(_)
+            | Output::Alarm(_) => None,
+        });
+        Reply::Refused {
+            why: refused.unwrap_or_else(|| "the engine did not take it".to_owned()),
         }
     }
 }
@@ -306,6 +338,17 @@ const NOT_KNOWN: &str = "no answer within 30 s: it is not known whether this was
 
 fn failed(why: impl Into<String>) -> Reply {
     Reply::Failed { why: why.into() }
+}
+
+/// Why a changed site file was not taken.
+fn not_changed_because(notice: &Notice) -> String {
+    if let Notice::ChangeLosesLockOut { load, role } = notice {
+        return format!(
+            "the file has no load `{load}`, which the role `{role}` has locked out; release \
+             it first, or keep the load; the site is decided by as before"
+        );
+    }
+    format!("the site is decided by as before: {notice:?}")
 }
 
 /// What the engine said, in words.

@@ -1,0 +1,111 @@
+//! `mw settle`: what a contract's facts come to, month by month.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
+use settle::contract::Versions;
+use settle::facts::{Body, Facts};
+use settle::settlement::{cut, statements};
+use settle::statement::Statement;
+use units::Timestamp;
+
+use super::Ending;
+use super::backtest::print;
+use crate::contract_files;
+use crate::live::clock::Clock;
+use crate::report::statement::overview;
+use crate::run_folder::RunFolder;
+
+/// Settle a contract: every statement that is due, from the facts known at its cut.
+///
+/// Facts that came later are billed as corrections on the next statement. A month
+/// about which something has to be decided first is held, with the reason, and so
+/// are the months after it: exit code 1. Contract files and facts are described in
+/// the reference.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("given").args(["facts", "synth"]).required(true))]
+pub(super) struct Settle {
+    /// The contract: its file, or a folder with the file of every version.
+    contract: PathBuf,
+    /// What happened: a file of facts, or the folder of a run that wrote one.
+    #[arg(long, value_name = "FILE|RUN")]
+    facts: Option<PathBuf>,
+    /// Make the facts of the whole term up, from a seed.
+    #[arg(long, value_name = "SEED")]
+    synth: Option<u64>,
+    /// Settle what is due by this instant; now, or the last fact where that is later.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    as_of: Option<Timestamp>,
+    /// A folder to make, with each statement as JSON and the facts.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print the statements as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Settle {
+    pub(super) fn run(self) -> anyhow::Result<Ending> {
+        let versions = contract_files::versions(&self.contract)?;
+        let folder = self.out.as_deref().map(RunFolder::create).transpose()?;
+        let (facts, text) = self.facts(&versions)?;
+        let as_of = self.as_of.unwrap_or_else(|| by_default(&versions, &facts));
+        let made = statements(&versions, &facts, as_of);
+        if let Some(folder) = folder {
+            for one in made.iter().filter(|one| !one.is_held()) {
+                folder.write(&file_name(one), &(one.to_json() + "\n"))?;
+            }
+            if let Some(text) = text {
+                folder.write(contract_files::FACTS, &text)?;
+            }
+            folder.keep()?;
+        }
+        if self.json {
+            print(&(serde_json::to_string_pretty(&made)? + "\n"))?;
+        } else {
+            print(&overview(&made))?;
+        }
+        let held = made.iter().any(Statement::is_held);
+        Ok(if held { Ending::Wrong } else { Ending::Well })
+    }
+
+    /// The facts, and their text where they were made up.
+    fn facts(&self, versions: &Versions) -> anyhow::Result<(Facts, Option<String>)> {
+        match (&self.facts, self.synth) {
+            (Some(path), _) => Ok((contract_files::facts(path)?, None)),
+            (None, seed) => {
+                let pace = sim::tenancy::Pace::default();
+                let text =
+                    sim::tenancy::term(versions.first(), seed.unwrap_or_default(), pace);
+                let facts = Facts::read(&text).map_err(|problems| {
+                    anyhow::anyhow!("made-up facts cannot be read: {problems}")
+                })?;
+                Ok((facts, Some(text)))
+            }
+        }
+    }
+}
+
+/// What a statement's file is called.
+pub(super) fn file_name(statement: &Statement) -> String {
+    format!("{}.json", statement.number.as_deref().unwrap_or("held"))
+}
+
+/// Everything that is known and due. Facts may be of an imagined future: then it is
+/// every month of the term.
+fn by_default(versions: &Versions, facts: &Facts) -> Timestamp {
+    let now = Clock::wall().now();
+    let last = facts.all().last().map_or(now, |fact| fact.known_at);
+    if last <= now {
+        return now;
+    }
+    let contract = versions.first();
+    let ends = facts.all().iter().filter_map(|fact| {
+        let Body::Acceptance(accepted) = &fact.body else { return None };
+        let tranche = contract.tranche(&accepted.tranche)?;
+        let ours = accepted.contract == contract.id;
+        ours.then(|| contract.zone.months_after(fact.valid_from, tranche.months))
+    });
+    let due = ends.map(|end| cut(contract, contract.zone.period(end))).max();
+    last.max(due.unwrap_or(last))
+}

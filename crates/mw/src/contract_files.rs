@@ -1,0 +1,96 @@
+//! A contract and the facts about it, as files.
+//!
+//! Invariant: nothing of a broken file comes out; every problem names its file,
+//! line and key.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use settle::contract::{Contract, Versions};
+use settle::facts::Facts;
+
+/// The facts' name in a run's folder.
+pub const FACTS: &str = "facts.jsonl";
+
+/// The largest file that is read. Chosen: facts of ten years at a large site stay
+/// below a tenth of it.
+const BYTES_MAX: u64 = 2 << 30;
+
+/// Reads a contract: its file, or a folder with the file of every version.
+///
+/// # Errors
+///
+/// Everything that is wrong with the files, and versions that do not amend one
+/// another.
+pub fn versions(path: &Path) -> anyhow::Result<Versions> {
+    let mut files = vec![path.to_owned()];
+    if path.is_dir() {
+        files = toml_files(path)?;
+    }
+    let mut contracts = Vec::new();
+    let mut problems = String::new();
+    for file in &files {
+        match Contract::read(&text(file)?) {
+            Ok(contract) => contracts.push(contract),
+            Err(found) => problems += &found.in_file(&file.display().to_string()),
+        }
+    }
+    if !problems.is_empty() {
+        bail!("{}", problems.trim_end());
+    }
+    Versions::chain(contracts).map_err(|found| {
+        anyhow::anyhow!("{}", found.in_file(&path.display().to_string()).trim_end())
+    })
+}
+
+/// Reads facts: their file, or the folder of a run that wrote them.
+///
+/// # Errors
+///
+/// Every line that cannot be read as a fact.
+pub fn facts(path: &Path) -> anyhow::Result<Facts> {
+    let file = if path.is_dir() { path.join(FACTS) } else { path.to_owned() };
+    if path.is_dir() && !file.exists() {
+        bail!(
+            "{} has no {FACTS}: a run writes it when a load of its site names a contract; \
+             name the file of facts instead",
+            path.display()
+        );
+    }
+    Facts::read(&text(&file)?).map_err(|found| {
+        anyhow::anyhow!("{}", found.in_file(&file.display().to_string()).trim_end())
+    })
+}
+
+/// The contract's versions in a folder; a site's own file is none.
+fn toml_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)
+        .with_context(|| format!("cannot read the folder {}", folder.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+        let is_site = path.file_name().is_some_and(|name| name == "site.toml");
+        if is_toml && !is_site {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        bail!(
+            "{} has no contract: expected a .toml file for each version of one",
+            folder.display()
+        );
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn text(path: &Path) -> anyhow::Result<String> {
+    let cannot = || format!("cannot read {}", path.display());
+    let size = fs::metadata(path).with_context(cannot)?.len();
+    if size > BYTES_MAX {
+        bail!("{} has {size} bytes; expected at most {BYTES_MAX}", path.display());
+    }
+    fs::read_to_string(path).with_context(cannot)
+}

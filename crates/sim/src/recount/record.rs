@@ -1,0 +1,467 @@
+//! Which facts count, which are set aside, and the acceptances that result.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use settle::contract::Quantity;
+use settle::exact::Exact;
+use settle::facts::{
+    Acceptance, Approves, Body, Cause, Fact, Facts, MeterOwner, Purpose, Size, State,
+    TrancheName,
+};
+use units::Timestamp;
+
+use super::terms::{At, Terms};
+
+/// Seconds a report may be ahead of the moment it became known.
+const AHEAD_MAX: i64 = 300;
+/// Seconds a source's clock may be off.
+const OFFSET_MAX: i128 = 2;
+/// An instant after all others.
+const NEVER: At = i64::MAX;
+
+/// The facts that count, and those set aside.
+pub(super) struct Record<'f> {
+    /// What counts, in the order of `seq`.
+    pub(super) facts: Vec<&'f Fact>,
+    pub(super) set_aside: Vec<SetAside>,
+    /// The accepted units of each of our tranches.
+    pub(super) accepted: BTreeMap<String, BTreeMap<String, Accepted>>,
+}
+
+/// A fact that was set aside.
+pub(super) struct SetAside {
+    pub(super) seq: u64,
+    pub(super) from: At,
+    pub(super) to: At,
+}
+
+/// A unit's acceptance.
+#[derive(Clone, Debug)]
+pub(super) struct Accepted {
+    pub(super) at: At,
+    pub(super) size: i64,
+    pub(super) domain: Option<String>,
+}
+
+/// What somebody decided about a fact that was set aside.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    LetIn,
+    Drop,
+}
+
+/// Sorts the facts known at `as_of`.
+pub(super) fn sort_out<'f>(
+    terms: &Terms<'_>,
+    facts: &'f Facts,
+    as_of: Timestamp,
+) -> Record<'f> {
+    let known: Vec<&Fact> =
+        facts.all().iter().filter(|fact| fact.known_at <= as_of).collect();
+    let (firsts, contradictions) = by_key(&known);
+    let decisions = decisions(&firsts);
+    // Nobody decides about what is not known yet.
+    let decided = |fact: &Fact| {
+        let key = (fact.source.clone(), fact.source_seq);
+        let after = decisions.get(&key)?.iter().rfind(|(seq, _)| *seq > fact.seq)?;
+        Some(after.1)
+    };
+
+    // A contradiction that was let in stands where the first stood.
+    let mut standing = firsts;
+    let mut set_aside: Vec<&Fact> = Vec::new();
+    for fact in contradictions {
+        match decided(fact) {
+            None => set_aside.push(fact),
+            Some(Decision::Drop) => {}
+            Some(Decision::LetIn) => {
+                standing.retain(|other| key(other) != key(fact));
+                standing.push(fact);
+                standing.sort_by_key(|fact| fact.seq);
+            }
+        }
+    }
+
+    // Everything that one fact alone, or the contract alone, shows to be wrong.
+    let mut doubtful: BTreeSet<u64> = BTreeSet::new();
+    for fact in &standing {
+        if wrong_in_itself(fact) || wrong_by_the_contract(terms, fact) {
+            doubtful.insert(fact.seq);
+        }
+    }
+    let counts = |doubtful: &BTreeSet<u64>, fact: &Fact| {
+        !doubtful.contains(&fact.seq) || decided(fact) == Some(Decision::LetIn)
+    };
+
+    // Acceptances are taken in one by one, in the order they became known.
+    let ends: Vec<&Fact> = standing
+        .iter()
+        .copied()
+        .filter(|fact| matches!(fact.body, Body::Termination { .. }))
+        .filter(|fact| counts(&doubtful, fact))
+        .collect();
+    let mut accepted: BTreeMap<(String, String), BTreeMap<String, Accepted>> =
+        BTreeMap::new();
+    for fact in &standing {
+        let Body::Acceptance(acceptance) = &fact.body else { continue };
+        if !counts(&doubtful, fact) {
+            continue;
+        }
+        let is_wrong = overlaps_another(terms, fact, acceptance, &accepted, &ends)
+            || exceeds_the_tranche(terms, fact, acceptance, &accepted);
+        if is_wrong {
+            doubtful.insert(fact.seq);
+            if decided(fact) != Some(Decision::LetIn) {
+                continue;
+            }
+        }
+        take_in(fact, acceptance, &mut accepted);
+    }
+
+    for fact in &standing {
+        if names_an_unknown_unit(fact, &accepted) {
+            doubtful.insert(fact.seq);
+        }
+    }
+
+    for seq in meters_above_main(&standing, &doubtful) {
+        doubtful.insert(seq);
+    }
+
+    let mut counted = Vec::new();
+    for fact in standing {
+        match (doubtful.contains(&fact.seq), decided(fact)) {
+            (false, _) | (true, Some(Decision::LetIn)) => counted.push(fact),
+            (true, Some(Decision::Drop)) => {}
+            (true, None) => set_aside.push(fact),
+        }
+    }
+    let set_aside = set_aside
+        .into_iter()
+        .map(|fact| SetAside {
+            seq: fact.seq,
+            from: start(fact),
+            // One that ends before it begins stands where it begins.
+            to: end(fact).max(start(fact) + 1),
+        })
+        .collect();
+    let accepted = accepted
+        .into_iter()
+        .filter(|((contract, _), _)| contract == terms.id())
+        .map(|((_, tranche), units)| (tranche, units))
+        .collect();
+    Record { facts: counted, set_aside, accepted }
+}
+
+pub(super) fn start(fact: &Fact) -> At {
+    fact.valid_from.as_unix_seconds()
+}
+
+/// The end of a fact's validity; one without lasts for ever.
+pub(super) fn end(fact: &Fact) -> At {
+    fact.valid_to.map_or(NEVER, Timestamp::as_unix_seconds)
+}
+
+fn key(fact: &Fact) -> (&str, &str, u64) {
+    (&fact.site, &fact.source, fact.source_seq)
+}
+
+/// The first fact of each key, and the later ones that say something else. Later
+/// ones that say the same are gone.
+fn by_key<'f>(known: &[&'f Fact]) -> (Vec<&'f Fact>, Vec<&'f Fact>) {
+    let mut firsts: Vec<&Fact> = Vec::new();
+    let mut contradictions: Vec<&Fact> = Vec::new();
+    let mut seen: BTreeMap<(&str, &str, u64), &Fact> = BTreeMap::new();
+    for fact in known {
+        match seen.get(&key(fact)) {
+            None => {
+                seen.insert(key(fact), fact);
+                firsts.push(fact);
+            }
+            Some(first) => {
+                let is_equal = first.body == fact.body
+                    && first.valid_from == fact.valid_from
+                    && first.valid_to == fact.valid_to;
+                if !is_equal {
+                    contradictions.push(fact);
+                }
+            }
+        }
+    }
+    (firsts, contradictions)
+}
+
+/// What was decided about each key and when; the latest decision counts.
+fn decisions(firsts: &[&Fact]) -> BTreeMap<(String, u64), Vec<(u64, Decision)>> {
+    let mut decisions: BTreeMap<(String, u64), Vec<(u64, Decision)>> = BTreeMap::new();
+    for fact in firsts.iter().filter(|fact| !wrong_in_itself(fact)) {
+        let Body::Approval { approves, .. } = &fact.body else { continue };
+        let (source, source_seq, decision) = match approves {
+            Approves::Quarantined { source, source_seq } => {
+                (source, source_seq, Decision::LetIn)
+            }
+            Approves::Discarded { source, source_seq } => {
+                (source, source_seq, Decision::Drop)
+            }
+            Approves::TerminationFee { .. } => continue,
+        };
+        let key = (source.clone(), *source_seq);
+        decisions.entry(key).or_default().push((fact.seq, decision));
+    }
+    decisions
+}
+
+/// An end before its beginning, a clock that is off, a report from the future,
+/// energy that flows backwards through a sub-meter.
+fn wrong_in_itself(fact: &Fact) -> bool {
+    let needs_an_end = matches!(
+        fact.body,
+        Body::Usage { .. }
+            | Body::MeterInterval { .. }
+            | Body::EnergyPrice { .. }
+            | Body::UtilityBill { .. }
+    );
+    if end(fact) <= start(fact) || needs_an_end && fact.valid_to.is_none() {
+        return true;
+    }
+    let offset = fact.clock_offset_seconds.unwrap_or(Exact::ZERO);
+    if offset > Exact::whole(OFFSET_MAX) || offset < Exact::whole(-OFFSET_MAX) {
+        return true;
+    }
+    match &fact.body {
+        Body::UnitState(said) => {
+            let may_be_ahead = matches!(said.state, State::Planned | State::Grid);
+            !may_be_ahead && start(fact) > fact.known_at.as_unix_seconds() + AHEAD_MAX
+        }
+        Body::MeterInterval { meter, wh, .. } => meter != "main" && *wh < 0,
+        Body::Acceptance(_)
+        | Body::IncidentClassification { .. }
+        | Body::Notice { .. }
+        | Body::GridInstruction { .. }
+        | Body::Flex { .. }
+        | Body::Usage { .. }
+        | Body::EnergyPrice { .. }
+        | Body::IndexValue { .. }
+        | Body::UtilityBill { .. }
+        | Body::Payment { .. }
+        | Body::Claim { .. }
+        | Body::Dispute { .. }
+        | Body::Approval { .. }
+        | Body::Termination { .. }
+        | Body::ContractVersion { .. } => false,
+    }
+}
+
+/// A tranche the contract does not have, an acceptance before delivery, usage or
+/// energy across the edge of a month.
+fn wrong_by_the_contract(terms: &Terms<'_>, fact: &Fact) -> bool {
+    let is_unknown = |tranche: &str| !terms.tranches().contains(&tranche);
+    let unknown = |name: &TrancheName| is_ours(terms, name) && is_unknown(&name.tranche);
+    match &fact.body {
+        Body::Acceptance(acceptance) => {
+            if acceptance.contract != terms.id() {
+                return false;
+            }
+            let contract = terms.at(start(fact));
+            let newest = terms.versions.last().expect("a contract has a version");
+            let tranche = contract
+                .tranche(&acceptance.tranche)
+                .or_else(|| newest.tranche(&acceptance.tranche));
+            match tranche {
+                None => true,
+                Some(tranche) => {
+                    !tranche.early && start(fact) < terms.midnight(tranche.delivery)
+                }
+            }
+        }
+        Body::Usage { tranche, .. } => {
+            unknown(tranche) || is_ours(terms, tranche) && crosses_a_month(terms, fact)
+        }
+        Body::MeterInterval { owner, .. } => {
+            let is_unknown = match owner {
+                MeterOwner::Tranche(name) => unknown(name),
+                MeterOwner::Site | MeterOwner::Contract(_) => false,
+            };
+            is_unknown || crosses_a_month(terms, fact)
+        }
+        Body::Payment { purpose: Purpose::Prepayment(name), .. }
+        | Body::Flex { tranche: name, .. }
+        | Body::Claim { tranche: name, .. }
+        | Body::Dispute { tranche: name, .. }
+        | Body::Termination { tranche: Some(name), .. } => unknown(name),
+        Body::Approval { approves: Approves::TerminationFee { tranche }, .. } => {
+            is_unknown(tranche)
+        }
+        Body::UnitState(_)
+        | Body::IncidentClassification { .. }
+        | Body::Notice { .. }
+        | Body::GridInstruction { .. }
+        | Body::EnergyPrice { .. }
+        | Body::IndexValue { .. }
+        | Body::UtilityBill { .. }
+        | Body::Payment { .. }
+        | Body::Approval { .. }
+        | Body::Termination { .. }
+        | Body::ContractVersion { .. } => false,
+    }
+}
+
+/// A name without a contract means ours.
+pub(super) fn is_ours(terms: &Terms<'_>, name: &TrancheName) -> bool {
+    name.contract.as_deref().is_none_or(|contract| contract == terms.id())
+}
+
+fn crosses_a_month(terms: &Terms<'_>, fact: &Fact) -> bool {
+    end(fact) > terms.month(terms.period(start(fact))).1
+}
+
+/// A state of a unit that no acceptance that counts names, of whatever contract.
+fn names_an_unknown_unit(
+    fact: &Fact,
+    accepted: &BTreeMap<(String, String), BTreeMap<String, Accepted>>,
+) -> bool {
+    let Body::UnitState(said) = &fact.body else { return false };
+    !said.units.iter().all(|unit| accepted.values().any(|units| units.contains_key(unit)))
+}
+
+/// Until when the units of a tranche belong to it; of another contract, for ever.
+fn belongs_until(
+    terms: &Terms<'_>,
+    contract: &str,
+    tranche: &str,
+    first: At,
+    ends: &[&Fact],
+) -> At {
+    if contract != terms.id() {
+        return NEVER;
+    }
+    let Some(signed) = terms.at(first).tranche(tranche) else { return NEVER };
+    let natural = terms.months_after(first, signed.months);
+    match ended_at(terms, tranche, ends) {
+        Some((at, _)) => natural.min(at),
+        None => natural,
+    }
+}
+
+/// When and why a tranche was ended early; what became known last counts.
+pub(super) fn ended_at(
+    terms: &Terms<'_>,
+    tranche: &str,
+    facts: &[&Fact],
+) -> Option<(At, Cause)> {
+    let mut found: Option<(At, Cause)> = None;
+    for fact in facts {
+        let Body::Termination { tranche: named, cause } = &fact.body else { continue };
+        let is_meant = match named {
+            None => true,
+            Some(name) => is_ours(terms, name) && name.tranche == tranche,
+        };
+        if is_meant {
+            found = Some((start(fact), *cause));
+        }
+    }
+    found
+}
+
+/// A unit that belongs to another tranche or contract at the same time.
+fn overlaps_another(
+    terms: &Terms<'_>,
+    fact: &Fact,
+    acceptance: &Acceptance,
+    accepted: &BTreeMap<(String, String), BTreeMap<String, Accepted>>,
+    ends: &[&Fact],
+) -> bool {
+    let own = (acceptance.contract.clone(), acceptance.tranche.clone());
+    let first_of = |units: Option<&BTreeMap<String, Accepted>>| {
+        units.and_then(|units| units.values().map(|unit| unit.at).min())
+    };
+    let own_first =
+        first_of(accepted.get(&own)).map_or(start(fact), |at| at.min(start(fact)));
+    let own_end = belongs_until(terms, &own.0, &own.1, own_first, ends);
+    for (other, units) in accepted.iter().filter(|(other, _)| **other != own) {
+        let other_first = first_of(Some(units)).expect("a tranche here has a unit");
+        let other_end = belongs_until(terms, &other.0, &other.1, other_first, ends);
+        for unit in &acceptance.units {
+            if let Some(there) = units.get(&unit.unit)
+                && start(fact) < other_end
+                && there.at < own_end
+            {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// More than the tranche has.
+fn exceeds_the_tranche(
+    terms: &Terms<'_>,
+    fact: &Fact,
+    acceptance: &Acceptance,
+    accepted: &BTreeMap<(String, String), BTreeMap<String, Accepted>>,
+) -> bool {
+    if acceptance.contract != terms.id() {
+        return false;
+    }
+    let newest = terms.versions.last().expect("a contract has a version");
+    let signed = terms
+        .at(start(fact))
+        .tranche(&acceptance.tranche)
+        .or_else(|| newest.tranche(&acceptance.tranche))
+        .expect("an unknown tranche was set aside");
+    let mut with_it = accepted.clone();
+    take_in(fact, acceptance, &mut with_it);
+    let own = (acceptance.contract.clone(), acceptance.tranche.clone());
+    let sum: i64 = with_it[&own].values().map(|unit| unit.size).sum();
+    sum > quantity(signed.quantity)
+}
+
+pub(super) const fn quantity(quantity: Quantity) -> i64 {
+    match quantity {
+        Quantity::Gpus(count) | Quantity::Kilowatts(count) => count,
+    }
+}
+
+/// An acceptance that becomes known later replaces an earlier one of the same unit.
+fn take_in(
+    fact: &Fact,
+    acceptance: &Acceptance,
+    accepted: &mut BTreeMap<(String, String), BTreeMap<String, Accepted>>,
+) {
+    let own = (acceptance.contract.clone(), acceptance.tranche.clone());
+    let units = accepted.entry(own).or_default();
+    for unit in &acceptance.units {
+        let (Size::Gpus(size) | Size::Kilowatts(size)) = unit.size;
+        let domain = unit.domain.clone();
+        units.insert(unit.unit.clone(), Accepted { at: start(fact), size, domain });
+    }
+}
+
+/// The readings that bring an interval's sub-meters above its main meter.
+fn meters_above_main(standing: &[&Fact], doubtful: &BTreeSet<u64>) -> Vec<u64> {
+    let mut above = Vec::new();
+    let readings: Vec<(&Fact, &str, i64)> = standing
+        .iter()
+        .filter(|fact| !doubtful.contains(&fact.seq))
+        .filter_map(|fact| {
+            let Body::MeterInterval { meter, wh, .. } = &fact.body else { return None };
+            Some((*fact, meter.as_str(), *wh))
+        })
+        .collect();
+    for (main, _, main_wh) in readings.iter().filter(|(_, meter, _)| *meter == "main") {
+        let mut subs: BTreeMap<&str, i64> = BTreeMap::new();
+        for (fact, meter, wh) in readings.iter().filter(|(fact, meter, _)| {
+            *meter != "main" && start(fact) == start(main) && end(fact) == end(main)
+        }) {
+            let before = subs.insert(meter, *wh);
+            if subs.values().sum::<i64>() > *main_wh {
+                above.push(fact.seq);
+                match before {
+                    Some(before) => subs.insert(meter, before),
+                    None => subs.remove(meter),
+                };
+            }
+        }
+    }
+    above
+}
