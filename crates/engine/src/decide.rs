@@ -9,6 +9,7 @@
 //! Invariant: every load of the site appears in the dispatch, with a reason.
 //! Invariant: the answer depends on the state and the interval alone.
 
+pub mod ahead;
 mod dispatch;
 mod merit;
 mod reason;

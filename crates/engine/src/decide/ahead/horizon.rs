@@ -1,0 +1,198 @@
+//! What is to be decided over a horizon, as arrays: the statement of the problem.
+//!
+//! Powers are in MW at the meter, energies in MWh, money in US dollars. Draw is
+//! positive, what is sent back negative. Interval `t` of `n` stands at index `t`
+//! of every array. Floats live in this folder alone: whoever asks converts exact
+//! quantities on the way in and snaps the answer back on the way out.
+
+/// A figure for every interval: the same always, or one each.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Dated {
+    /// The same in every interval.
+    Always(f64),
+    /// One an interval.
+    Each(Vec<f64>),
+}
+
+impl Dated {
+    /// The figure of interval `t`.
+    #[inline]
+    pub fn at(&self, t: usize) -> f64 {
+        match self {
+            Self::Always(value) => *value,
+            Self::Each(values) => values[t],
+        }
+    }
+}
+
+/// How far a power may move from one interval to the next, in MW; infinite
+/// where nothing limits it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ramp {
+    /// The most it may rise.
+    pub up_mw: f64,
+    /// The most it may fall.
+    pub down_mw: f64,
+    /// Where it stood in the interval before the first; `None` leaves the first
+    /// interval free.
+    pub before_mw: Option<f64>,
+}
+
+impl Ramp {
+    /// No limit.
+    pub const FREE: Self =
+        Self { up_mw: f64::INFINITY, down_mw: f64::INFINITY, before_mw: None };
+
+    /// Whether it can ever bind.
+    pub fn is_free(&self) -> bool {
+        self.up_mw == f64::INFINITY && self.down_mw == f64::INFINITY
+    }
+}
+
+/// A horizon of intervals of one length, and everything that is decided in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Horizon {
+    /// The length of an interval, in hours.
+    pub hours: f64,
+    /// The exchange with the grid.
+    pub grid: Grid,
+    /// Circuits below the interconnection, parents before children.
+    pub feeders: Vec<Feeder>,
+    /// Everything that draws.
+    pub loads: Vec<Demand>,
+    /// What each segment of each load is worth, USD/MWh at the meter: interval by
+    /// interval, and within one the segments of the loads in their order. Within
+    /// a load the worth never rises from one segment to the next.
+    pub worth_usd_per_mwh: Vec<f64>,
+    /// Everything that stores.
+    pub batteries: Vec<Store>,
+}
+
+/// The exchange with the grid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grid {
+    /// What a MWh drawn costs, USD/MWh; its length is the number of intervals.
+    pub import_usd_per_mwh: Vec<f64>,
+    /// What a MWh sent back pays: never more than one drawn costs. `None` pays
+    /// the same.
+    pub export_usd_per_mwh: Option<Vec<f64>>,
+    /// The most that may be drawn.
+    pub import_limit_mw: Dated,
+    /// The most that may be sent back; negative is the least that must be drawn.
+    pub export_limit_mw: Dated,
+    /// What is drawn whatever is decided, counted under the interconnection
+    /// alone.
+    pub base_mw: Dated,
+    /// How far the exchange may move.
+    pub ramp: Ramp,
+    /// Energy that is paid for whether it is drawn or not.
+    pub blocks: Vec<Block>,
+    /// Charges on the highest draw of a span.
+    pub peaks: Vec<Peak>,
+}
+
+/// Energy that is paid for in any case: drawing it costs what it would have
+/// fetched. The payment itself is no part of the objective.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    /// First interval.
+    pub from: usize,
+    /// One past the last.
+    pub to: usize,
+    /// How much.
+    pub mw: f64,
+    /// What an undrawn MWh fetches, USD/MWh: no more than a drawn one costs and
+    /// no less than one sent back pays.
+    pub resale_usd_per_mwh: Dated,
+}
+
+/// A charge on the highest draw of a span. Spans do not overlap.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Peak {
+    /// First interval.
+    pub from: usize,
+    /// One past the last.
+    pub to: usize,
+    /// What a MW costs, USD/MW.
+    pub usd_per_mw: f64,
+    /// What has been drawn at the most already: only more costs more.
+    pub already_mw: f64,
+}
+
+/// A circuit with a limit on what flows through it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feeder {
+    /// The circuit above, which comes earlier; `None` is the interconnection.
+    pub parent: Option<usize>,
+    /// The most that may flow towards the loads.
+    pub limit_mw: Dated,
+}
+
+/// A load with concave worth: segments, the worthiest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Demand {
+    /// The circuit it hangs on; `None` is the interconnection.
+    pub feeder: Option<usize>,
+    /// How wide each segment is.
+    pub segments_mw: Vec<f64>,
+    /// The least it must draw.
+    pub floor_mw: Dated,
+    /// The most it may draw; infinite where the segments alone limit it.
+    pub ceiling_mw: Dated,
+    /// How far it may move.
+    pub ramp: Ramp,
+}
+
+/// A store of energy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Store {
+    /// The circuit it hangs on; `None` is the interconnection.
+    pub feeder: Option<usize>,
+    /// The most it may take in, at the meter.
+    pub charge_mw: Dated,
+    /// The most it may give back, at the meter.
+    pub discharge_mw: Dated,
+    /// The least it must hold when an interval ends.
+    pub stored_min_mwh: Dated,
+    /// The most it can hold.
+    pub stored_max_mwh: Dated,
+    /// What part of the energy drawn is stored.
+    pub charge_efficiency: f64,
+    /// What part of the stored energy comes back.
+    pub discharge_efficiency: f64,
+    /// What a MWh given back at the meter costs in wear, USD/MWh.
+    pub wear_usd_per_mwh: f64,
+    /// What it holds at the start.
+    pub stored_mwh: f64,
+    /// What it is to hold at the end.
+    pub end: End,
+}
+
+/// What a store is to hold at the end of the horizon.
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// Whatever is best within the horizon.
+    Free,
+    /// Exactly this, MWh.
+    At(f64),
+    /// What is held is worth something beyond the horizon: each further part so
+    /// many MWh and USD/MWh, from empty up, the worth never rising.
+    Worth(Vec<(f64, f64)>),
+}
+
+impl Horizon {
+    /// The number of intervals.
+    pub fn len(&self) -> usize {
+        self.grid.import_usd_per_mwh.len()
+    }
+
+    /// Whether there is nothing to decide.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The number of segments of all loads.
+    pub fn segments(&self) -> usize {
+        self.loads.iter().map(|load| load.segments_mw.len()).sum()
+    }
+}
