@@ -13,19 +13,24 @@ mod certify;
 mod conflict;
 mod free;
 mod horizon;
+mod ramps;
+mod simplex;
 mod stage;
 mod stored;
+mod window;
 
 pub use answer::{Answer, Found, Prices, RampPrice};
 pub use conflict::{Bound, Conflict};
 pub use horizon::{Block, Dated, Demand, End, Feeder, Grid, Horizon, Peak, Ramp, Store};
 
 use free::Free;
+use ramps::{Repair, Unrepaired};
 
 /// Finds optima; keeps its buffers from one to the next.
 #[derive(Clone, Debug, Default)]
 pub struct Solver {
     free: Free,
+    repair: Repair,
     caps: Vec<f64>,
 }
 
@@ -47,6 +52,11 @@ impl Solver {
         self.caps.extend((0..horizon.len()).map(|t| horizon.grid.import_limit_mw.at(t)));
         self.free.forward(horizon, &self.caps)?;
         self.free.trace(horizon, &self.caps, answer)?;
+        match self.repair.repair(horizon, &mut self.free, &self.caps, answer) {
+            Ok(()) => {}
+            Err(Unrepaired::Conflict(conflict)) => return Err(conflict),
+            Err(Unrepaired::TooWide) => answer.found.general = true,
+        }
         answer.price(horizon);
         answer.bound_usd = certify::bound(horizon, &answer.prices);
         Ok(())

@@ -109,6 +109,14 @@ impl Answer {
         self.found = Found::default();
     }
 
+    /// Whether the plan has the one store hold this at the end of interval `t`,
+    /// at this price on its later side.
+    pub(super) fn agrees(&self, t: usize, held: f64, price: f64) -> bool {
+        let room = self.prices.store_room_usd_per_mwh[t];
+        let later = self.prices.stored_usd_per_mwh[t] + room;
+        (self.stored_mwh[t] - held).abs() <= AGREE && (later - price).abs() <= AGREE
+    }
+
     /// What the plan costs, USD, and the peaks it has.
     pub(super) fn price(&mut self, horizon: &Horizon) {
         let segments = horizon.segments();
@@ -149,3 +157,6 @@ impl Answer {
         self.cost_usd = total;
     }
 }
+
+/// Two plans this close are the same, in MWh and USD/MWh.
+pub(super) const AGREE: f64 = 1e-7;

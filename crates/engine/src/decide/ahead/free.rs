@@ -6,11 +6,12 @@
 //! what was held before and what was gained, at the one price on which both
 //! agree. Exact, and linear in the length of the horizon.
 
-use super::answer::Answer;
+use super::answer::{AGREE, Answer};
 use super::conflict::{Bound, Conflict};
 use super::horizon::{End, Horizon};
 use super::stage::{GridPrice, Layout, Source, Stage};
 use super::stored::{self, Piece, Reach, Span};
+use super::window::Gains;
 
 /// What a pass keeps of each interval.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +42,10 @@ pub(super) struct Free {
     pub(super) arrive: Vec<Piece>,
     /// What it costs to arrive at the end.
     last: Span,
+    /// What it costs to go on, before each interval and after the last.
+    pub(super) onward: Vec<Piece>,
+    pub(super) from_here: Vec<Span>,
+    turned: Vec<Piece>,
     has_battery: bool,
 }
 
@@ -158,73 +163,267 @@ impl Free {
         answer: &mut Answer,
     ) -> Result<(), Conflict> {
         answer.fit(horizon);
-        let (held, price) = self.end(horizon)?;
-        self.trace_from(horizon, caps, answer, 0, horizon.len(), held, price)
+        let end = self.end(horizon)?;
+        self.trace_back(horizon, caps, answer, horizon.len(), end, false)?;
+        Ok(())
     }
 
-    /// Goes back from the end of interval `to`, where `held` is held at a price
-    /// of `stored`, to the start of `from`.
-    #[expect(clippy::too_many_arguments, reason = "one place of the horizon")]
-    pub(super) fn trace_from(
+    /// Goes back from the end of the interval before `to`, where `held` is held
+    /// at a price of `stored`, until it meets what `answer` says already. Returns
+    /// the first interval it wrote.
+    pub(super) fn trace_back(
+        &mut self,
+        horizon: &Horizon,
+        caps: &[f64],
+        answer: &mut Answer,
+        to: usize,
+        (mut held, mut stored): (f64, f64),
+        meet: bool,
+    ) -> Result<usize, Conflict> {
+        for t in (0..to).rev() {
+            if meet && answer.agrees(t, held, stored) {
+                return Ok(t + 1);
+            }
+            let mark = self.marks[t];
+            let mut gained = 0.0;
+            if self.has_battery {
+                let gains = &self.gains[mark.gains.0..mark.gains.1];
+                let (list, from) = (&self.arrive, mark.gained);
+                let (part, (low, high)) =
+                    stored::split(list, mark.arrive, gains, from, held);
+                gained = part;
+                // Where what is held is cut off, the price on this side differs.
+                let priced = stored.max(low).min(high);
+                answer.prices.store_room_usd_per_mwh[t] = stored - priced;
+                stored = priced;
+                answer.stored_mwh[t] = held;
+            }
+            held -= self.place(horizon, caps, answer, t, gained, stored)?;
+        }
+        Ok(0)
+    }
+
+    /// Goes on from the end of the interval before `from`, where `held` is held
+    /// at a price of `stored` and `planned` was, until it meets what `answer` says
+    /// already. Returns one past the last interval it wrote.
+    pub(super) fn trace_on(
         &mut self,
         horizon: &Horizon,
         caps: &[f64],
         answer: &mut Answer,
         from: usize,
-        to: usize,
-        mut held: f64,
-        mut stored: f64,
-    ) -> Result<(), Conflict> {
-        let segments = horizon.segments();
-        for t in (from..to).rev() {
-            let mark = self.marks[t];
-            let reach = horizon.reach(t);
-            let sources = &self.sources[mark.sources.0..mark.sources.1];
-            let (mut charge, mut discharge) = (0.0, 0.0);
-            if self.has_battery {
-                let gains = &self.gains[mark.gains.0..mark.gains.1];
-                let (gained, (low, high)) =
-                    stored::split(&self.arrive, mark.arrive, gains, mark.gained, held);
-                // Where what is held is cut off, the price on this side differs.
-                let priced = stored.max(low).min(high);
-                answer.prices.store_room_usd_per_mwh[t] = stored - priced;
-                stored = priced;
-                answer.prices.stored_usd_per_mwh[t] = stored;
-                answer.stored_mwh[t] = held;
-                (charge, discharge) = reach.start(mark.least);
-                let mut left = gained - mark.gained;
-                reach.walk(mark.least, sources, |stretch| {
-                    if left <= 0.0 {
-                        return false;
-                    }
-                    let part = if stretch.piece.width <= left {
-                        1.0
-                    } else {
-                        left / stretch.piece.width
-                    };
-                    left -= stretch.piece.width;
-                    charge += stretch.charge * part;
-                    discharge += stretch.discharge * part;
-                    left > 0.0
-                });
-                answer.charge_mw[t] = charge;
-                answer.discharge_mw[t] = discharge;
-                held -= reach.gained(charge, discharge);
+        (mut held, mut stored): (f64, f64),
+        mut planned: f64,
+    ) -> Result<usize, Conflict> {
+        for t in from..horizon.len() {
+            let same = (planned - held).abs() <= AGREE
+                && (answer.prices.stored_usd_per_mwh[t] - stored).abs() <= AGREE;
+            if !self.has_battery || same {
+                return Ok(t);
             }
-            let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
-            let drawn = charge - discharge;
-            let power = price_of_power(
-                &reach,
-                sources,
-                mark.beyond,
-                mark.least,
-                charge,
-                discharge,
-                stored,
+            planned = answer.stored_mwh[t];
+            let mark = self.marks[t];
+            let gains = &self.gains[mark.gains.0..mark.gains.1];
+            let most = mark.gained + gains.iter().map(|piece| piece.width).sum::<f64>();
+            self.turned.clear();
+            self.turned.extend(
+                gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }),
             );
-            self.settle(horizon, caps, t, worth, drawn, power, answer)?;
+            let (part, (low, high)) =
+                stored::split(&self.onward, self.from_here[t + 1], &self.turned, -most, held);
+            // Slopes of what it costs to go on are what held energy is worth, with
+            // the other sign.
+            let priced = stored.max(-high).min(-low);
+            if t > 0 {
+                answer.prices.store_room_usd_per_mwh[t - 1] = priced - stored;
+            }
+            stored = priced;
+            let gained = self.place(horizon, caps, answer, t, -part, stored)?;
+            held += gained;
+            answer.stored_mwh[t] = held;
+            answer.prices.store_room_usd_per_mwh[t] = 0.0;
         }
-        Ok(())
+        Ok(horizon.len())
+    }
+
+    /// Writes interval `t`, in which `gained` is gained at a price of `stored`;
+    /// returns what was gained.
+    fn place(
+        &mut self,
+        horizon: &Horizon,
+        caps: &[f64],
+        answer: &mut Answer,
+        t: usize,
+        gained: f64,
+        stored: f64,
+    ) -> Result<f64, Conflict> {
+        let segments = horizon.segments();
+        let mark = self.marks[t];
+        let reach = horizon.reach(t);
+        let sources = &self.sources[mark.sources.0..mark.sources.1];
+        let (mut charge, mut discharge) = (0.0, 0.0);
+        if self.has_battery {
+            (charge, discharge) = reach.start(mark.least);
+            let mut left = gained - mark.gained;
+            reach.walk(mark.least, sources, |stretch| {
+                if left <= 0.0 {
+                    return false;
+                }
+                let width = stretch.piece.width;
+                let part = if width <= left { 1.0 } else { left / width };
+                left -= width;
+                charge += stretch.charge * part;
+                discharge += stretch.discharge * part;
+                left > 0.0
+            });
+            answer.charge_mw[t] = charge;
+            answer.discharge_mw[t] = discharge;
+            answer.prices.stored_usd_per_mwh[t] = stored;
+        }
+        let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
+        let power = price_of_power(
+            &reach,
+            sources,
+            mark.beyond,
+            mark.least,
+            charge,
+            discharge,
+            stored,
+        );
+        self.settle(horizon, caps, t, worth, charge - discharge, power, answer)?;
+        Ok(reach.gained(charge, discharge))
+    }
+
+    /// What energy intervals `from..to` can gain together.
+    pub(super) fn gains_of(&self, from: usize, to: usize) -> Gains {
+        let mut gains = Gains::default();
+        for mark in &self.marks[from..to] {
+            gains.least += mark.gained;
+            gains.pieces.extend_from_slice(&self.gains[mark.gains.0..mark.gains.1]);
+        }
+        gains.pieces.sort_by(|a, b| a.slope.total_cmp(&b.slope));
+        gains.pieces.dedup_by(|next, last| {
+            let same = next.slope == last.slope;
+            if same {
+                last.width += next.width;
+            }
+            same
+        });
+        gains
+    }
+
+    /// Shares out to intervals `from..to` what they gain together at one price of
+    /// stored energy. Returns the interval in which that held most outside of what
+    /// a store can hold.
+    pub(super) fn share_out(
+        &mut self,
+        horizon: &Horizon,
+        caps: &[f64],
+        answer: &mut Answer,
+        (from, to): (usize, usize),
+    ) -> Result<Option<usize>, Conflict> {
+        let store = &horizon.batteries[0];
+        let price = answer.prices.stored_usd_per_mwh[from];
+        let mut held = match from {
+            0 => store.stored_mwh,
+            t => answer.stored_mwh[t - 1],
+        };
+        let end = answer.stored_mwh[to - 1];
+        let same = 1e-9 * (1.0 + price.abs());
+        // What is cheaper than the price is gained; of what costs just that, as
+        // much as is left.
+        let mut left = end - held;
+        for mark in &self.marks[from..to] {
+            left -= mark.gained;
+            for piece in &self.gains[mark.gains.0..mark.gains.1] {
+                if piece.slope < price - same {
+                    left -= piece.width;
+                }
+            }
+        }
+        let mut worst = (TOUCH, None);
+        for t in from..to {
+            let mark = self.marks[t];
+            let (low, high) = (store.stored_min_mwh.at(t), store.stored_max_mwh.at(t));
+            let mut gained = mark.gained;
+            for piece in &self.gains[mark.gains.0..mark.gains.1] {
+                if piece.slope < price - same {
+                    gained += piece.width;
+                } else if piece.slope <= price + same && left > 0.0 {
+                    let room = (high - held - gained).max(0.0);
+                    let part = piece.width.min(left).min(room);
+                    gained += part;
+                    left -= part;
+                }
+            }
+            held += self.place(horizon, caps, answer, t, gained, price)?;
+            let outside = (low - held).max(held - high);
+            if outside > worst.0 && t + 1 < to {
+                worst = (outside, Some(t));
+            }
+            if t + 1 < to {
+                answer.stored_mwh[t] = held;
+                answer.prices.store_room_usd_per_mwh[t] = 0.0;
+            }
+        }
+        if worst.1.is_none() && (held - end).abs() > 1e-6 {
+            // Ties could not be shared out in order: hold back where most was.
+            return Ok(Some(from + (to - from - 1) / 2));
+        }
+        Ok(worst.1)
+    }
+
+    /// What it costs to go on from every stored energy, for intervals that need
+    /// it: the pass backward.
+    pub(super) fn backward(&mut self, horizon: &Horizon) {
+        let Some(store) = horizon.batteries.first() else { return };
+        let n = horizon.len();
+        self.onward.clear();
+        self.from_here.clear();
+        self.from_here.resize(n + 1, Span::default());
+        let last = &self.arrive[self.last.start..self.last.end];
+        let least = self.last.from;
+        let most = least + last.iter().map(|piece| piece.width).sum::<f64>();
+        let (least, most) = match store.end {
+            End::At(held) => (held, held),
+            End::Free | End::Worth(_) => {
+                // Whatever the end may hold, not only what can be arrived at.
+                let (low, high) = (store.stored_min_mwh.at(n - 1), store.stored_max_mwh.at(n - 1));
+                (low.min(least), high.max(most))
+            }
+        };
+        let mut span = Span { from: least, start: 0, end: 0 };
+        let parts: &[(f64, f64)] = match &store.end {
+            End::Worth(parts) => parts,
+            End::At(_) | End::Free => &[],
+        };
+        let mut from = 0.0;
+        for (width, usd) in parts.iter().copied().chain([(f64::INFINITY, 0.0)]) {
+            let to: f64 = (from + width).min(most);
+            let width = to - least.max(from);
+            if width > stored::CRUMB {
+                self.onward.push(Piece { slope: -usd, width });
+            }
+            from = to.max(from);
+        }
+        span.end = self.onward.len();
+        self.from_here[n] = span;
+        for t in (1..n).rev() {
+            let mark = self.marks[t];
+            let gains = &self.gains[mark.gains.0..mark.gains.1];
+            let most = mark.gained + gains.iter().map(|piece| piece.width).sum::<f64>();
+            self.turned.clear();
+            self.turned.extend(
+                gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }),
+            );
+            let (low, high) = (store.stored_min_mwh.at(t - 1), store.stored_max_mwh.at(t - 1));
+            let next =
+                stored::convolve(&mut self.onward, span, &self.turned, -most, low, high);
+            // Forward found a way, so there is one back.
+            let Some(next) = next else { break };
+            span = next;
+            self.from_here[t] = span;
+        }
     }
 }
 

@@ -192,8 +192,12 @@ impl Horizon {
     }
 
     /// Whether a load hangs below a feeder, at any depth.
-    pub(crate) fn is_below(&self, load: usize, feeder: usize) -> bool {
-        let mut at = self.loads[load].feeder;
+    pub(super) fn is_below(&self, load: usize, feeder: usize) -> bool {
+        self.hangs_below(self.loads[load].feeder, feeder)
+    }
+
+    /// Whether what hangs at `at` hangs below a feeder, at any depth.
+    pub(super) fn hangs_below(&self, mut at: Option<usize>, feeder: usize) -> bool {
         while let Some(on) = at {
             if on == feeder {
                 return true;
@@ -201,6 +205,11 @@ impl Horizon {
             at = self.feeders[on].parent;
         }
         false
+    }
+
+    /// How far a load may move, or the exchange.
+    pub(super) fn ramp(&self, load: Option<usize>) -> &Ramp {
+        load.map_or(&self.grid.ramp, |load| &self.loads[load].ramp)
     }
 
     /// The number of segments of all loads.

@@ -1,0 +1,822 @@
+//! A few intervals with all their limits, as a linear program.
+//!
+//! Within the window every limit is a row or a bound; what lies before and after
+//! is there as what it costs to arrive at a stored energy and to go on from one.
+//! Of a stretch between two intervals of a window, in which no ramp binds, the
+//! program knows what energy can be gained in it at what cost, and no more.
+//! Ramps and feeders become rows when a solution breaks them: few ever bind. The
+//! first basis is read off the plan without ramps, so few steps are needed.
+
+use super::answer::{Answer, RampPrice};
+use super::conflict::{Bound, Conflict};
+use super::horizon::{End, Horizon, Ramp};
+use super::simplex::{Failure, Program};
+use super::stored::{Piece, Span};
+
+/// What lies outside a window for one store.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Outside<'a> {
+    /// So much is held.
+    Held(f64),
+    /// A convex function of what is held.
+    Costs(&'a [Piece], Span),
+    /// The end of the horizon.
+    End,
+}
+
+/// What a window goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// An interval, with all its limits.
+    Interval(usize),
+    /// Intervals from the first up to the last, excluded: energy gained alone.
+    Stretch(usize, usize),
+}
+
+impl Step {
+    /// The first interval.
+    pub(super) fn from(self) -> usize {
+        match self {
+            Self::Interval(t) | Self::Stretch(t, _) => t,
+        }
+    }
+
+    /// One past the last interval.
+    pub(super) fn to(self) -> usize {
+        match self {
+            Self::Interval(t) => t + 1,
+            Self::Stretch(_, to) => to,
+        }
+    }
+}
+
+/// What energy can be gained in a stretch.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gains {
+    /// At the least, MWh.
+    pub(super) least: f64,
+    /// Beyond that, the cheapest first.
+    pub(super) pieces: Vec<Piece>,
+}
+
+/// What a row stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Row {
+    /// What a step draws is what it is supplied with.
+    Balance(usize),
+    /// What a store holds after a step.
+    Stored(usize, usize),
+    /// What a store holds at the end is what it is worth.
+    Worth(usize),
+    /// A feeder in a step.
+    Feeder(usize, usize),
+    /// A ramp into a step, of a load or of the exchange.
+    Ramp(usize, Option<usize>),
+}
+
+/// A window under construction and solved.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Window {
+    program: Program,
+    rows: Vec<Row>,
+    steps: Vec<Step>,
+    /// Where the columns of each step begin.
+    columns: Vec<Columns>,
+    /// Columns of what was held before the first interval, one list a store.
+    before: Vec<Vec<usize>>,
+    /// Columns of what is held after the last.
+    after: Vec<Vec<usize>>,
+    /// What they count from.
+    before_from: Vec<f64>,
+    after_from: Vec<f64>,
+    /// By step and feeder or ramp: whether its row is there.
+    has_row: Vec<bool>,
+    /// The first segment of each load, and one past the last of all.
+    first: Vec<usize>,
+}
+
+/// Where the columns of a step are. Those of a stretch are what it gains, and
+/// what is held after it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Columns {
+    segments: usize,
+    grid: usize,
+    grid_end: usize,
+    stores: usize,
+    gains: (usize, usize),
+    /// What the exchange counts from, MW.
+    least: f64,
+}
+
+/// Columns of a store in one interval: in, out, held.
+const PER_STORE: usize = 3;
+
+impl Window {
+    /// Solves `steps`, which follow each other. `answer` holds a plan to start
+    /// from.
+    pub(super) fn solve(
+        &mut self,
+        horizon: &Horizon,
+        caps: &[f64],
+        steps: &[Step],
+        gains: &[Gains],
+        outside: (&[Outside<'_>], &[Outside<'_>]),
+        answer: &Answer,
+    ) -> Result<(), Stop> {
+        self.steps.clear();
+        self.steps.extend_from_slice(steps);
+        self.program.clear();
+        self.rows.clear();
+        self.columns.clear();
+        self.first.clear();
+        let mut segments = 0;
+        for demand in &horizon.loads {
+            self.first.push(segments);
+            segments += demand.segments_mw.len();
+        }
+        self.first.push(segments);
+        let limits = horizon.feeders.len() + horizon.loads.len() + 1;
+        self.has_row.clear();
+        self.has_row.resize(steps.len() * limits, false);
+        self.outside(horizon, outside.0, outside.1, answer);
+        let mut stretches = gains.iter();
+        let mut least = Vec::with_capacity(gains.len());
+        for step in steps {
+            match step {
+                Step::Interval(t) => self.add_columns(horizon, caps, *t, answer),
+                Step::Stretch(from, to) => {
+                    let gains = stretches.next().expect("gains for each stretch");
+                    least.push(gains.least);
+                    self.add_stretch(horizon, (*from, *to), gains, answer);
+                }
+            }
+        }
+        let mut least = least.into_iter();
+        for at in 0..steps.len() {
+            self.add_rows(horizon, at, &mut least);
+        }
+        self.choose_basis(horizon, answer);
+        if !self.program.start() {
+            self.safe_basis(horizon);
+            if !self.program.start() {
+                return Err(Stop::Stuck);
+            }
+        }
+        loop {
+            self.program.solve().map_err(|failure| self.stop(failure))?;
+            let rows = self.program.rows();
+            self.add_broken(horizon);
+            if self.program.rows() == rows {
+                return Ok(());
+            }
+            self.program.take_in_rows(rows);
+        }
+    }
+
+    fn from(&self) -> usize {
+        self.steps.first().map_or(0, |step| step.from())
+    }
+
+    fn to(&self) -> usize {
+        self.steps.last().map_or(0, |step| step.to())
+    }
+
+    /// Steps taken.
+    pub(super) fn pivots(&self) -> usize {
+        self.program.pivots
+    }
+
+    fn stop(&self, failure: Failure) -> Stop {
+        match failure {
+            Failure::Stuck => Stop::Stuck,
+            Failure::Infeasible(rows) => Stop::Infeasible(self.conflict(&rows)),
+        }
+    }
+
+    fn conflict(&self, rows: &[usize]) -> Conflict {
+        let mut limits = Vec::new();
+        let (mut from, mut to) = (usize::MAX, 0);
+        for row in rows {
+            let step = match self.rows[*row] {
+                Row::Balance(step) => step,
+                Row::Worth(store) => {
+                    limits.push(Bound::Stored(store));
+                    self.steps.len() - 1
+                }
+                Row::Stored(step, store) => {
+                    limits.extend([Bound::StorePower(store), Bound::Stored(store)]);
+                    step
+                }
+                Row::Feeder(step, feeder) => {
+                    limits.push(Bound::Feeder(feeder));
+                    step
+                }
+                Row::Ramp(step, load) => {
+                    limits.push(load.map_or(Bound::ExchangeRamp, Bound::LoadRamp));
+                    step
+                }
+            };
+            let (t, end) = (self.steps[step].from(), self.steps[step].to());
+            from = from.min(t);
+            to = to.max(end);
+        }
+        limits.sort_unstable();
+        limits.dedup();
+        Conflict { from, to, limits }
+    }
+
+    /// Columns of what is held before and after, where that is not fixed.
+    fn outside(
+        &mut self,
+        horizon: &Horizon,
+        before: &[Outside<'_>],
+        after: &[Outside<'_>],
+        answer: &Answer,
+    ) {
+        let stores = horizon.batteries.len();
+        let (first, last) = (self.from(), self.to() - 1);
+        for list in [&mut self.before, &mut self.after] {
+            list.resize(stores, Vec::new());
+            list.iter_mut().for_each(Vec::clear);
+        }
+        self.before_from.clear();
+        self.after_from.clear();
+        for (store, battery) in horizon.batteries.iter().enumerate() {
+            let held = match first {
+                0 => battery.stored_mwh,
+                t => answer.stored_mwh[(t - 1) * stores + store],
+            };
+            let program = &mut self.program;
+            let from = place_outside(program, before[store], held, &mut self.before[store]);
+            self.before_from.push(from);
+            let held = answer.stored_mwh[last * stores + store];
+            let list = &mut self.after[store];
+            let from = match (after[store], &battery.end) {
+                (Outside::End, End::Worth(parts)) => {
+                    worth_at_end(program, parts, held, list);
+                    0.0
+                }
+                (outside, _) => place_outside(program, outside, held, list),
+            };
+            self.after_from.push(from);
+        }
+    }
+
+    fn add_columns(&mut self, horizon: &Horizon, caps: &[f64], t: usize, answer: &Answer) {
+        let program = &mut self.program;
+        let count = horizon.segments();
+        let mut columns =
+            Columns { segments: program.count(), ..Columns::default() };
+        let mut at = t * count;
+        for demand in &horizon.loads {
+            let mut floor = demand.floor_mw.at(t);
+            let mut ceiling = demand.ceiling_mw.at(t);
+            for width in &demand.segments_mw {
+                let most = width.min(ceiling.max(0.0));
+                let least = most.min(floor.max(0.0));
+                ceiling -= most;
+                floor -= least;
+                let cost = -horizon.worth_usd_per_mwh[at] * horizon.hours;
+                let column = program.column(cost, least, most);
+                if answer.segments_mw[at] > 0.5 * (least + most) {
+                    program.prefer_high(column);
+                }
+                at += 1;
+            }
+        }
+        columns.least = -horizon.grid.export_limit_mw.at(t);
+        columns.grid = program.count();
+        let price = horizon.price(t);
+        let (least, most) = (columns.least, caps[t]);
+        let mut left = answer.exchange_mw[t] - least;
+        let mut part = |cost: f64, width: f64| {
+            if width > 0.0 {
+                let column = program.column(cost * horizon.hours, 0.0, width);
+                if left > 0.5 * width {
+                    program.prefer_high(column);
+                }
+                left -= width;
+            }
+        };
+        part(price.export, most.min(0.0) - least);
+        let mut from = 0.0;
+        for (cost, mw) in horizon.blocks_at(t).into_iter().chain([(price.import, f64::INFINITY)]) {
+            let to = (from + mw).min(most);
+            part(cost, to - least.max(from));
+            from = to.max(from);
+        }
+        columns.grid_end = program.count();
+        columns.stores = program.count();
+        let stores = horizon.batteries.len();
+        for (store, battery) in horizon.batteries.iter().enumerate() {
+            let at = t * stores + store;
+            let charge = program.column(0.0, 0.0, battery.charge_mw.at(t));
+            if answer.charge_mw[at] > 0.5 * battery.charge_mw.at(t) {
+                program.prefer_high(charge);
+            }
+            let wear = battery.wear_usd_per_mwh * horizon.hours;
+            let discharge = program.column(wear, 0.0, battery.discharge_mw.at(t));
+            if answer.discharge_mw[at] > 0.5 * battery.discharge_mw.at(t) {
+                program.prefer_high(discharge);
+            }
+            let (least, most) = held_within(horizon, store, t);
+            let held = program.column(0.0, least, most);
+            if answer.stored_mwh[at] > 0.5 * (least + most) {
+                program.prefer_high(held);
+            }
+        }
+        self.columns.push(columns);
+    }
+
+    /// Columns of a stretch: what it gains, and what is held after it.
+    fn add_stretch(
+        &mut self,
+        horizon: &Horizon,
+        (from, to): (usize, usize),
+        gains: &Gains,
+        answer: &Answer,
+    ) {
+        let store = &horizon.batteries[0];
+        let before = match from {
+            0 => store.stored_mwh,
+            t => answer.stored_mwh[t - 1],
+        };
+        let mut left = answer.stored_mwh[to - 1] - before - gains.least;
+        let first = self.program.count();
+        for piece in &gains.pieces {
+            piece_of(&mut self.program, piece.slope, piece.width, &mut left);
+        }
+        let stores = self.program.count();
+        let (least, most) = held_within(horizon, 0, to - 1);
+        let held = self.program.column(0.0, least, most);
+        if answer.stored_mwh[to - 1] > 0.5 * (least + most) {
+            self.program.prefer_high(held);
+        }
+        let gains = (first, stores);
+        // What is held stands where it does in an interval.
+        let stores = held - (PER_STORE - 1);
+        self.columns.push(Columns { stores, gains, ..Columns::default() });
+    }
+
+    fn add_rows(
+        &mut self,
+        horizon: &Horizon,
+        at: usize,
+        least: &mut impl Iterator<Item = f64>,
+    ) {
+        let columns = self.columns[at];
+        let interval = match self.steps[at] {
+            Step::Interval(t) => Some(t),
+            Step::Stretch(..) => None,
+        };
+        if let Some(t) = interval {
+            for column in columns.segments..columns.grid {
+                self.program.entry(column, 1.0);
+            }
+            for column in columns.grid..columns.grid_end {
+                self.program.entry(column, -1.0);
+            }
+            for store in 0..horizon.batteries.len() {
+                self.program.entry(columns.charge(store), 1.0);
+                self.program.entry(columns.discharge(store), -1.0);
+            }
+            let right = columns.least - horizon.grid.base_mw.at(t);
+            self.program.end_row(right, columns.segments);
+            self.rows.push(Row::Balance(at));
+        }
+        for (store, battery) in horizon.batteries.iter().enumerate() {
+            let mut right = 0.0;
+            let replaced = self.is_replaced(horizon, at, store);
+            if replaced {
+                for column in &self.after[store] {
+                    self.program.entry(*column, 1.0);
+                }
+                right -= self.after_from[store];
+            } else {
+                self.program.entry(columns.held(store), 1.0);
+            }
+            if interval.is_some() {
+                let into = -horizon.hours * battery.charge_efficiency;
+                self.program.entry(columns.charge(store), into);
+                let out_of = horizon.hours / battery.discharge_efficiency;
+                self.program.entry(columns.discharge(store), out_of);
+            } else {
+                for column in columns.gains.0..columns.gains.1 {
+                    self.program.entry(column, -1.0);
+                }
+                right += least.next().expect("what a stretch gains at the least");
+            }
+            if at == 0 {
+                for column in &self.before[store] {
+                    self.program.entry(*column, -1.0);
+                }
+                right += self.before_from[store];
+            } else {
+                self.program.entry(self.columns[at - 1].held(store), -1.0);
+            }
+            self.program.end_row(right, columns.held(store));
+            self.rows.push(Row::Stored(at, store));
+            if at + 1 == self.steps.len() && !replaced && !self.after[store].is_empty() {
+                // What is held at the end is made up of what it is worth.
+                self.program.entry(columns.held(store), -1.0);
+                for column in &self.after[store] {
+                    self.program.entry(*column, 1.0);
+                }
+                self.program.end_row(0.0, self.after[store][0]);
+                self.rows.push(Row::Worth(store));
+            }
+        }
+    }
+
+    /// Whether what is held after a step is written as what it costs to go on.
+    fn is_replaced(&self, horizon: &Horizon, at: usize, store: usize) -> bool {
+        at + 1 == self.steps.len()
+            && !self.after[store].is_empty()
+            && self.to() != horizon.len()
+    }
+
+    /// The first basis: what stands between its bounds in the plan without ramps.
+    /// Between two intervals in which a store is full or empty, one interval in
+    /// which it is charged or discharged in part settles what is held.
+    fn choose_basis(&mut self, horizon: &Horizon, answer: &Answer) {
+        let count = horizon.segments();
+        let stores = horizon.batteries.len();
+        let mut pool = vec![None; stores];
+        for (store, pool) in pool.iter_mut().enumerate() {
+            *pool = self.before[store].iter().copied().find(|c| self.program.is_marked(*c));
+        }
+        let mut row = 0;
+        for at in 0..self.steps.len() {
+            let columns = self.columns[at];
+            let end = self.steps[at].to() - 1;
+            let mut balance = None;
+            if let Step::Interval(t) = self.steps[at] {
+                balance = (columns.segments..columns.grid).find(|column| {
+                    let segment = t * count + column - columns.segments;
+                    self.program.is_inside(*column, answer.segments_mw[segment])
+                });
+                if balance.is_none() {
+                    let mut left = answer.exchange_mw[t] - columns.least;
+                    balance = (columns.grid..columns.grid_end).find(|column| {
+                        let part = self.program.is_inside(*column, left);
+                        left -= self.program.bounds(*column).1;
+                        part
+                    });
+                }
+            }
+            let balance_row = row;
+            if let Step::Interval(_) = self.steps[at] {
+                row += 1;
+            }
+            for store in 0..stores {
+                match self.steps[at] {
+                    Step::Interval(t) => {
+                        let place = t * stores + store;
+                        let moved = [
+                            (columns.charge(store), answer.charge_mw[place]),
+                            (columns.discharge(store), answer.discharge_mw[place]),
+                        ];
+                        let partly =
+                            moved.iter().find(|(c, mw)| self.program.is_inside(*c, *mw));
+                        if let Some((column, _)) = partly {
+                            if balance.is_none() {
+                                balance = Some(*column);
+                            } else {
+                                pool[store] = Some(*column);
+                            }
+                        }
+                    }
+                    Step::Stretch(..) => {
+                        let mut pieces = columns.gains.0..columns.gains.1;
+                        let part = pieces.find(|c| self.program.is_marked(*c));
+                        pool[store] = part.or(pool[store]);
+                    }
+                }
+                let held = columns.held(store);
+                let marked =
+                    self.after[store].iter().copied().find(|c| self.program.is_marked(*c));
+                let replaced = self.is_replaced(horizon, at, store);
+                let basic = if replaced {
+                    marked.or(pool[store].take()).unwrap_or(self.after[store][0])
+                } else if self.program.is_inside(held, answer.stored_mwh[end * stores + store])
+                {
+                    held
+                } else {
+                    pool[store].take().unwrap_or(held)
+                };
+                self.program.set_basic(row, basic);
+                row += 1;
+                if self.rows.get(row) == Some(&Row::Worth(store)) {
+                    self.program.set_basic(row, marked.unwrap_or(self.after[store][0]));
+                    row += 1;
+                }
+            }
+            if let Step::Interval(_) = self.steps[at] {
+                let basic = balance.unwrap_or_else(|| columns.some_of_balance());
+                self.program.set_basic(balance_row, basic);
+            }
+        }
+    }
+
+    /// A basis whatever the plan: one column of each row's own.
+    fn safe_basis(&mut self, horizon: &Horizon) {
+        for row in 0..self.rows.len() {
+            let basic = match self.rows[row] {
+                Row::Balance(at) => self.columns[at].some_of_balance(),
+                Row::Stored(at, store) if self.is_replaced(horizon, at, store) => {
+                    self.after[store][0]
+                }
+                Row::Stored(at, store) => self.columns[at].held(store),
+                Row::Worth(store) => self.after[store][0],
+                Row::Feeder(..) | Row::Ramp(..) => continue,
+            };
+            self.program.set_basic(row, basic);
+        }
+    }
+
+    /// Writes rows for feeders and ramps that the solution breaks.
+    fn add_broken(&mut self, horizon: &Horizon) {
+        let limits = horizon.feeders.len() + horizon.loads.len() + 1;
+        for at in 0..self.steps.len() {
+            let Step::Interval(t) = self.steps[at] else { continue };
+            let place = at * limits;
+            for feeder in 0..horizon.feeders.len() {
+                if !self.has_row[place + feeder] && self.is_over(horizon, at, feeder) {
+                    self.has_row[place + feeder] = true;
+                    self.feeder_row(horizon, at, feeder);
+                }
+            }
+            for who in 0..=horizon.loads.len() {
+                let load = (who < horizon.loads.len()).then_some(who);
+                let row = place + horizon.feeders.len() + who;
+                let ramp = horizon.ramp(load);
+                if self.has_row[row] || ramp.is_free() {
+                    continue;
+                }
+                let before = match (self.earlier(at), t, ramp.before_mw) {
+                    (Some(earlier), _, _) => self.drawn(earlier, load),
+                    (None, 0, Some(before)) => before,
+                    (None, _, _) => continue,
+                };
+                let rise = self.drawn(at, load) - before;
+                if rise > ramp.up_mw + PRIMAL || rise < -ramp.down_mw - PRIMAL {
+                    self.has_row[row] = true;
+                    self.ramp_row(at, load, ramp);
+                }
+            }
+        }
+    }
+
+    /// The step before, if it is an interval.
+    fn earlier(&self, at: usize) -> Option<usize> {
+        let before = at.checked_sub(1)?;
+        matches!(self.steps[before], Step::Interval(_)).then_some(before)
+    }
+
+    /// What a load draws in a step, or the exchange.
+    fn drawn(&self, at: usize, load: Option<usize>) -> f64 {
+        let columns = self.columns[at];
+        let sum = |list: std::ops::Range<usize>| -> f64 {
+            list.map(|column| self.program.value(column)).sum()
+        };
+        match load {
+            Some(load) => sum(self.of_load(at, load)),
+            None => columns.least + sum(columns.grid..columns.grid_end),
+        }
+    }
+
+    fn of_load(&self, at: usize, load: usize) -> std::ops::Range<usize> {
+        let from = self.columns[at].segments;
+        from + self.first[load]..from + self.first[load + 1]
+    }
+
+    fn is_over(&self, horizon: &Horizon, at: usize, feeder: usize) -> bool {
+        let columns = self.columns[at];
+        let mut flow = 0.0;
+        for load in 0..horizon.loads.len() {
+            if horizon.is_below(load, feeder) {
+                flow += self.drawn(at, Some(load));
+            }
+        }
+        for (store, battery) in horizon.batteries.iter().enumerate() {
+            if horizon.hangs_below(battery.feeder, feeder) {
+                flow += self.program.value(columns.charge(store))
+                    - self.program.value(columns.discharge(store));
+            }
+        }
+        flow > horizon.feeders[feeder].limit_mw.at(self.steps[at].from()) + PRIMAL
+    }
+
+    fn feeder_row(&mut self, horizon: &Horizon, at: usize, feeder: usize) {
+        let columns = self.columns[at];
+        for load in 0..horizon.loads.len() {
+            if horizon.is_below(load, feeder) {
+                for column in self.of_load(at, load) {
+                    self.program.entry(column, 1.0);
+                }
+            }
+        }
+        for (store, battery) in horizon.batteries.iter().enumerate() {
+            if horizon.hangs_below(battery.feeder, feeder) {
+                self.program.entry(columns.charge(store), 1.0);
+                self.program.entry(columns.discharge(store), -1.0);
+            }
+        }
+        let slack = self.program.column(0.0, 0.0, f64::INFINITY);
+        self.program.entry(slack, 1.0);
+        let limit = horizon.feeders[feeder].limit_mw.at(self.steps[at].from());
+        self.program.end_row(limit, slack);
+        self.rows.push(Row::Feeder(at, feeder));
+    }
+
+    fn ramp_row(&mut self, at: usize, load: Option<usize>, ramp: &Ramp) {
+        let of = |at: usize| match load {
+            Some(load) => (self.of_load(at, load), 0.0),
+            None => {
+                let columns = self.columns[at];
+                (columns.grid..columns.grid_end, columns.least)
+            }
+        };
+        let (now, least) = of(at);
+        let earlier = self.earlier(at).map(of);
+        let before = match &earlier {
+            Some((_, least)) => *least,
+            None => ramp.before_mw.unwrap_or(0.0),
+        };
+        for column in now {
+            self.program.entry(column, 1.0);
+        }
+        for column in earlier.into_iter().flat_map(|(columns, _)| columns) {
+            self.program.entry(column, -1.0);
+        }
+        let rise = self.program.column(0.0, -ramp.down_mw, ramp.up_mw);
+        self.program.entry(rise, -1.0);
+        self.program.end_row(before - least, rise);
+        self.rows.push(Row::Ramp(at, load));
+    }
+
+    /// Writes plan and prices of the window's intervals.
+    pub(super) fn write(&self, horizon: &Horizon, answer: &mut Answer) {
+        let count = horizon.segments();
+        let stores = horizon.batteries.len();
+        let feeders = horizon.feeders.len();
+        let hours = horizon.hours;
+        let (from, to) = (self.from(), self.to());
+        // A ramp into the first interval belongs to what lies before, unless
+        // nothing does.
+        let own = |t: usize| (from < t || t == 0) && (from..to).contains(&t);
+        answer.prices.ramps.retain(|price| !own(price.t));
+        for (at, step) in self.steps.iter().enumerate() {
+            let columns = self.columns[at];
+            for store in 0..stores {
+                let place = (step.to() - 1) * stores + store;
+                answer.stored_mwh[place] = if self.is_replaced(horizon, at, store) {
+                    let after = &self.after[store];
+                    let sum: f64 = after.iter().map(|c| self.program.value(*c)).sum();
+                    self.after_from[store] + sum
+                } else {
+                    self.program.value(columns.held(store))
+                };
+                answer.prices.store_room_usd_per_mwh[place] = 0.0;
+            }
+            let Step::Interval(t) = *step else { continue };
+            for segment in 0..count {
+                answer.segments_mw[t * count + segment] =
+                    self.program.value(columns.segments + segment);
+            }
+            answer.exchange_mw[t] = self.drawn(at, None);
+            for store in 0..stores {
+                let place = t * stores + store;
+                answer.charge_mw[place] = self.program.value(columns.charge(store));
+                answer.discharge_mw[place] = self.program.value(columns.discharge(store));
+            }
+            answer.prices.feeders_usd_per_mwh[t * feeders..(t + 1) * feeders].fill(0.0);
+        }
+        for (row, what) in self.rows.iter().enumerate() {
+            let price = -self.program.multiplier(row);
+            match *what {
+                Row::Balance(at) => {
+                    let t = self.steps[at].from();
+                    answer.prices.power_usd_per_mwh[t] = price / hours;
+                }
+                Row::Stored(at, store) => {
+                    for t in self.steps[at].from()..self.steps[at].to() {
+                        answer.prices.stored_usd_per_mwh[t * stores + store] = price;
+                    }
+                }
+                Row::Worth(_) => {}
+                Row::Feeder(at, feeder) => {
+                    let place = self.steps[at].from() * feeders + feeder;
+                    answer.prices.feeders_usd_per_mwh[place] = (price / hours).max(0.0);
+                }
+                Row::Ramp(at, load) => {
+                    if price.abs() > 1e-9 {
+                        let t = self.steps[at].from();
+                        answer.prices.ramps.push(RampPrice { t, load, usd_per_mw: price });
+                    }
+                }
+            }
+        }
+    }
+
+    /// What each store holds before the window, MWh.
+    pub(super) fn held_before(&self, store: usize) -> f64 {
+        let sum: f64 = self.before[store].iter().map(|c| self.program.value(*c)).sum();
+        self.before_from[store] + sum
+    }
+}
+
+impl Columns {
+    fn charge(self, store: usize) -> usize {
+        self.stores + store * PER_STORE
+    }
+
+    fn discharge(self, store: usize) -> usize {
+        self.stores + store * PER_STORE + 1
+    }
+
+    fn held(self, store: usize) -> usize {
+        self.stores + store * PER_STORE + 2
+    }
+
+    /// A column of the balance: the dearest part of the exchange, or what there
+    /// is.
+    fn some_of_balance(self) -> usize {
+        if self.grid_end > self.grid { self.grid_end - 1 } else { self.segments }
+    }
+}
+
+/// Columns for what is held outside; returns what they count from.
+fn place_outside(
+    program: &mut Program,
+    outside: Outside<'_>,
+    held: f64,
+    columns: &mut Vec<usize>,
+) -> f64 {
+    match outside {
+        Outside::Held(held) => held,
+        Outside::End => 0.0,
+        Outside::Costs(list, span) => {
+            let mut left = held - span.from;
+            for piece in &list[span.start..span.end] {
+                columns.push(piece_of(program, piece.slope, piece.width, &mut left));
+            }
+            if columns.is_empty() {
+                columns.push(program.column(0.0, 0.0, 0.0));
+            }
+            span.from
+        }
+    }
+}
+
+/// Columns for what is held at the end, for what it is worth.
+fn worth_at_end(
+    program: &mut Program,
+    parts: &[(f64, f64)],
+    held: f64,
+    columns: &mut Vec<usize>,
+) {
+    let mut left = held;
+    for (width, usd) in parts {
+        columns.push(piece_of(program, -usd, *width, &mut left));
+    }
+    columns.push(piece_of(program, 0.0, f64::MAX, &mut left));
+}
+
+fn piece_of(program: &mut Program, cost: f64, width: f64, left: &mut f64) -> usize {
+    let column = program.column(cost, 0.0, width);
+    if *left > TOUCH && *left < width - TOUCH {
+        program.mark(column);
+    }
+    if *left > 0.5 * width {
+        program.prefer_high(column);
+    }
+    *left -= width;
+    column
+}
+
+/// What a store must and may hold at the end of an interval.
+fn held_within(horizon: &Horizon, store: usize, t: usize) -> (f64, f64) {
+    let battery = &horizon.batteries[store];
+    match battery.end {
+        End::At(held) if t + 1 == horizon.len() => (held, held),
+        End::At(_) | End::Free | End::Worth(_) => {
+            (battery.stored_min_mwh.at(t), battery.stored_max_mwh.at(t))
+        }
+    }
+}
+
+/// Two powers this close are the same, MW.
+const TOUCH: f64 = 1e-7;
+
+/// How far a limit may be passed before its row is written, MW.
+const PRIMAL: f64 = 1e-8;
+
+/// Why a window has no solution.
+#[derive(Clone, Debug)]
+pub(super) enum Stop {
+    /// Limits contradict each other.
+    Infeasible(Conflict),
+    /// The steps led nowhere.
+    Stuck,
+}
