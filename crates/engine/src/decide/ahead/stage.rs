@@ -203,14 +203,13 @@ impl Stage {
         self.sources.clear();
         self.beyond = (f64::NEG_INFINITY, f64::INFINITY);
         (self.shed, self.skipped) = (0, 0.0);
-        if layout.simple {
-            self.reach_out(layout, worth, skip, room);
+        let missing = if layout.simple {
+            self.reach_out(layout, worth, skip, room)
         } else {
             self.merge(layout, worth);
-            self.take_in_order(skip, room);
-        }
-        let reached = skip <= 1e-9 || self.skipped > 0.0 || !self.sources.is_empty();
-        if !reached || self.least > charge + 1e-9 {
+            self.take_in_order(skip, room)
+        };
+        if missing > 1e-9 || self.least > charge + 1e-9 {
             return Err(self.nothing_fits(horizon, layout, t, self.least > charge));
         }
         Ok(())
@@ -241,7 +240,7 @@ impl Stage {
                     grid += 1;
                     (*cost, *width, GRID)
                 }
-                (None, None) => return,
+                (None, None) => return skip,
             };
             if width <= skip {
                 skip -= width;
@@ -329,8 +328,9 @@ impl Stage {
         }
     }
 
-    /// Takes the cheapest that still gets through to the battery.
-    fn take_in_order(&mut self, mut skip: f64, mut room: f64) {
+    /// Takes the cheapest that still gets through to the battery. Returns what is
+    /// missing before anything is within reach.
+    fn take_in_order(&mut self, mut skip: f64, mut room: f64) -> f64 {
         for at in 0..self.all.len() {
             let source = self.all[at];
             let between = &mut self.rem[..source.level as usize];
@@ -347,9 +347,10 @@ impl Stage {
                 continue;
             }
             if !self.keep(Source { width, ..source }, &mut skip, &mut room) {
-                return;
+                return 0.0;
             }
         }
+        skip
     }
 
     /// What each segment draws and what power is worth at every feeder, when

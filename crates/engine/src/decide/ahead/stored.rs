@@ -62,6 +62,10 @@ impl Reach {
 
     /// Where the way begins: charge and discharge at the least net draw.
     pub(super) fn start(&self, least: f64) -> (f64, f64) {
+        if 1.0 / self.out_of - self.into <= 1e-12 {
+            // Without losses, doing both at once gains nothing.
+            return (least.max(0.0), (-least).max(0.0));
+        }
         let discharge = self.discharge.min(self.charge - least).max(0.0);
         ((discharge + least).max(0.0), discharge)
     }
