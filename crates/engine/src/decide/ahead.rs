@@ -5,70 +5,50 @@
 
 #![expect(
     clippy::float_arithmetic,
-    reason = "prices of limits are real numbers; whoever asks snaps the answer back to exact quantities"
+    reason = "prices of limits are real numbers; whoever asks snaps the answer back"
 )]
 
 mod answer;
+mod certify;
+mod conflict;
+mod free;
 mod horizon;
+mod stage;
+mod stored;
 
 pub use answer::{Answer, Found, Prices, RampPrice};
+pub use conflict::{Bound, Conflict};
 pub use horizon::{Block, Dated, Demand, End, Feeder, Grid, Horizon, Peak, Ramp, Store};
 
-/// Limits that cannot all be kept.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{}", self.say())]
-pub struct Conflict {
-    /// Between which intervals, the last one excluded.
-    pub from: usize,
-    /// One past the last interval.
-    pub to: usize,
-    /// What contradicts.
-    pub limits: Vec<Bound>,
-}
-
-/// Something that limits or demands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Bound {
-    /// The import limit.
-    Import,
-    /// The export limit.
-    Export,
-    /// A ramp of the exchange.
-    ExchangeRamp,
-    /// A feeder.
-    Feeder(usize),
-    /// The least a load must draw.
-    Floor(usize),
-    /// The most a load may draw.
-    Ceiling(usize),
-    /// A ramp of a load.
-    LoadRamp(usize),
-    /// What a store can take in or give back.
-    StorePower(usize),
-    /// What a store can or must hold.
-    Stored(usize),
-}
-
-impl Conflict {
-    fn say(&self) -> String {
-        let names: Vec<String> =
-            self.limits.iter().map(|limit| format!("{limit:?}")).collect();
-        format!(
-            "in intervals {}..{}: {} cannot all be kept",
-            self.from,
-            self.to,
-            names.join(", ")
-        )
-    }
-}
+use free::Free;
 
 /// Finds optima; keeps its buffers from one to the next.
-#[derive(Debug, Default)]
-pub struct Solver {}
+#[derive(Clone, Debug, Default)]
+pub struct Solver {
+    free: Free,
+    caps: Vec<f64>,
+}
 
 impl Solver {
     /// The optimum over `horizon`.
-    pub fn solve(&mut self, _horizon: &Horizon) -> Result<Answer, Conflict> {
-        unimplemented!("the method follows in the next change")
+    pub fn solve(&mut self, horizon: &Horizon) -> Result<Answer, Conflict> {
+        let mut answer = Answer::default();
+        self.solve_into(horizon, &mut answer)?;
+        Ok(answer)
+    }
+
+    /// The same into an answer whose room is used again.
+    pub fn solve_into(
+        &mut self,
+        horizon: &Horizon,
+        answer: &mut Answer,
+    ) -> Result<(), Conflict> {
+        self.caps.clear();
+        self.caps.extend((0..horizon.len()).map(|t| horizon.grid.import_limit_mw.at(t)));
+        self.free.forward(horizon, &self.caps)?;
+        self.free.trace(horizon, &self.caps, answer)?;
+        answer.price(horizon);
+        answer.bound_usd = certify::bound(horizon, &answer.prices);
+        Ok(())
     }
 }

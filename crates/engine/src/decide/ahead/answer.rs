@@ -1,6 +1,8 @@
 //! The optimum over a horizon: what everything does, what every limit is worth,
 //! and how it is known to be the optimum.
 
+use super::horizon::{End, Horizon};
+
 /// The optimum over a horizon. Arrays stand as in the
 /// [`Horizon`](super::Horizon) they answer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,6 +39,10 @@ pub struct Prices {
     pub power_usd_per_mwh: Vec<f64>,
     /// What one more MW of import limit would earn for an hour, USD/MWh.
     pub import_usd_per_mwh: Vec<f64>,
+    /// What a MW more of a charged peak would earn for an hour, USD/MWh: over its
+    /// span they add up to its charge, or to less where nothing above what was
+    /// drawn already is charged.
+    pub peak_usd_per_mwh: Vec<f64>,
     /// What one more MW of export limit would earn for an hour, USD/MWh.
     pub export_usd_per_mwh: Vec<f64>,
     /// The same of each feeder: interval by interval.
@@ -44,8 +50,8 @@ pub struct Prices {
     /// What a MWh held by each store at the end of the interval is worth,
     /// USD/MWh: interval by interval.
     pub stored_usd_per_mwh: Vec<f64>,
-    /// What a MWh more of room for stored energy would earn, USD/MWh: interval
-    /// by interval.
+    /// What a MWh more of room for stored energy would earn, USD/MWh: positive
+    /// where the store is full, negative where it may hold no less.
     pub store_room_usd_per_mwh: Vec<f64>,
     /// Ramp limits that bind.
     pub ramps: Vec<RampPrice>,
@@ -74,4 +80,72 @@ pub struct Found {
     pub passes: usize,
     /// Whether the method for the general case was needed.
     pub general: bool,
+}
+
+impl Answer {
+    /// Makes room for the answer to a horizon.
+    pub(super) fn fit(&mut self, horizon: &Horizon) {
+        let n = horizon.len();
+        let stores = horizon.batteries.len();
+        let fit = |list: &mut Vec<f64>, count: usize| {
+            list.clear();
+            list.resize(count, 0.0);
+        };
+        fit(&mut self.segments_mw, n * horizon.segments());
+        fit(&mut self.exchange_mw, n);
+        fit(&mut self.charge_mw, n * stores);
+        fit(&mut self.discharge_mw, n * stores);
+        fit(&mut self.stored_mwh, n * stores);
+        fit(&mut self.peaks_mw, horizon.grid.peaks.len());
+        let prices = &mut self.prices;
+        fit(&mut prices.power_usd_per_mwh, n);
+        fit(&mut prices.import_usd_per_mwh, n);
+        fit(&mut prices.export_usd_per_mwh, n);
+        fit(&mut prices.peak_usd_per_mwh, n);
+        fit(&mut prices.feeders_usd_per_mwh, n * horizon.feeders.len());
+        fit(&mut prices.stored_usd_per_mwh, n * stores);
+        fit(&mut prices.store_room_usd_per_mwh, n * stores);
+        prices.ramps.clear();
+        self.found = Found::default();
+    }
+
+    /// What the plan costs, USD, and the peaks it has.
+    pub(super) fn price(&mut self, horizon: &Horizon) {
+        let segments = horizon.segments();
+        let stores = horizon.batteries.len();
+        let mut hourly = 0.0;
+        for t in 0..horizon.len() {
+            let drawn = &self.segments_mw[t * segments..(t + 1) * segments];
+            let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
+            let mut earned = 0.0;
+            for (drawn, worth) in drawn.iter().zip(worth) {
+                earned += drawn * worth;
+            }
+            hourly += horizon.exchange_costs(t, self.exchange_mw[t]) - earned;
+            for (store, battery) in horizon.batteries.iter().enumerate() {
+                hourly +=
+                    battery.wear_usd_per_mwh * self.discharge_mw[t * stores + store];
+            }
+        }
+        let mut total = hourly * horizon.hours;
+        for (at, peak) in horizon.grid.peaks.iter().enumerate() {
+            let span = &self.exchange_mw[peak.from..peak.to];
+            let highest = span.iter().copied().fold(0.0, f64::max);
+            self.peaks_mw[at] = highest;
+            total += peak.usd_per_mw * (highest - peak.already_mw).max(0.0);
+        }
+        for (store, battery) in horizon.batteries.iter().enumerate() {
+            let End::Worth(parts) = &battery.end else { continue };
+            let mut held = match horizon.len() {
+                0 => battery.stored_mwh,
+                n => self.stored_mwh[(n - 1) * stores + store],
+            };
+            for (width, usd) in parts {
+                let part = held.min(*width).max(0.0);
+                total -= part * usd;
+                held -= part;
+            }
+        }
+        self.cost_usd = total;
+    }
 }

@@ -191,8 +191,51 @@ impl Horizon {
         self.len() == 0
     }
 
+    /// Whether a load hangs below a feeder, at any depth.
+    pub(crate) fn is_below(&self, load: usize, feeder: usize) -> bool {
+        let mut at = self.loads[load].feeder;
+        while let Some(on) = at {
+            if on == feeder {
+                return true;
+            }
+            at = self.feeders[on].parent;
+        }
+        false
+    }
+
     /// The number of segments of all loads.
     pub fn segments(&self) -> usize {
         self.loads.iter().map(|load| load.segments_mw.len()).sum()
+    }
+
+    /// What an exchange of `mw` costs for an hour in interval `t`, USD.
+    pub(super) fn exchange_costs(&self, t: usize, mw: f64) -> f64 {
+        let price = self.grid.import_usd_per_mwh[t];
+        if mw <= 0.0 {
+            return mw * self.grid.export_usd_per_mwh.as_ref().map_or(price, |e| e[t]);
+        }
+        let mut cost = 0.0;
+        let mut left = mw;
+        if !self.grid.blocks.is_empty() {
+            for (resale, wide) in self.blocks_at(t) {
+                let part = left.min(wide);
+                cost += part * resale;
+                left -= part;
+            }
+        }
+        cost + left * price
+    }
+
+    /// The blocks of interval `t`, what fetches the least first: USD/MWh and MW.
+    pub(super) fn blocks_at(&self, t: usize) -> Vec<(f64, f64)> {
+        let mut blocks: Vec<(f64, f64)> = self
+            .grid
+            .blocks
+            .iter()
+            .filter(|block| (block.from..block.to).contains(&t))
+            .map(|block| (block.resale_usd_per_mwh.at(t), block.mw))
+            .collect();
+        blocks.sort_by(|a, b| a.0.total_cmp(&b.0));
+        blocks
     }
 }

@@ -1,0 +1,188 @@
+//! A bound worked out from prices alone: how an optimum is known to be one.
+//!
+//! Pay for every limit what its price says, and every load, the grid and every
+//! battery may do what is best for itself, free of each other. No plan within the
+//! limits costs less than all of that together, whatever the prices are. A plan
+//! that costs the same is an optimum.
+
+use super::answer::Prices;
+use super::horizon::{End, Horizon};
+
+/// The least that anything within the limits costs, USD, as far as `prices` say.
+pub(super) fn bound(horizon: &Horizon, prices: &Prices) -> f64 {
+    let loads = Rising::of(horizon, prices);
+    let mut total = 0.0;
+    for t in 0..horizon.len() {
+        total += interval(horizon, prices, &loads, t);
+    }
+    for store in 0..horizon.batteries.len() {
+        total += stored(horizon, prices, store);
+    }
+    total + loads.fixed + peaks(horizon, prices)
+}
+
+/// What ramp prices add to the price of power of a load or the exchange, and
+/// what ramps cost at their limits.
+struct Rising {
+    /// By load, and last the exchange: sorted intervals and USD/MWh.
+    added: Vec<Vec<(usize, f64)>>,
+    fixed: f64,
+}
+
+impl Rising {
+    fn of(horizon: &Horizon, prices: &Prices) -> Self {
+        let grid = horizon.loads.len();
+        let mut added = vec![Vec::new(); grid + 1];
+        let mut fixed = 0.0;
+        for price in &prices.ramps {
+            let (who, ramp) = match price.load {
+                Some(load) => (load, &horizon.loads[load].ramp),
+                None => (grid, &horizon.grid.ramp),
+            };
+            let usd = price.usd_per_mw;
+            fixed -= if usd > 0.0 { usd * ramp.up_mw } else { -usd * ramp.down_mw };
+            added[who].push((price.t, usd / horizon.hours));
+            match (price.t.checked_sub(1), ramp.before_mw) {
+                (Some(before), _) => added[who].push((before, -usd / horizon.hours)),
+                (None, Some(before)) => fixed -= usd * before,
+                (None, None) => {}
+            }
+        }
+        for list in &mut added {
+            list.sort_by_key(|(t, _)| *t);
+        }
+        Self { added, fixed }
+    }
+
+    fn at(&self, who: usize, t: usize) -> f64 {
+        let list = &self.added[who];
+        let from = list.partition_point(|(at, _)| *at < t);
+        list[from..].iter().take_while(|(at, _)| *at == t).map(|(_, usd)| usd).sum()
+    }
+
+    fn is_free(&self, who: usize) -> bool {
+        self.added[who].is_empty()
+    }
+}
+
+/// Loads and the exchange of one interval, and what power and feeders cost.
+fn interval(horizon: &Horizon, prices: &Prices, rising: &Rising, t: usize) -> f64 {
+    let feeders = horizon.feeders.len();
+    let inside = &prices.feeders_usd_per_mwh;
+    let mut total = 0.0;
+    let power = prices.power_usd_per_mwh[t];
+    for (feeder, circuit) in horizon.feeders.iter().enumerate() {
+        total -= inside[t * feeders + feeder].max(0.0) * circuit.limit_mw.at(t);
+    }
+    let at_feeder = |mut at: Option<usize>| {
+        let mut price = power;
+        while let Some(feeder) = at {
+            price += inside[t * feeders + feeder].max(0.0);
+            at = horizon.feeders[feeder].parent;
+        }
+        price
+    };
+    let mut segment = t * horizon.segments();
+    for (load, demand) in horizon.loads.iter().enumerate() {
+        let mut price = if feeders == 0 { power } else { at_feeder(demand.feeder) };
+        if !rising.is_free(load) {
+            price += rising.at(load, t);
+        }
+        let mut floor = demand.floor_mw.at(t);
+        let mut ceiling = demand.ceiling_mw.at(t);
+        for width in &demand.segments_mw {
+            let most = width.min(ceiling.max(0.0));
+            let least = most.min(floor.max(0.0));
+            ceiling -= most;
+            floor -= least;
+            let cost = price - horizon.worth_usd_per_mwh[segment];
+            total += cost * if cost < 0.0 { most } else { least };
+            segment += 1;
+        }
+    }
+    for (store, battery) in horizon.batteries.iter().enumerate() {
+        let price = at_feeder(battery.feeder);
+        let stored = prices.stored_usd_per_mwh[t * horizon.batteries.len() + store];
+        let charge = price - stored * battery.charge_efficiency;
+        let give =
+            battery.wear_usd_per_mwh - price + stored / battery.discharge_efficiency;
+        total += charge.min(0.0) * battery.charge_mw.at(t);
+        total += give.min(0.0) * battery.discharge_mw.at(t);
+    }
+    total += power * horizon.grid.base_mw.at(t);
+    total += exchange(horizon, prices, power - rising.at(horizon.loads.len(), t), t);
+    total * horizon.hours
+}
+
+/// The best the exchange can do when it is paid `paid` for a MWh handed on.
+fn exchange(horizon: &Horizon, prices: &Prices, paid: f64, t: usize) -> f64 {
+    let grid = &horizon.grid;
+    let price = horizon.price(t);
+    let peak = prices.peak_usd_per_mwh.get(t).copied().unwrap_or(0.0);
+    let (least, most) = (-grid.export_limit_mw.at(t), grid.import_limit_mw.at(t));
+    // Parts of a convex cost, rising: from what is sent back to what is drawn.
+    let mut total = (price.export * least.min(0.0)) - paid * least;
+    total += (price.export - paid).min(0.0) * (most.min(0.0) - least).max(0.0);
+    let mut from = 0.0;
+    let blocks = if grid.blocks.is_empty() { Vec::new() } else { horizon.blocks_at(t) };
+    for (cost, mw) in blocks.into_iter().chain([(price.import, f64::INFINITY)]) {
+        let to = (from + mw).min(most);
+        total += (cost + peak) * (to.min(least) - from).max(0.0);
+        total += (cost + peak - paid).min(0.0) * (to - least.max(from)).max(0.0);
+        from = to.max(from);
+    }
+    total
+}
+
+/// What is held: at the price of the interval before for that of the next, and
+/// at the end for what it is worth beyond.
+fn stored(horizon: &Horizon, prices: &Prices, store: usize) -> f64 {
+    let (count, n) = (horizon.batteries.len(), horizon.len());
+    let battery = &horizon.batteries[store];
+    let price = |t: usize| prices.stored_usd_per_mwh[t * count + store];
+    if n == 0 {
+        return 0.0;
+    }
+    let mut total = -price(0) * battery.stored_mwh;
+    for t in 0..n {
+        let (least, most) = (battery.stored_min_mwh.at(t), battery.stored_max_mwh.at(t));
+        let best = |gain: f64| if gain > 0.0 { gain * least } else { gain * most };
+        if t + 1 < n {
+            total += best(price(t) - price(t + 1));
+            continue;
+        }
+        match &battery.end {
+            End::At(held) => total += price(t) * held,
+            End::Free => total += best(price(t)),
+            End::Worth(parts) => {
+                let mut from = 0.0;
+                total += price(t) * least;
+                for (width, usd) in parts.iter().copied().chain([(f64::INFINITY, 0.0)]) {
+                    let to = (from + width).min(most);
+                    total -= usd * (to.min(least) - from).max(0.0);
+                    let gain = price(t) - usd;
+                    let part = (to - from.max(least)).max(0.0);
+                    total += gain.min(0.0) * part;
+                    from = to.max(from);
+                }
+            }
+        }
+    }
+    total
+}
+
+/// What a peak costs beyond what its prices pay for.
+fn peaks(horizon: &Horizon, prices: &Prices) -> f64 {
+    let mut total = 0.0;
+    for peak in &horizon.grid.peaks {
+        let paid: f64 = (prices.peak_usd_per_mwh[peak.from..peak.to].iter()).sum::<f64>()
+            * horizon.hours;
+        let most = (peak.from..peak.to)
+            .map(|t| horizon.grid.import_limit_mw.at(t))
+            .fold(peak.already_mw, f64::max);
+        let free = peak.usd_per_mw - paid;
+        total += free * if free >= 0.0 { peak.already_mw } else { most };
+        total -= peak.usd_per_mw * peak.already_mw;
+    }
+    total
+}

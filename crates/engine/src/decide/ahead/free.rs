@@ -1,0 +1,411 @@
+//! The optimum without ramps: one pass forward, one back.
+//!
+//! Forward, every interval becomes a market, the market a function of the energy
+//! gained, and the functions are convolved into what it costs to arrive at a
+//! stored energy. Back, from the end on, each convolution is split again into
+//! what was held before and what was gained, at the one price on which both
+//! agree. Exact, and linear in the length of the horizon.
+
+use super::answer::Answer;
+use super::conflict::{Bound, Conflict};
+use super::horizon::{End, Horizon};
+use super::stage::{GridPrice, Layout, Source, Stage};
+use super::stored::{self, Piece, Reach, Span};
+
+/// What a pass keeps of each interval.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark {
+    /// Its sources, in the arena of all.
+    pub(super) sources: (usize, usize),
+    /// Its pieces of energy gained, in the arena of all.
+    pub(super) gains: (usize, usize),
+    /// What is gained at the least, MWh.
+    pub(super) gained: f64,
+    /// What the battery draws before the first source is taken, MW.
+    pub(super) least: f64,
+    /// The dearest source that is taken whatever the battery does, and the
+    /// cheapest that never is.
+    pub(super) beyond: (f64, f64),
+    /// What it costs to have arrived before the interval.
+    pub(super) arrive: Span,
+}
+
+/// The pass over a horizon without ramps, with its buffers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Free {
+    layout: Layout,
+    stage: Stage,
+    pub(super) marks: Vec<Mark>,
+    pub(super) sources: Vec<Source>,
+    pub(super) gains: Vec<Piece>,
+    pub(super) arrive: Vec<Piece>,
+    /// What it costs to arrive at the end.
+    last: Span,
+    has_battery: bool,
+}
+
+impl Free {
+    /// Goes forward over the horizon. `caps` is the most that may be drawn in
+    /// each interval: the import limit, or a peak that is not to be passed.
+    pub(super) fn forward(
+        &mut self,
+        horizon: &Horizon,
+        caps: &[f64],
+    ) -> Result<(), Conflict> {
+        let battery = horizon.batteries.first();
+        self.has_battery = battery.is_some();
+        self.layout = Layout::of(horizon, battery.and_then(|store| store.feeder));
+        self.marks.clear();
+        self.sources.clear();
+        self.gains.clear();
+        self.arrive.clear();
+        let segments = horizon.segments();
+        let mut span = Span {
+            from: battery.map_or(0.0, |store| store.stored_mwh),
+            start: 0,
+            end: 0,
+        };
+        for t in 0..horizon.len() {
+            let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
+            let reach = horizon.reach(t);
+            self.stage.lay_out(
+                horizon,
+                &mut self.layout,
+                t,
+                worth,
+                horizon.price(t),
+                caps[t],
+                reach.discharge,
+                reach.charge,
+            )?;
+            let mut mark = Mark {
+                sources: (self.sources.len(), 0),
+                gains: (self.gains.len(), 0),
+                gained: 0.0,
+                least: self.stage.least,
+                beyond: self.stage.beyond,
+                arrive: span,
+            };
+            self.sources.extend_from_slice(&self.stage.sources);
+            mark.sources.1 = self.sources.len();
+            if let Some(store) = battery {
+                let gains = &mut self.gains;
+                reach.walk(mark.least, &self.stage.sources, |stretch| {
+                    if stretch.piece.width > stored::CRUMB {
+                        gains.push(stretch.piece);
+                    }
+                    true
+                });
+                mark.gained = reach.least_gained(mark.least);
+                let least = store.stored_min_mwh.at(t);
+                let most = store.stored_max_mwh.at(t);
+                let gains = &self.gains[mark.gains.0..];
+                span = stored::convolve(
+                    &mut self.arrive,
+                    span,
+                    gains,
+                    mark.gained,
+                    least,
+                    most,
+                )
+                .ok_or_else(|| self.cannot_hold(t))?;
+            }
+            mark.gains.1 = self.gains.len();
+            self.marks.push(mark);
+        }
+        self.last = span;
+        Ok(())
+    }
+
+    fn cannot_hold(&self, t: usize) -> Conflict {
+        // Since when: the battery has gone as far as it can every interval since
+        // it was last free to choose.
+        let from = self
+            .marks
+            .iter()
+            .rposition(|mark| mark.arrive.end > mark.arrive.start + 1)
+            .map_or(0, |at| at + 1);
+        let limits = vec![Bound::StorePower(0), Bound::Stored(0)];
+        Conflict { from: from.min(t), to: t + 1, limits }
+    }
+
+    /// What is held at the end and what a MWh more is worth there.
+    fn end(&self, horizon: &Horizon) -> Result<(f64, f64), Conflict> {
+        let Some(store) = horizon.batteries.first() else { return Ok((0.0, 0.0)) };
+        let pieces = &self.arrive[self.last.start..self.last.end];
+        let held = self.last.from;
+        let most = held + pieces.iter().map(|piece| piece.width).sum::<f64>();
+        match &store.end {
+            End::At(wanted) => {
+                if *wanted < held - 1e-9 || *wanted > most + 1e-9 {
+                    return Err(self.cannot_hold(horizon.len() - 1));
+                }
+                let at = wanted.clamp(held, most);
+                let (left, right) = stored::slopes_at(&self.arrive, self.last, at);
+                let price = if left.is_finite() { left } else { right };
+                Ok((at, if price.is_finite() { price } else { 0.0 }))
+            }
+            End::Free => Ok(worth_holding(held, pieces, &[])),
+            End::Worth(parts) => Ok(worth_holding(held, pieces, parts)),
+        }
+    }
+
+    /// Goes back over the horizon and writes plan and prices.
+    pub(super) fn trace(
+        &mut self,
+        horizon: &Horizon,
+        caps: &[f64],
+        answer: &mut Answer,
+    ) -> Result<(), Conflict> {
+        answer.fit(horizon);
+        let (held, price) = self.end(horizon)?;
+        self.trace_from(horizon, caps, answer, 0, horizon.len(), held, price)
+    }
+
+    /// Goes back from the end of interval `to`, where `held` is held at a price
+    /// of `stored`, to the start of `from`.
+    #[expect(clippy::too_many_arguments, reason = "one place of the horizon")]
+    pub(super) fn trace_from(
+        &mut self,
+        horizon: &Horizon,
+        caps: &[f64],
+        answer: &mut Answer,
+        from: usize,
+        to: usize,
+        mut held: f64,
+        mut stored: f64,
+    ) -> Result<(), Conflict> {
+        let segments = horizon.segments();
+        for t in (from..to).rev() {
+            let mark = self.marks[t];
+            let reach = horizon.reach(t);
+            let sources = &self.sources[mark.sources.0..mark.sources.1];
+            let (mut charge, mut discharge) = (0.0, 0.0);
+            if self.has_battery {
+                let gains = &self.gains[mark.gains.0..mark.gains.1];
+                let (gained, (low, high)) =
+                    stored::split(&self.arrive, mark.arrive, gains, mark.gained, held);
+                // Where what is held is cut off, the price on this side differs.
+                let priced = stored.max(low).min(high);
+                answer.prices.store_room_usd_per_mwh[t] = stored - priced;
+                stored = priced;
+                answer.prices.stored_usd_per_mwh[t] = stored;
+                answer.stored_mwh[t] = held;
+                (charge, discharge) = reach.start(mark.least);
+                let mut left = gained - mark.gained;
+                reach.walk(mark.least, sources, |stretch| {
+                    if left <= 0.0 {
+                        return false;
+                    }
+                    let part = if stretch.piece.width <= left {
+                        1.0
+                    } else {
+                        left / stretch.piece.width
+                    };
+                    left -= stretch.piece.width;
+                    charge += stretch.charge * part;
+                    discharge += stretch.discharge * part;
+                    left > 0.0
+                });
+                answer.charge_mw[t] = charge;
+                answer.discharge_mw[t] = discharge;
+                held -= reach.gained(charge, discharge);
+            }
+            let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
+            let drawn = charge - discharge;
+            let power = price_of_power(
+                &reach,
+                sources,
+                mark.beyond,
+                mark.least,
+                charge,
+                discharge,
+                stored,
+            );
+            self.settle(horizon, caps, t, worth, drawn, power, answer)?;
+        }
+        Ok(())
+    }
+}
+
+impl Free {
+    /// Writes what loads and the grid do in interval `t`, and what limits are
+    /// worth there.
+    #[expect(clippy::too_many_arguments, reason = "one place of the horizon")]
+    fn settle(
+        &mut self,
+        horizon: &Horizon,
+        caps: &[f64],
+        t: usize,
+        worth: &[f64],
+        battery: f64,
+        power: (f64, f64),
+        answer: &mut Answer,
+    ) -> Result<(), Conflict> {
+        let count = worth.len();
+        let drawn = &mut answer.segments_mw[t * count..(t + 1) * count];
+        let price = horizon.price(t);
+        let reach = horizon.reach(t);
+        self.stage.lay_out(
+            horizon,
+            &mut self.layout,
+            t,
+            worth,
+            price,
+            caps[t],
+            reach.discharge,
+            reach.charge,
+        )?;
+        let power = price.import.clamp(power.0, power.1.max(power.0));
+        let power = if self.layout.is_simple() {
+            self.stage.settle_simple(&self.layout, battery, drawn);
+            power
+        } else {
+            let feeders = horizon.feeders.len();
+            let inside = &mut answer.prices.feeders_usd_per_mwh[t * feeders..][..feeders];
+            let outside = self.stage.settle(
+                horizon,
+                &self.layout,
+                t,
+                battery,
+                power,
+                drawn,
+                inside,
+            );
+            // From what power is worth below each feeder to what the feeder is.
+            for feeder in (0..feeders).rev() {
+                let above =
+                    horizon.feeders[feeder].parent.map_or(outside, |up| inside[up]);
+                inside[feeder] -= above;
+            }
+            outside
+        };
+        let exchange = horizon.grid.base_mw.at(t) + drawn.iter().sum::<f64>() + battery;
+        answer.exchange_mw[t] = exchange;
+        answer.prices.power_usd_per_mwh[t] = power;
+        answer.prices.import_usd_per_mwh[t] = (power - price.import).max(0.0);
+        answer.prices.export_usd_per_mwh[t] = (price.export - power).max(0.0);
+        Ok(())
+    }
+}
+
+/// What the last MW the battery draws cost and what the next would, as far as
+/// that agrees with what stored energy is worth: every price of power in between
+/// is one at which the plan is best.
+fn price_of_power(
+    reach: &Reach,
+    sources: &[Source],
+    beyond: (f64, f64),
+    least: f64,
+    charge: f64,
+    discharge: f64,
+    stored: f64,
+) -> (f64, f64) {
+    let (mut low, mut high) = beyond;
+    let mut left = charge - discharge - least;
+    for source in sources {
+        if left <= TOUCH {
+            high = source.cost;
+            break;
+        }
+        low = source.cost;
+        if left < source.width - TOUCH {
+            high = source.cost;
+            break;
+        }
+        left -= source.width;
+    }
+    let (into, out_of) = (stored * reach.into, stored / reach.out_of + reach.wear);
+    let mut agreed = (low, high);
+    if reach.charge > 0.0 || reach.discharge > 0.0 {
+        if charge > TOUCH {
+            agreed.1 = agreed.1.min(into);
+        }
+        if charge < reach.charge - TOUCH {
+            agreed.0 = agreed.0.max(into);
+        }
+        if discharge > TOUCH {
+            agreed.0 = agreed.0.max(out_of);
+        }
+        if discharge < reach.discharge - TOUCH {
+            agreed.1 = agreed.1.min(out_of);
+        }
+    }
+    // Rounding alone can part what agrees.
+    (agreed.0.clamp(low, high), agreed.1.clamp(low, high))
+}
+
+/// How much to hold at the end, from `held` up, when holding on is worth what
+/// `parts` say from empty up and getting there costs what `pieces` say; and what
+/// a MWh more is worth there.
+fn worth_holding(mut held: f64, pieces: &[Piece], parts: &[(f64, f64)]) -> (f64, f64) {
+    let mut until = 0.0;
+    let mut parts = parts.iter();
+    let mut worth = 0.0;
+    let mut below = f64::NEG_INFINITY;
+    let mut advance = |held: f64, until: &mut f64, worth: &mut f64| {
+        while *until <= held + TOUCH {
+            match parts.next() {
+                Some((width, usd)) => {
+                    *until += width;
+                    *worth = *usd;
+                }
+                None => {
+                    *until = f64::INFINITY;
+                    *worth = 0.0;
+                }
+            }
+        }
+    };
+    advance(held, &mut until, &mut worth);
+    for piece in pieces {
+        let mut left = piece.width;
+        while left > 0.0 {
+            if piece.slope >= worth {
+                return (held, worth.max(below).min(piece.slope));
+            }
+            let step = left.min(until - held);
+            held += step;
+            left -= step;
+            below = piece.slope;
+            advance(held, &mut until, &mut worth);
+        }
+    }
+    (held, worth.max(below))
+}
+
+impl Horizon {
+    /// What the battery of the horizon can do in an interval.
+    #[inline]
+    pub(super) fn reach(&self, t: usize) -> Reach {
+        match self.batteries.first() {
+            Some(store) => Reach {
+                charge: store.charge_mw.at(t),
+                discharge: store.discharge_mw.at(t),
+                into: store.charge_efficiency,
+                out_of: store.discharge_efficiency,
+                wear: store.wear_usd_per_mwh,
+                hours: self.hours,
+            },
+            None => Reach {
+                charge: 0.0,
+                discharge: 0.0,
+                into: 1.0,
+                out_of: 1.0,
+                wear: 0.0,
+                hours: self.hours,
+            },
+        }
+    }
+
+    /// What the exchange costs in an interval.
+    #[inline]
+    pub(super) fn price(&self, t: usize) -> GridPrice {
+        let import = self.grid.import_usd_per_mwh[t];
+        let export = self.grid.export_usd_per_mwh.as_ref().map_or(import, |e| e[t]);
+        GridPrice { import, export }
+    }
+}
+
+/// Two powers this close are the same, MW.
+const TOUCH: f64 = 1e-9;

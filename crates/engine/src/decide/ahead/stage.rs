@@ -1,0 +1,648 @@
+//! One interval as a market: what each further MW costs at the battery.
+//!
+//! All loads served and as much sent back as may be, power is cheapest for the
+//! battery. From there each further MW comes from the cheapest source left: a
+//! load of little worth that draws less, or the grid that is paid less or asked
+//! for more. Sources in rising cost are the slopes of a convex function of what
+//! the battery draws. A feeder between a source and the battery is a cap on all
+//! sources beyond it; caps nest, so taking the cheapest that still gets through
+//! stays right. Feeders without a battery below them cut the least worthy loads
+//! off before all that.
+
+use super::Horizon;
+use super::conflict::{Bound, Conflict};
+
+/// Where a MW comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Source {
+    /// What it costs, USD/MWh.
+    pub(super) cost: f64,
+    /// How much there is, MW.
+    pub(super) width: f64,
+    /// The segment that draws less, or [`GRID`].
+    pub(super) segment: u32,
+    /// How many feeders of the battery's path lie between.
+    pub(super) level: u32,
+}
+
+/// The source is the grid.
+pub(super) const GRID: u32 = u32::MAX;
+
+/// What does not change from interval to interval.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layout {
+    /// The load of each segment.
+    pub(super) load_of: Vec<usize>,
+    /// The first segment of each load, and one past the last of all.
+    pub(super) first: Vec<usize>,
+    width: Vec<f64>,
+    /// The battery's feeders from its own up to the interconnection.
+    path: Vec<usize>,
+    /// For each feeder, its place in the path if it is there.
+    place: Vec<Option<usize>>,
+    /// For each load, the level it stands at: the number of feeders of the path
+    /// between it and the battery.
+    level: Vec<u32>,
+    simple: bool,
+    /// Segments, the least worthy first, as of the last interval looked at.
+    order: Vec<u32>,
+}
+
+/// One interval, ready to be asked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stage {
+    /// Sources within the battery's reach, in rising cost.
+    pub(super) sources: Vec<Source>,
+    /// What the battery draws before the first source is taken, MW.
+    pub(super) least: f64,
+    /// The dearest source before those and the cheapest after them, USD/MWh.
+    pub(super) beyond: (f64, f64),
+    /// How many segments in order draw nothing whatever the battery does.
+    shed: usize,
+    /// How much of the first source is taken whatever the battery does, MW.
+    skipped: f64,
+    /// What every segment may draw: what floors take is part of it.
+    pub(super) ceiling: Vec<f64>,
+    /// What every segment must draw.
+    pub(super) floor: Vec<f64>,
+    /// The price below each feeder that is not on the path and cuts.
+    pub(super) cut: Vec<f64>,
+    rem: Vec<f64>,
+    grid: Vec<(f64, f64)>,
+    lists: Vec<Vec<(f64, u32)>>,
+    floors: Vec<f64>,
+    all: Vec<Source>,
+}
+
+impl Layout {
+    /// Reads what stays the same; `feeder` is where the battery hangs.
+    pub(super) fn of(horizon: &Horizon, feeder: Option<usize>) -> Self {
+        let mut layout = Self::default();
+        for (load, demand) in horizon.loads.iter().enumerate() {
+            layout.first.push(layout.load_of.len());
+            for width in &demand.segments_mw {
+                layout.load_of.push(load);
+                layout.width.push(*width);
+            }
+        }
+        layout.first.push(layout.load_of.len());
+        let mut at = feeder;
+        while let Some(feeder) = at {
+            layout.path.push(feeder);
+            at = horizon.feeders[feeder].parent;
+        }
+        layout.place = (0..horizon.feeders.len())
+            .map(|feeder| layout.path.iter().position(|on| *on == feeder))
+            .collect();
+        let level_from = |mut at: Option<usize>| {
+            while let Some(feeder) = at {
+                if let Some(place) = layout.path.iter().position(|on| *on == feeder) {
+                    return place as u32;
+                }
+                at = horizon.feeders[feeder].parent;
+            }
+            layout.path.len() as u32
+        };
+        layout.level = horizon.loads.iter().map(|load| level_from(load.feeder)).collect();
+        layout.simple = horizon.feeders.is_empty()
+            && horizon.loads.iter().all(|load| {
+                load.floor_mw == super::Dated::Always(0.0)
+                    && load.ceiling_mw == super::Dated::Always(f64::INFINITY)
+            });
+        layout.order = (0..layout.load_of.len() as u32).collect();
+        layout
+    }
+
+    /// Whether there is nothing but segments, battery and grid.
+    pub(super) fn is_simple(&self) -> bool {
+        self.simple
+    }
+
+    /// How many feeders lie between the interconnection and the battery.
+    pub(super) fn depth(&self) -> u32 {
+        self.path.len() as u32
+    }
+
+    /// The feeders between, the battery's own first.
+    pub(super) fn path(&self) -> &[usize] {
+        &self.path
+    }
+
+    /// Puts the least worthy segment first. Little changes from one interval to
+    /// the next, so insertion finds most in place.
+    fn sort(&mut self, worth: &[f64]) {
+        for at in 1..self.order.len() {
+            let segment = self.order[at];
+            let value = worth[segment as usize];
+            let mut to = at;
+            while to > 0 {
+                let before = self.order[to - 1];
+                let other = worth[before as usize];
+                // The later segment of a load never comes after an earlier one of
+                // the same worth: what is shed first was served last.
+                let right = other < value || (other == value && before > segment);
+                if right {
+                    break;
+                }
+                self.order[to] = before;
+                to -= 1;
+            }
+            self.order[to] = segment;
+        }
+    }
+}
+
+impl Stage {
+    /// Lays out interval `t` for a battery that may draw between `-discharge`
+    /// and `charge`. `import_limit` is the tightest of what may be drawn.
+    pub(super) fn lay_out(
+        &mut self,
+        horizon: &Horizon,
+        layout: &mut Layout,
+        t: usize,
+        worth: &[f64],
+        price: GridPrice,
+        import_limit: f64,
+        discharge: f64,
+        charge: f64,
+    ) -> Result<(), Conflict> {
+        layout.sort(worth);
+        self.price_grid(horizon, t, price, import_limit)?;
+        let mut drawn = horizon.grid.base_mw.at(t);
+        if layout.simple {
+            self.ceiling.clear();
+            self.ceiling.extend_from_slice(&layout.width);
+            if self.floor.len() != layout.width.len() {
+                self.floor.clear();
+                self.floor.resize(layout.width.len(), 0.0);
+            }
+            for width in &layout.width {
+                drawn += width;
+            }
+        } else {
+            self.bound_segments(horizon, layout, t)?;
+            self.cut_off(horizon, layout, t, worth)?;
+            drawn += self.ceiling.iter().sum::<f64>();
+        }
+        // All loads served, as much sent back as may be.
+        let lowest = -horizon.grid.export_limit_mw.at(t) - drawn;
+        self.rem.clear();
+        for (place, feeder) in layout.path.iter().enumerate() {
+            let inside = |segment: &usize| {
+                layout.level[layout.load_of[*segment]] as usize <= place
+            };
+            let below: f64 = (0..layout.load_of.len())
+                .filter(inside)
+                .map(|segment| self.ceiling[segment])
+                .sum();
+            self.rem.push(horizon.feeders[*feeder].limit_mw.at(t) - (lowest + below));
+        }
+        self.least = lowest.max(-discharge);
+        let skip = self.least - lowest;
+        let room = charge - self.least;
+        self.sources.clear();
+        self.beyond = (f64::NEG_INFINITY, f64::INFINITY);
+        (self.shed, self.skipped) = (0, 0.0);
+        if layout.simple {
+            self.reach_out(layout, worth, skip, room);
+        } else {
+            self.merge(layout, worth);
+            self.take_in_order(skip, room);
+        }
+        let reached = skip <= 1e-9 || self.skipped > 0.0 || !self.sources.is_empty();
+        if !reached || self.least > charge + 1e-9 {
+            return Err(self.nothing_fits(horizon, layout, t, self.least > charge));
+        }
+        Ok(())
+    }
+
+    /// The same where nothing lies between: merges segments and grid and keeps
+    /// what is within reach.
+    fn reach_out(
+        &mut self,
+        layout: &Layout,
+        worth: &[f64],
+        mut skip: f64,
+        mut room: f64,
+    ) {
+        let (mut load, mut grid) = (0, 0);
+        loop {
+            let next = layout.order.get(load).map(|s| (worth[*s as usize], *s));
+            let (cost, width, segment) = match (next, self.grid.get(grid)) {
+                (Some((worth, _)), Some((cost, width))) if *cost <= worth => {
+                    grid += 1;
+                    (*cost, *width, GRID)
+                }
+                (Some((worth, segment)), _) => {
+                    load += 1;
+                    (worth, self.ceiling[segment as usize], segment)
+                }
+                (None, Some((cost, width))) => {
+                    grid += 1;
+                    (*cost, *width, GRID)
+                }
+                (None, None) => return,
+            };
+            if width <= skip {
+                skip -= width;
+                self.beyond.0 = cost;
+                self.shed = load;
+                continue;
+            }
+            if !self.keep(Source { cost, width, segment, level: 0 }, &mut skip, &mut room)
+            {
+                return;
+            }
+        }
+    }
+
+    /// Keeps what of a source is within reach; false once nothing more is.
+    fn keep(&mut self, source: Source, skip: &mut f64, room: &mut f64) -> bool {
+        if *room <= 0.0 && *skip <= 0.0 {
+            self.beyond.1 = source.cost;
+            return false;
+        }
+        if *skip > 0.0 {
+            self.beyond.0 = source.cost;
+            self.skipped = *skip;
+        }
+        let left = source.width - *skip;
+        let width = left.min(room.max(0.0));
+        *skip = 0.0;
+        *room -= width;
+        self.sources.push(Source { width, ..source });
+        if width < left {
+            self.beyond.1 = source.cost;
+            return false;
+        }
+        true
+    }
+
+    /// What each segment draws when the battery draws `battery`, where nothing
+    /// lies between: what comes before its sources draws nothing, what comes
+    /// after them all it can.
+    pub(super) fn settle_simple(
+        &self,
+        layout: &Layout,
+        battery: f64,
+        segments: &mut [f64],
+    ) {
+        segments.copy_from_slice(&self.ceiling);
+        for segment in &layout.order[..self.shed] {
+            segments[*segment as usize] = 0.0;
+        }
+        let mut left = battery - self.least;
+        for (at, source) in self.sources.iter().enumerate() {
+            if source.segment == GRID {
+                left -= source.width;
+                continue;
+            }
+            let segment = source.segment as usize;
+            let before = if at == 0 { self.skipped } else { 0.0 };
+            let taken = source.width.min(left.max(0.0));
+            segments[segment] = self.ceiling[segment] - before - taken;
+            left -= source.width;
+        }
+    }
+
+    /// Sources of every place in rising cost.
+    fn merge(&mut self, layout: &Layout, worth: &[f64]) {
+        let depth = layout.depth();
+        self.all.clear();
+        let mut grid = self.grid.iter().peekable();
+        for segment in &layout.order {
+            let at = *segment as usize;
+            let width = self.ceiling[at] - self.floor[at];
+            while let Some((cost, width)) = grid.next_if(|(cost, _)| *cost <= worth[at]) {
+                let (cost, width) = (*cost, *width);
+                self.all.push(Source { cost, width, segment: GRID, level: depth });
+            }
+            if width > 0.0 {
+                let level = layout.level[layout.load_of[at]];
+                let (cost, segment) = (worth[at], *segment);
+                self.all.push(Source { cost, width, segment, level });
+            }
+        }
+        for (cost, width) in grid {
+            let (cost, width) = (*cost, *width);
+            self.all.push(Source { cost, width, segment: GRID, level: depth });
+        }
+    }
+
+    /// Takes the cheapest that still gets through to the battery.
+    fn take_in_order(&mut self, mut skip: f64, mut room: f64) {
+        for at in 0..self.all.len() {
+            let source = self.all[at];
+            let between = &mut self.rem[..source.level as usize];
+            let width = between.iter().fold(source.width, |w, rem| w.min(*rem));
+            if width <= 0.0 {
+                continue;
+            }
+            for rem in between {
+                *rem -= width;
+            }
+            if width <= skip {
+                skip -= width;
+                self.beyond.0 = source.cost;
+                continue;
+            }
+            if !self.keep(Source { width, ..source }, &mut skip, &mut room) {
+                return;
+            }
+        }
+    }
+
+    /// What each segment draws and what power is worth at every feeder, when
+    /// the battery draws `battery` at a price of `price` and there are feeders or
+    /// floors. Writes segments and feeder prices; returns the price at the
+    /// interconnection.
+    pub(super) fn settle(
+        &mut self,
+        horizon: &Horizon,
+        layout: &Layout,
+        t: usize,
+        battery: f64,
+        price: f64,
+        segments: &mut [f64],
+        feeders: &mut [f64],
+    ) -> f64 {
+        let depth = layout.path.len();
+        segments.copy_from_slice(&self.ceiling);
+        let lowest = -horizon.grid.export_limit_mw.at(t)
+            - horizon.grid.base_mw.at(t)
+            - self.ceiling.iter().sum::<f64>();
+        let mut wanted = battery - lowest;
+        self.rem.clear();
+        for (place, feeder) in layout.path.iter().enumerate() {
+            let below: f64 = (0..layout.load_of.len())
+                .filter(|s| layout.level[layout.load_of[*s]] as usize <= place)
+                .map(|s| self.ceiling[s])
+                .sum();
+            self.rem.push(horizon.feeders[*feeder].limit_mw.at(t) - (lowest + below));
+        }
+        // By level: the dearest source taken, the cheapest left.
+        let mut taken = vec![f64::NEG_INFINITY; depth + 1];
+        let mut left = vec![f64::INFINITY; depth + 1];
+        for source in &self.all {
+            let level = source.level as usize;
+            let between = &mut self.rem[..level];
+            let through = between.iter().fold(source.width, |w, rem| w.min(*rem));
+            let through = through.min(wanted).max(0.0);
+            for rem in between {
+                *rem -= through;
+            }
+            wanted -= through;
+            if through > 0.0 {
+                taken[level] = taken[level].max(source.cost);
+                if source.segment != GRID {
+                    segments[source.segment as usize] -= through;
+                }
+            }
+            if through < source.width {
+                left[level] = left[level].min(source.cost);
+            }
+        }
+        // From the battery outwards: a feeder with room has one price on both
+        // sides, a full one may be dearer inside.
+        let mut at = price;
+        let mut prices = vec![price; depth + 1];
+        for level in 1..=depth {
+            if self.rem[level - 1] <= 1e-9 {
+                let end = (level..depth).find(|next| self.rem[*next] <= 1e-9);
+                let beyond = level..=end.unwrap_or(depth);
+                let dearest =
+                    taken[beyond.clone()].iter().fold(f64::MIN, |m, c| m.max(*c));
+                let cheapest = left[beyond].iter().fold(f64::MAX, |m, c| m.min(*c));
+                at = at.min(cheapest.max(dearest));
+            }
+            prices[level] = at;
+        }
+        for (feeder, circuit) in horizon.feeders.iter().enumerate() {
+            let outside = match circuit.parent {
+                None => prices[depth],
+                Some(parent) => feeders[parent],
+            };
+            feeders[feeder] = match layout.place[feeder] {
+                Some(place) => prices[place],
+                None => outside.max(self.cut[feeder]),
+            };
+        }
+        prices[depth]
+    }
+
+    /// What the exchange costs, from as much sent back as may be upwards.
+    fn price_grid(
+        &mut self,
+        horizon: &Horizon,
+        t: usize,
+        price: GridPrice,
+        import_limit: f64,
+    ) -> Result<(), Conflict> {
+        let grid = &horizon.grid;
+        let least = -grid.export_limit_mw.at(t);
+        if least > import_limit {
+            return Err(Conflict::at(t, vec![Bound::Import, Bound::Export]));
+        }
+        self.grid.clear();
+        if least < 0.0 {
+            self.grid
+                .push((price.export, least.min(0.0).abs().min(import_limit - least)));
+        }
+        let mut from = least.max(0.0);
+        let mut to = 0.0;
+        if !grid.blocks.is_empty() {
+            let start = self.grid.len();
+            self.grid.extend(horizon.blocks_at(t));
+            let mut kept = start;
+            for at in start..self.grid.len() {
+                let (cost, width) = self.grid[at];
+                to += width;
+                let end = to.min(import_limit);
+                if end > from {
+                    self.grid[kept] = (cost, end - from);
+                    kept += 1;
+                    from = end;
+                }
+            }
+            self.grid.truncate(kept);
+        }
+        if import_limit > from {
+            self.grid.push((price.import, import_limit - from));
+        }
+        Ok(())
+    }
+
+    /// Floors and ceilings of loads, shared out to their segments in order.
+    fn bound_segments(
+        &mut self,
+        horizon: &Horizon,
+        layout: &Layout,
+        t: usize,
+    ) -> Result<(), Conflict> {
+        self.floor.clear();
+        self.ceiling.clear();
+        for (load, demand) in horizon.loads.iter().enumerate() {
+            let mut floor = demand.floor_mw.at(t);
+            let mut ceiling = demand.ceiling_mw.at(t);
+            let whole: f64 = demand.segments_mw.iter().sum();
+            if floor > ceiling.min(whole) + 1e-9 {
+                let limits = vec![Bound::Floor(load), Bound::Ceiling(load)];
+                return Err(Conflict::at(t, limits));
+            }
+            for segment in layout.first[load]..layout.first[load + 1] {
+                let width = layout.width[segment];
+                let most = width.min(ceiling.max(0.0));
+                let least = most.min(floor.max(0.0));
+                ceiling -= most;
+                floor -= least;
+                self.ceiling.push(most);
+                self.floor.push(least);
+            }
+        }
+        Ok(())
+    }
+
+    /// Feeders without a battery below keep their worthiest loads.
+    fn cut_off(
+        &mut self,
+        horizon: &Horizon,
+        layout: &Layout,
+        t: usize,
+        worth: &[f64],
+    ) -> Result<(), Conflict> {
+        let count = horizon.feeders.len();
+        self.cut.clear();
+        self.cut.resize(count, f64::NEG_INFINITY);
+        if count == 0 {
+            return Ok(());
+        }
+        self.lists.resize(count, Vec::new());
+        self.floors.clear();
+        self.floors.resize(count, 0.0);
+        for list in &mut self.lists {
+            list.clear();
+        }
+        for (load, demand) in horizon.loads.iter().enumerate() {
+            let Some(feeder) = demand.feeder else { continue };
+            if layout.place[feeder].is_some() {
+                continue;
+            }
+            for (segment, worth) in worth
+                .iter()
+                .enumerate()
+                .take(layout.first[load + 1])
+                .skip(layout.first[load])
+            {
+                self.lists[feeder].push((*worth, segment as u32));
+                self.floors[feeder] += self.floor[segment];
+            }
+        }
+        for feeder in (0..count).rev() {
+            if layout.place[feeder].is_some() {
+                continue;
+            }
+            let mut list = std::mem::take(&mut self.lists[feeder]);
+            let mut room = horizon.feeders[feeder].limit_mw.at(t) - self.floors[feeder];
+            if room < -1e-9 {
+                return Err(self.too_much_below(horizon, layout, t, feeder));
+            }
+            list.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            for (worth, segment) in &list {
+                let at = *segment as usize;
+                let wide = self.ceiling[at] - self.floor[at];
+                let kept = wide.min(room.max(0.0));
+                if kept < wide {
+                    self.cut[feeder] = self.cut[feeder].max(*worth);
+                    self.ceiling[at] = self.floor[at] + kept;
+                }
+                room -= kept;
+            }
+            if let Some(parent) = horizon.feeders[feeder].parent
+                && layout.place[parent].is_none()
+            {
+                self.lists[parent].extend_from_slice(&list);
+                self.floors[parent] += self.floors[feeder];
+            }
+            self.lists[feeder] = list;
+        }
+        Ok(())
+    }
+
+    fn too_much_below(
+        &self,
+        horizon: &Horizon,
+        layout: &Layout,
+        t: usize,
+        feeder: usize,
+    ) -> Conflict {
+        let mut limits = vec![Bound::Feeder(feeder)];
+        limits.extend(floors_below(horizon, layout, &self.floor, Some(feeder)));
+        Conflict::at(t, limits)
+    }
+
+    /// Says why the battery can draw nothing at all that keeps every limit.
+    fn nothing_fits(
+        &self,
+        horizon: &Horizon,
+        layout: &Layout,
+        t: usize,
+        forced: bool,
+    ) -> Conflict {
+        if forced {
+            // More has to be drawn than loads and battery can take.
+            let mut limits = vec![Bound::Export];
+            limits.extend((0..horizon.loads.len()).map(Bound::Ceiling));
+            if !horizon.batteries.is_empty() {
+                limits.push(Bound::StorePower(0));
+            }
+            return Conflict::at(t, limits);
+        }
+        // What has to be drawn does not get through: the innermost feeder of the
+        // path that floors alone fill, or the interconnection.
+        let discharge = horizon.batteries.first().map_or(0.0, |b| b.discharge_mw.at(t));
+        for feeder in layout.path.iter().rev() {
+            let floors: f64 = floors_below(horizon, layout, &self.floor, Some(*feeder))
+                .map(|bound| match bound {
+                    Bound::Floor(load) => horizon.loads[load].floor_mw.at(t),
+                    _ => 0.0,
+                })
+                .sum();
+            if floors - discharge > horizon.feeders[*feeder].limit_mw.at(t) + 1e-9 {
+                let mut limits = vec![Bound::Feeder(*feeder), Bound::StorePower(0)];
+                limits.extend(floors_below(horizon, layout, &self.floor, Some(*feeder)));
+                return Conflict::at(t, limits);
+            }
+        }
+        let mut limits = vec![Bound::Import];
+        if !horizon.batteries.is_empty() {
+            limits.push(Bound::StorePower(0));
+        }
+        limits.extend(floors_below(horizon, layout, &self.floor, None));
+        Conflict::at(t, limits)
+    }
+}
+
+/// The floors of loads below a feeder, or of all.
+fn floors_below<'a>(
+    horizon: &'a Horizon,
+    layout: &'a Layout,
+    floor: &'a [f64],
+    feeder: Option<usize>,
+) -> impl Iterator<Item = Bound> + 'a {
+    (0..horizon.loads.len())
+        .filter(move |load| {
+            let takes = (layout.first[*load]..layout.first[*load + 1])
+                .any(|segment| floor[segment] > 0.0);
+            takes && feeder.is_none_or(|feeder| horizon.is_below(*load, feeder))
+        })
+        .map(Bound::Floor)
+}
+
+/// What the exchange costs in one interval, USD/MWh.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GridPrice {
+    /// A MWh drawn.
+    pub(super) import: f64,
+    /// A MWh sent back.
+    pub(super) export: f64,
+}

@@ -1,0 +1,286 @@
+//! Stored energy couples intervals: cost as a convex function of what is held.
+//!
+//! One interval turns into a convex function of the energy gained in it, by
+//! walking the battery from full discharge to full charge along the cheapest
+//! way. What it costs to arrive at a stored energy is the infimal convolution of
+//! what it cost to be at one an interval before with that function: of two
+//! convex functions kept as slopes in rising order, the convolution is the merge
+//! of the two lists. What cannot be held is cut off at both ends.
+
+use super::stage::Source;
+
+/// A slope and how far it reaches.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Piece {
+    /// What a further MWh costs, USD/MWh.
+    pub(super) slope: f64,
+    /// For how many MWh.
+    pub(super) width: f64,
+}
+
+/// What a battery can do in one interval.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    /// The most it takes in, MW.
+    pub(super) charge: f64,
+    /// The most it gives back, MW.
+    pub(super) discharge: f64,
+    /// What part of what is drawn is stored.
+    pub(super) into: f64,
+    /// What part of what is stored comes back.
+    pub(super) out_of: f64,
+    /// USD per MWh given back.
+    pub(super) wear: f64,
+    /// The length of the interval.
+    pub(super) hours: f64,
+}
+
+/// A stretch of the way from full discharge to full charge.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch {
+    /// What the MWh gained on it cost.
+    pub(super) piece: Piece,
+    /// The source it takes from; none where charge and discharge fall together.
+    pub(super) source: Option<usize>,
+    /// MW by which charge changes along it.
+    pub(super) charge: f64,
+    /// MW by which discharge changes along it.
+    pub(super) discharge: f64,
+}
+
+impl Reach {
+    /// Below this price of stored energy, and the price of power that goes with
+    /// it, taking in and giving back at once pays: losses then earn.
+    fn burn(&self) -> (f64, f64) {
+        let lost = 1.0 / self.out_of - self.into;
+        if lost <= 1e-12 {
+            return (f64::NEG_INFINITY, f64::NEG_INFINITY);
+        }
+        let stored = if self.wear == 0.0 { 0.0 } else { -self.wear / lost };
+        (stored, stored * self.into)
+    }
+
+    /// Where the way begins: charge and discharge at the least net draw.
+    pub(super) fn start(&self, least: f64) -> (f64, f64) {
+        let discharge = self.discharge.min(self.charge - least).max(0.0);
+        ((discharge + least).max(0.0), discharge)
+    }
+
+    /// What is gained where the way begins, MWh.
+    pub(super) fn least_gained(&self, least: f64) -> f64 {
+        let (charge, discharge) = self.start(least);
+        self.gained(charge, discharge)
+    }
+
+    /// What charge and discharge add to what is held, MWh.
+    #[inline]
+    pub(super) fn gained(&self, charge: f64, discharge: f64) -> f64 {
+        self.hours * (self.into * charge - discharge / self.out_of)
+    }
+
+    /// Walks the cheapest way from the least gained to the most; `visit` says
+    /// whether to go on.
+    ///
+    /// While power is cheap enough that losses pay, charge rises first; at the
+    /// price where they stop to pay, charge and discharge fall together; from
+    /// there discharge falls before charge rises.
+    #[inline]
+    pub(super) fn walk(
+        &self,
+        least: f64,
+        sources: &[Source],
+        mut visit: impl FnMut(Stretch) -> bool,
+    ) {
+        let (burn_stored, burn_power) = self.burn();
+        let (mut charge, mut discharge) = self.start(least);
+        let up = |cost: f64, mw: f64| Piece {
+            slope: cost / self.into,
+            width: self.hours * self.into * mw,
+        };
+        let down = |cost: f64, mw: f64| Piece {
+            slope: (cost - self.wear) * self.out_of,
+            width: self.hours * mw / self.out_of,
+        };
+        let mut burnt = charge <= 0.0 && burn_power == f64::NEG_INFINITY;
+        for (at, source) in sources.iter().enumerate() {
+            let mut left = source.width;
+            let cheap = source.cost < burn_power;
+            if !cheap && !burnt {
+                burnt = true;
+                let both = charge.min(discharge);
+                if both > 0.0 {
+                    charge -= both;
+                    discharge -= both;
+                    let width = both * self.hours * (1.0 / self.out_of - self.into);
+                    let piece = Piece { slope: burn_stored, width };
+                    let (charge, discharge) = (-both, -both);
+                    if width > 0.0
+                        && !visit(Stretch { piece, source: None, charge, discharge })
+                    {
+                        return;
+                    }
+                }
+            }
+            for turn in 0..2 {
+                let raise = cheap == (turn == 0);
+                let room = if raise { self.charge - charge } else { discharge };
+                let mw = left.min(room);
+                if mw <= 0.0 {
+                    continue;
+                }
+                left -= mw;
+                let (piece, step) = if raise {
+                    charge += mw;
+                    (up(source.cost, mw), (mw, 0.0))
+                } else {
+                    discharge -= mw;
+                    (down(source.cost, mw), (0.0, -mw))
+                };
+                let stretch = Stretch {
+                    piece,
+                    source: Some(at),
+                    charge: step.0,
+                    discharge: step.1,
+                };
+                if !visit(stretch) {
+                    return;
+                }
+            }
+        }
+        if !burnt {
+            let both = charge.min(discharge);
+            let width = both * self.hours * (1.0 / self.out_of - self.into);
+            if width > 0.0 {
+                let piece = Piece { slope: burn_stored, width };
+                let (charge, discharge) = (-both, -both);
+                visit(Stretch { piece, source: None, charge, discharge });
+            }
+        }
+    }
+}
+
+/// A convex function as slopes in rising order.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Span {
+    /// Where it begins, MWh.
+    pub(super) from: f64,
+    /// Its first piece in the list that holds it.
+    pub(super) start: usize,
+    /// One past its last.
+    pub(super) end: usize,
+}
+
+/// Merges the function at `span` of `list` with `gains`, which begin at
+/// `gained`, cuts what is not within `least` and `most`, and appends it.
+/// Nothing if no energy is left.
+pub(super) fn convolve(
+    list: &mut Vec<Piece>,
+    span: Span,
+    gains: &[Piece],
+    gained: f64,
+    least: f64,
+    most: f64,
+) -> Option<Span> {
+    let start = list.len();
+    let mut from = span.from + gained;
+    let mut skip = (least - from).max(0.0);
+    from += skip;
+    let mut room = most - from;
+    if room < -TOUCH {
+        return None;
+    }
+    room = room.max(0.0);
+    let (mut a, mut b) = (span.start, 0);
+    while room > 0.0 || skip > 0.0 {
+        let mut piece =
+            if a < span.end && (b == gains.len() || list[a].slope <= gains[b].slope) {
+                a += 1;
+                list[a - 1]
+            } else if b < gains.len() {
+                b += 1;
+                gains[b - 1]
+            } else {
+                break;
+            };
+        if piece.width <= skip {
+            skip -= piece.width;
+            continue;
+        }
+        piece.width = (piece.width - skip).min(room);
+        skip = 0.0;
+        room -= piece.width;
+        match list[start..].last_mut() {
+            Some(last) if last.slope == piece.slope => last.width += piece.width,
+            Some(_) | None if piece.width > CRUMB => list.push(piece),
+            Some(_) | None => {}
+        }
+    }
+    if skip > TOUCH {
+        return None;
+    }
+    Some(Span { from: from - skip, start, end: list.len() })
+}
+
+/// Splits the energy `held` after an interval into what was held before and what
+/// was gained, with the price at which both agree: the prefix of the merge.
+/// Returns what was gained and the price, as a range.
+pub(super) fn split(
+    list: &[Piece],
+    span: Span,
+    gains: &[Piece],
+    gained: f64,
+    held: f64,
+) -> (f64, (f64, f64)) {
+    let mut left = held - (span.from + gained);
+    let mut from_gains = gained;
+    let mut below = f64::NEG_INFINITY;
+    let (mut a, mut b) = (span.start, 0);
+    loop {
+        let take_a =
+            a < span.end && (b == gains.len() || list[a].slope <= gains[b].slope);
+        let piece = if take_a {
+            list[a]
+        } else if b < gains.len() {
+            gains[b]
+        } else {
+            return (from_gains, (below, f64::INFINITY));
+        };
+        if left <= TOUCH {
+            return (from_gains, (below, piece.slope));
+        }
+        let used = piece.width.min(left);
+        left -= used;
+        if !take_a {
+            from_gains += used;
+        }
+        if used < piece.width - TOUCH {
+            return (from_gains, (piece.slope, piece.slope));
+        }
+        below = piece.slope;
+        if take_a { a += 1 } else { b += 1 }
+    }
+}
+
+/// The slopes of a function left and right of a point.
+pub(super) fn slopes_at(list: &[Piece], span: Span, at: f64) -> (f64, f64) {
+    let mut left = at - span.from;
+    let mut below = f64::NEG_INFINITY;
+    for piece in &list[span.start..span.end] {
+        if left <= TOUCH {
+            return (below, piece.slope);
+        }
+        if left < piece.width - TOUCH {
+            return (piece.slope, piece.slope);
+        }
+        left -= piece.width;
+        below = piece.slope;
+    }
+    (below, f64::INFINITY)
+}
+
+/// Two energies this close are the same, MWh: a fraction of a watt for a minute.
+const TOUCH: f64 = 1e-8;
+
+/// What rounding leaves of a piece is no piece: dropped well below [`TOUCH`], so
+/// that both directions see the same pieces.
+pub(super) const CRUMB: f64 = 1e-10;
