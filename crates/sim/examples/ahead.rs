@@ -1,6 +1,7 @@
 //! Compares optima over horizons drawn from seeds with what HiGHS finds:
 //! `ahead --python PYTHON [--verbose] SEED...`, where a seed may be a range such as
-//! `1..=1000`. `--instance FILE` compares the horizon in a file of JSON instead, and
+//! `1..=1000`. `--without ramps`, `peaks`, `blocks`, `feeders`, `stores` (but one)
+//! takes a feature away from each. `--instance FILE` compares the horizon in a file of JSON instead, and
 //! `--whole` prints a failing horizon as it was drawn and not made smaller.
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 #![expect(clippy::disallowed_methods, reason = "a command line reads its arguments")]
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use engine::decide::ahead::{Horizon, Solver};
+use engine::decide::ahead::{Horizon, Ramp, Solver};
 use sim::ahead::{draw::draw, json, shrink::shrink};
 
 use self::peer::{Compared, Peer, compare};
@@ -20,12 +21,14 @@ mod peer;
 fn main() -> ExitCode {
     let (mut python, mut verbose, mut whole) = (OsString::from("python3"), false, false);
     let mut horizons: Vec<(String, Horizon)> = Vec::new();
+    let mut without = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--python" => python = arguments.next().unwrap_or_default().into(),
             "--verbose" => verbose = true,
             "--whole" => whole = true,
+            "--without" => without.extend(arguments.next()),
             "--instance" => {
                 let file = arguments.next().unwrap_or_default();
                 match in_file(&file) {
@@ -44,6 +47,9 @@ fn main() -> ExitCode {
                 horizons.extend(seeds.map(|seed| (format!("seed {seed}"), draw(seed))));
             }
         }
+    }
+    for (_, horizon) in &mut horizons {
+        without.iter().for_each(|feature| take_away(horizon, feature));
     }
     let Some(mut peer) = Peer::start(&python) else {
         println!("expected a Python with highspy, found none at {}", python.display());
@@ -87,7 +93,10 @@ fn prove_all(
                     })
                 };
                 let again = compare(&small, &mut solver, peer).err().unwrap_or_default();
-                println!("{name} fails: {why}\n  smaller: {again}\n  {}", json::write(&small));
+                println!(
+                    "{name} fails: {why}\n  smaller: {again}\n  {}",
+                    json::write(&small)
+                );
                 format!("fail: {kind}")
             }
         };
@@ -103,6 +112,24 @@ fn prove_all(
     }
     println!("{} horizons hold", horizons.len());
     ExitCode::SUCCESS
+}
+
+fn take_away(horizon: &mut Horizon, feature: &str) {
+    match feature {
+        "ramps" => {
+            horizon.grid.ramp = Ramp::FREE;
+            horizon.loads.iter_mut().for_each(|load| load.ramp = Ramp::FREE);
+        }
+        "peaks" => horizon.grid.peaks.clear(),
+        "blocks" => horizon.grid.blocks.clear(),
+        "feeders" => {
+            horizon.feeders.clear();
+            horizon.loads.iter_mut().for_each(|load| load.feeder = None);
+            horizon.batteries.iter_mut().for_each(|store| store.feeder = None);
+        }
+        "stores" => horizon.batteries.truncate(1),
+        other => println!("note: no feature is called {other}"),
+    }
 }
 
 /// The words that say what kind of failure it is.

@@ -7,17 +7,17 @@
 //! any plan costs, whatever the prices; it is as much as the optimum costs for the
 //! right prices only.
 //!
-//! Prices of the import and the export limit and of room for stored energy say the
-//! same once more, so there are two bounds: [`Limits::Kept`] does without them,
-//! [`Limits::Charged`] gives up these limits too and charges their prices. Both
-//! are to come out alike.
+//! Prices of the import and the export limit, of peaks and of room for stored
+//! energy say the same once more, so there are two bounds: [`Limits::Kept`] does
+//! without them, [`Limits::Charged`] gives up these limits too and charges their
+//! prices. Both are to come out alike.
 
 use engine::decide::ahead::{End, Horizon, Prices, Ramp, Store};
 
 use super::plan::{blocks_of, end_worth_usd, exchange_usd_per_hour, is_below};
 
-/// Whether limits on the exchange and on stored energy are kept, or given up and
-/// charged at their prices.
+/// Whether limits on the exchange and its peaks and on stored energy are kept, or
+/// given up and charged at their prices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limits {
     /// Kept; their prices are not looked at.
@@ -47,8 +47,8 @@ pub fn bound(horizon: &Horizon, prices: &Prices, limits: Limits) -> Result<f64, 
     let there = |feeder: Option<usize>, t: usize| {
         let above = (0..horizon.feeders.len())
             .filter(|above| is_below(&horizon.feeders, feeder, *above));
-        let feeders =
-            above.map(|above| prices.feeders_usd_per_mwh[t * horizon.feeders.len() + above]);
+        let feeders = above
+            .map(|above| prices.feeders_usd_per_mwh[t * horizon.feeders.len() + above]);
         prices.power_usd_per_mwh[t] + feeders.sum::<f64>()
     };
     let mut first = 0;
@@ -94,18 +94,27 @@ struct Ramped {
 }
 
 impl Ramped {
-    fn new(prices: &Prices, load: Option<usize>, ramp: &Ramp, n: usize) -> Result<Self, String> {
+    fn new(
+        prices: &Prices,
+        load: Option<usize>,
+        ramp: &Ramp,
+        n: usize,
+    ) -> Result<Self, String> {
         let mut own = Self { slope: vec![0.0; n], constant: 0.0 };
         for price in prices.ramps.iter().filter(|price| price.load == load) {
             let (t, usd) = (price.t, price.usd_per_mw);
             let most = if usd > 0.0 { ramp.up_mw } else { ramp.down_mw };
             if most.is_infinite() && usd != 0.0 {
-                return Err(format!("a ramp of {load:?} into {t} has a price and no limit"));
+                return Err(format!(
+                    "a ramp of {load:?} into {t} has a price and no limit"
+                ));
             }
             own.constant -= usd.abs() * most;
             own.slope[t] += usd;
             match (t, ramp.before_mw) {
-                (0, None) => return Err(format!("a ramp of {load:?} comes from nowhere")),
+                (0, None) => {
+                    return Err(format!("a ramp of {load:?} comes from nowhere"));
+                }
                 (0, Some(before)) => own.constant -= usd * before,
                 (_, _) => own.slope[t - 1] -= usd,
             }
@@ -128,8 +137,8 @@ fn of_store(
         let power = at_meter(t);
         let charge = hours * (power - store.charge_efficiency * worth(t));
         total += charge.min(0.0) * store.charge_mw.at(t);
-        let discharge =
-            hours * (store.wear_usd_per_mwh + worth(t) / store.discharge_efficiency - power);
+        let discharge = hours
+            * (store.wear_usd_per_mwh + worth(t) / store.discharge_efficiency - power);
         total += discharge.min(0.0) * store.discharge_mw.at(t);
 
         let is_last = t + 1 == n;
@@ -137,34 +146,35 @@ fn of_store(
             total += worth(t) * mwh;
             continue;
         }
-        let room = match limits {
-            Limits::Kept => 0.0,
-            Limits::Charged => prices.store_room_usd_per_mwh[t * count + place],
-        };
-        not_negative(&format!("room in store {place}, interval {t}"), room)?;
-        let slope = worth(t) + room - if is_last { 0.0 } else { worth(t + 1) };
-        let (least, most) = (store.stored_min_mwh.at(t), store.stored_max_mwh.at(t));
-        total -= room * most;
-        let mut corners = vec![least];
+        let next = if is_last { 0.0 } else { worth(t + 1) };
+        let mut slope = worth(t) - next;
+        let (mut least, mut most) =
+            (store.stored_min_mwh.at(t), store.stored_max_mwh.at(t));
+        // Full or empty, whatever the limits: what bends is the worth at the end.
+        let mut corners = vec![0.0];
+        let mut last_worth = 0.0;
         if let (End::Worth(parts), true) = (&store.end, is_last) {
             let mut sum = 0.0;
             for (mwh, _) in parts {
                 sum += mwh;
                 corners.push(sum);
             }
+            last_worth = parts.first().map_or(0.0, |(_, usd)| *usd);
         }
-        let most = match limits {
-            Limits::Kept => most,
-            Limits::Charged if slope < -FLAT => {
-                return Err(format!(
-                    "store {place}, interval {t}: room is worth more than its price, by {}",
-                    -slope
-                ));
+        match limits {
+            Limits::Kept => corners.extend([least, most]),
+            Limits::Charged => {
+                let room = prices.store_room_usd_per_mwh[t * count + place];
+                total -= room * if room > 0.0 { most } else { least };
+                slope += room;
+                if slope < -FLAT || slope - last_worth > FLAT {
+                    return Err(format!(
+                        "store {place}, interval {t}: expected a price of room that makes \
+                         holding more worth nothing, found it off by {slope}"
+                    ));
+                }
+                (least, most) = (f64::NEG_INFINITY, f64::INFINITY);
             }
-            Limits::Charged => f64::INFINITY,
-        };
-        if most.is_finite() {
-            corners.push(most);
         }
         let end = |mwh| if is_last { end_worth_usd(&store.end, mwh) } else { 0.0 };
         total += lowest(&corners, least, most, |mwh| slope * mwh - end(mwh));
@@ -172,7 +182,11 @@ fn of_store(
     Ok(total)
 }
 
-fn of_exchange(horizon: &Horizon, prices: &Prices, limits: Limits) -> Result<f64, String> {
+fn of_exchange(
+    horizon: &Horizon,
+    prices: &Prices,
+    limits: Limits,
+) -> Result<f64, String> {
     let (n, grid) = (horizon.len(), &horizon.grid);
     let ramp = Ramped::new(prices, None, &grid.ramp, n)?;
     let mut total = ramp.constant;
@@ -182,26 +196,30 @@ fn of_exchange(horizon: &Horizon, prices: &Prices, limits: Limits) -> Result<f64
         total += cell.constant;
         cells.push(cell);
     }
-    let mut charged = vec![false; n];
+    let mut under_a_peak = vec![false; n];
     for (place, peak) in grid.peaks.iter().enumerate() {
         let span = &cells[peak.from..peak.to];
-        charged[peak.from..peak.to].fill(true);
-        // Beyond every corner each further MW costs this.
-        let beyond: f64 = span.iter().map(|cell| cell.up.min(0.0)).sum();
-        if peak.usd_per_mw + beyond < -FLAT {
-            return Err(format!(
-                "peak {place}: import is worth more than its price, by {}",
-                -peak.usd_per_mw - beyond
-            ));
+        if limits == Limits::Charged {
+            let own = &prices.peak_usd_per_mwh[peak.from..peak.to];
+            let charge = horizon.hours * own.iter().sum::<f64>();
+            if charge > peak.usd_per_mw + FLAT {
+                return Err(format!(
+                    "peak {place}: expected prices that add up to no more than {}, found {charge}",
+                    peak.usd_per_mw
+                ));
+            }
+            total -= charge * peak.already_mw;
+            continue;
         }
+        under_a_peak[peak.from..peak.to].fill(true);
         let with = |peak_mw: f64| {
             let above = (peak_mw - peak.already_mw).max(0.0);
-            let rest: f64 =
-                span.iter().map(|cell| cell.lowest(horizon, peak_mw)).sum();
+            let rest: f64 = span.iter().map(|cell| cell.lowest(horizon, peak_mw)).sum();
             peak.usd_per_mw * above + rest
         };
         let least = span.iter().map(|cell| cell.least).fold(f64::NEG_INFINITY, f64::max);
-        let mut corners: Vec<f64> = span.iter().flat_map(|cell| cell.corners.clone()).collect();
+        let mut corners: Vec<f64> =
+            span.iter().flat_map(|cell| cell.corners.clone()).collect();
         corners.extend([peak.already_mw, least]);
         corners.retain(|corner| corner.is_finite() && *corner >= least);
         corners.sort_by(f64::total_cmp);
@@ -219,15 +237,8 @@ fn of_exchange(horizon: &Horizon, prices: &Prices, limits: Limits) -> Result<f64
         }
         total += with(corners[low]);
     }
-    for cell in cells.iter().filter(|cell| !charged[cell.t]) {
-        if cell.up < -FLAT {
-            return Err(format!(
-                "interval {}: import is worth more than its price, by {}",
-                cell.t, -cell.up
-            ));
-        }
-        total += cell.lowest(horizon, f64::INFINITY);
-    }
+    let others = cells.iter().zip(under_a_peak).filter(|(_, under)| !under);
+    total += others.map(|(cell, _)| cell.lowest(horizon, f64::INFINITY)).sum::<f64>();
     Ok(total)
 }
 
@@ -241,9 +252,6 @@ struct Cell {
     most: f64,
     /// Where its cost bends.
     corners: Vec<f64>,
-    /// What each further MW costs where nothing ends the exchange: beyond every
-    /// corner; nothing where a limit does.
-    up: f64,
     constant: f64,
 }
 
@@ -257,8 +265,9 @@ impl Cell {
     ) -> Result<Self, String> {
         let (grid, hours) = (&horizon.grid, horizon.hours);
         let mut slope = ramp - hours * prices.power_usd_per_mwh[t];
-        let (mut least, mut most) = (-grid.export_limit_mw.at(t), grid.import_limit_mw.at(t));
-        let (mut up, mut constant) = (0.0, 0.0);
+        let (mut least, mut most) =
+            (-grid.export_limit_mw.at(t), grid.import_limit_mw.at(t));
+        let mut constant = 0.0;
         let mut corners = vec![0.0];
         for (_, mw) in blocks_of(horizon, t) {
             corners.push(corners[corners.len() - 1] + mw);
@@ -268,22 +277,27 @@ impl Cell {
             Limits::Charged => {
                 let import = prices.import_usd_per_mwh[t];
                 let export = prices.export_usd_per_mwh[t];
+                let peak = prices.peak_usd_per_mwh[t];
                 not_negative(&format!("import, interval {t}"), import)?;
                 not_negative(&format!("export, interval {t}"), export)?;
+                not_negative(&format!("peak, interval {t}"), peak)?;
                 constant = -hours * (import * most - export * least);
-                slope += hours * (import - export);
+                slope += hours * (import + peak - export);
                 (least, most) = (f64::NEG_INFINITY, f64::INFINITY);
-                up = hours * grid.import_usd_per_mwh[t] + slope;
-                let pays = grid.export_usd_per_mwh.as_ref().unwrap_or(&grid.import_usd_per_mwh);
-                let down = hours * pays[t] + slope;
-                if down > FLAT {
+                let pays =
+                    grid.export_usd_per_mwh.as_ref().unwrap_or(&grid.import_usd_per_mwh);
+                let more = hours * grid.import_usd_per_mwh[t] + slope;
+                let less = hours * pays[t] + slope;
+                if more < -FLAT || less > FLAT {
                     return Err(format!(
-                        "interval {t}: export is worth more than its price, by {down}"
+                        "interval {t}: expected prices that make exchanging more or less worth \
+                         nothing, found {more} for a MW more and {} for one less",
+                        -less
                     ));
                 }
             }
         }
-        Ok(Self { t, slope, least, most, corners, up, constant })
+        Ok(Self { t, slope, least, most, corners, constant })
     }
 
     /// The least it costs with no more than `peak_mw`, USD.
@@ -292,17 +306,19 @@ impl Cell {
         let usd = |mw: f64| {
             horizon.hours * exchange_usd_per_hour(horizon, self.t, mw) + self.slope * mw
         };
-        if most.is_finite() {
-            let corners = [self.corners.as_slice(), &[most]].concat();
-            return lowest(&corners, self.least, most, usd);
-        }
-        lowest(&self.corners, self.least, most, usd)
+        let corners = self.corners.iter().chain(most.is_finite().then_some(&most));
+        lowest(corners, self.least, most, usd)
     }
 }
 
 /// The least of a convex function that bends at `corners` only.
-fn lowest(corners: &[f64], least: f64, most: f64, usd: impl Fn(f64) -> f64) -> f64 {
-    let inside = corners.iter().filter(|corner| (least..=most).contains(*corner));
+fn lowest<'a>(
+    corners: impl IntoIterator<Item = &'a f64>,
+    least: f64,
+    most: f64,
+    usd: impl Fn(f64) -> f64,
+) -> f64 {
+    let inside = corners.into_iter().filter(|corner| (least..=most).contains(*corner));
     inside.map(|corner| usd(*corner)).fold(f64::INFINITY, f64::min)
 }
 
@@ -319,6 +335,7 @@ fn shapes(horizon: &Horizon, prices: &Prices) -> Result<(), String> {
         ("power", &prices.power_usd_per_mwh, n),
         ("import", &prices.import_usd_per_mwh, n),
         ("export", &prices.export_usd_per_mwh, n),
+        ("peak", &prices.peak_usd_per_mwh, n),
         ("feeders", &prices.feeders_usd_per_mwh, n * horizon.feeders.len()),
         ("stored", &prices.stored_usd_per_mwh, n * stores),
         ("store_room", &prices.store_room_usd_per_mwh, n * stores),

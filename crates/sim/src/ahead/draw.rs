@@ -145,10 +145,12 @@ impl Draw {
         }
         let (coarse, dated, draw) = (self.coarse, self.has.dated, &mut self.stores);
         let store = |_| {
-            let most = if draw.chance(PPM / 20) { 0.0 } else { mw(draw, coarse, (5.0, 80.0)) };
+            let most =
+                if draw.chance(PPM / 20) { 0.0 } else { mw(draw, coarse, (5.0, 80.0)) };
             let efficiency = |draw: &mut Generator| *draw.pick(&[0.94, 0.9, 0.85, 1.0]);
             let stored = most * draw.integer(0..=10) as f64 / 10.0;
-            let least = if draw.chance(PPM / 5) { (most / 10.0).min(stored) } else { 0.0 };
+            let least =
+                if draw.chance(PPM / 5) { (most / 10.0).min(stored) } else { 0.0 };
             let power = dated_mw(draw, n, dated, coarse, (5.0, 60.0));
             let end = match draw.integer(0..=3) {
                 0 | 1 => End::Free,
@@ -157,19 +159,26 @@ impl Draw {
                     let reach = 8.0 * hours * n as f64;
                     let wish = most * draw.integer(0..=10) as f64 / 10.0;
                     let wild = draw.chance(PPM / 10);
-                    let mwh = if wild { wish } else { wish.clamp(stored - reach, stored + reach) };
+                    let mwh = if wild {
+                        wish
+                    } else {
+                        wish.clamp(stored - reach, stored + reach)
+                    };
                     End::At(mwh.clamp(least, most.max(least)))
                 }
                 _ => {
                     let mut parts: Vec<(f64, f64)> = (0..draw.integer(1..=3))
-                        .map(|_| (mw(draw, coarse, (5.0, 40.0)), usd(draw, coarse, (0, 90))))
+                        .map(|_| {
+                            (mw(draw, coarse, (5.0, 40.0)), usd(draw, coarse, (0, 90)))
+                        })
                         .collect();
                     parts.sort_by(|one, other| other.1.total_cmp(&one.1));
                     End::Worth(parts)
                 }
             };
             let room = if dated && draw.chance(PPM / 4) {
-                let part = |draw: &mut Generator| most * draw.integer(9..=10) as f64 / 10.0;
+                let part =
+                    |draw: &mut Generator| most * draw.integer(9..=10) as f64 / 10.0;
                 Dated::Each((0..n).map(|_| part(draw).max(least)).collect())
             } else {
                 Dated::Always(most)
@@ -208,8 +217,13 @@ impl Draw {
         // Most sites hold what must run: what is always drawn fits below.
         let floor: f64 = loads.iter().map(|load| most_of(&load.floor_mw, n)).sum();
         let must = if self.tight { 0.0 } else { floor + most_of(&base, n) };
-        let import_limit_mw =
-            dated_mw(draw, n, dated, coarse, (must + 0.3 * whole, must + 30.0 + 1.1 * whole));
+        let import_limit_mw = dated_mw(
+            draw,
+            n,
+            dated,
+            coarse,
+            (must + 0.3 * whole, must + 30.0 + 1.1 * whole),
+        );
         let export_limit_mw = match draw.integer(0..=5) {
             0 | 1 => Dated::Always(0.0),
             2..=4 => dated_mw(draw, n, dated, coarse, (0.0, 80.0)),
@@ -218,7 +232,9 @@ impl Draw {
         };
         let span = (whole + 60.0).max(40.0);
         let ramp = if self.has.exchange_ramp {
-            ramp(draw, coarse, slow, span, |draw| mw(draw, coarse, (0.0, 0.8 * whole + 10.0)))
+            ramp(draw, coarse, slow, span, |draw| {
+                mw(draw, coarse, (0.0, 0.8 * whole + 10.0))
+            })
         } else {
             Ramp::FREE
         };
@@ -226,7 +242,11 @@ impl Draw {
             let always = usd(draw, coarse, (0, 20));
             let spread = |_| if coarse { always } else { always * draw.unit() };
             let spreads: Vec<f64> = (0..n).map(spread).collect();
-            import_usd_per_mwh.iter().zip(spreads).map(|(price, spread)| price - spread).collect()
+            import_usd_per_mwh
+                .iter()
+                .zip(spreads)
+                .map(|(price, spread)| price - spread)
+                .collect()
         });
         let mut grid = Grid {
             import_usd_per_mwh,
@@ -259,7 +279,11 @@ impl Draw {
             .map(|_| match kind {
                 0..=2 => {
                     level += usd(draw, coarse, (-10, 10));
-                    if draw.chance(PPM / 20) { usd(draw, coarse, (200, 5_000)) } else { level }
+                    if draw.chance(PPM / 20) {
+                        usd(draw, coarse, (200, 5_000))
+                    } else {
+                        level
+                    }
                 }
                 3 => *draw.pick(&two),
                 4 => two[0],
@@ -291,7 +315,8 @@ impl Draw {
                     true => worth + usd(draw, coarse, (-10, 10)),
                     false => worth,
                 };
-                let mut own: Vec<f64> = own.iter().map(|worth| moved(draw, *worth)).collect();
+                let mut own: Vec<f64> =
+                    own.iter().map(|worth| moved(draw, *worth)).collect();
                 own.sort_by(|one, other| other.total_cmp(one));
                 worths.extend(own);
             }
@@ -303,7 +328,11 @@ impl Draw {
 /// A power between two, on a grid of ten or anywhere.
 fn mw(draw: &mut Generator, coarse: bool, (low, high): (f64, f64)) -> f64 {
     let value = low + (high - low) * draw.unit();
-    if coarse { (value / 10.0).round() * 10.0 } else { (value * 1_000.0).round() / 1_000.0 }
+    if coarse {
+        (value / 10.0).round() * 10.0
+    } else {
+        (value * 1_000.0).round() / 1_000.0
+    }
 }
 
 /// A price between two, on a grid of five or anywhere.
@@ -349,7 +378,11 @@ fn ramp(
         if draw.chance(PPM / 4) {
             return f64::INFINITY;
         }
-        mw(draw, coarse, (part.0 * whole, part.1 * whole)).max(if slow { 1.0 } else { 5.0 })
+        mw(draw, coarse, (part.0 * whole, part.1 * whole)).max(if slow {
+            1.0
+        } else {
+            5.0
+        })
     };
     let (up_mw, down_mw) = (one(draw), one(draw));
     let before_mw = draw.chance(PPM / 2).then(|| before(draw));

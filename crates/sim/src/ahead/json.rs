@@ -25,9 +25,9 @@ pub fn write(horizon: &Horizon) -> Value {
             "already_mw": peak.already_mw,
         })
     });
-    let feeders = horizon.feeders.iter().map(|feeder| {
-        json!({ "parent": feeder.parent, "limit_mw": dated(&feeder.limit_mw) })
-    });
+    let feeders = horizon.feeders.iter().map(
+        |feeder| json!({ "parent": feeder.parent, "limit_mw": dated(&feeder.limit_mw) }),
+    );
     let loads = horizon.loads.iter().map(|load| {
         json!({
             "feeder": load.feeder, "segments_mw": load.segments_mw,
@@ -215,7 +215,11 @@ fn read_ramp(value: &Value) -> Result<Ramp, String> {
         Value::Null => None,
         before => Some(as_number(before, "before_mw")?),
     };
-    Ok(Ramp { up_mw: number(ramp, "up_mw")?, down_mw: number(ramp, "down_mw")?, before_mw })
+    Ok(Ramp {
+        up_mw: number(ramp, "up_mw")?,
+        down_mw: number(ramp, "down_mw")?,
+        before_mw,
+    })
 }
 
 fn read_end(end: &Value) -> Result<End, String> {
@@ -225,7 +229,8 @@ fn read_end(end: &Value) -> Result<End, String> {
     if end.get("worth").is_none() {
         return Ok(End::Free);
     }
-    let part = |part: &Value| Ok((as_number(&part[0], "worth")?, as_number(&part[1], "worth")?));
+    let part =
+        |part: &Value| Ok((as_number(&part[0], "worth")?, as_number(&part[1], "worth")?));
     each(end, "worth", part).map(End::Worth)
 }
 

@@ -17,8 +17,9 @@ pub fn broken(horizon: &Horizon, answer: &Answer) -> Vec<String> {
     let loads = load_totals(horizon, answer);
     let mut at_most = |what: &str, t: usize, value: f64, limit: f64| {
         if value.is_nan() || value > limit + WITHIN {
-            faults
-                .push(format!("interval {t}: {what}: expected at most {limit}, found {value}"));
+            faults.push(format!(
+                "interval {t}: {what}: expected at most {limit}, found {value}"
+            ));
         }
     };
     for t in 0..horizon.len() {
@@ -60,7 +61,12 @@ pub fn broken(horizon: &Horizon, answer: &Answer) -> Vec<String> {
             at_most(&format!("store {place} charging below nothing"), t, -charge, 0.0);
             let most = store.discharge_mw.at(t);
             at_most(&format!("store {place} discharging"), t, discharge, most);
-            at_most(&format!("store {place} discharging below nothing"), t, -discharge, 0.0);
+            at_most(
+                &format!("store {place} discharging below nothing"),
+                t,
+                -discharge,
+                0.0,
+            );
             let held = own(&answer.stored_mwh, t);
             at_most(&format!("store {place} full"), t, held, store.stored_max_mwh.at(t));
             at_most(&format!("store {place} empty"), t, store.stored_min_mwh.at(t), held);
@@ -69,7 +75,8 @@ pub fn broken(horizon: &Horizon, answer: &Answer) -> Vec<String> {
                 _ => own(&answer.stored_mwh, t - 1),
             };
             let gained = horizon.hours
-                * (store.charge_efficiency * charge - discharge / store.discharge_efficiency);
+                * (store.charge_efficiency * charge
+                    - discharge / store.discharge_efficiency);
             at_most(&format!("store {place} holds too much"), t, held, before + gained);
             at_most(&format!("store {place} holds too little"), t, before + gained, held);
             if let (End::At(mwh), true) = (&store.end, t + 1 == horizon.len()) {
@@ -81,7 +88,9 @@ pub fn broken(horizon: &Horizon, answer: &Answer) -> Vec<String> {
     for (place, peak) in horizon.grid.peaks.iter().enumerate() {
         let highest = highest(&answer.exchange_mw[peak.from..peak.to]);
         let said = answer.peaks_mw[place];
-        if peak.from < peak.to && (highest.max(peak.already_mw) - said.max(peak.already_mw)).abs() > WITHIN {
+        if peak.from < peak.to
+            && (highest.max(peak.already_mw) - said.max(peak.already_mw)).abs() > WITHIN
+        {
             faults.push(format!("peak {place}: expected {highest}, found {said}"));
         }
     }
@@ -128,7 +137,8 @@ pub fn exchange_usd_per_hour(horizon: &Horizon, t: usize, exchange_mw: f64) -> f
     let grid = &horizon.grid;
     let import = grid.import_usd_per_mwh[t];
     if exchange_mw < 0.0 {
-        return grid.export_usd_per_mwh.as_ref().map_or(import, |pays| pays[t]) * exchange_mw;
+        return grid.export_usd_per_mwh.as_ref().map_or(import, |pays| pays[t])
+            * exchange_mw;
     }
     let (mut left, mut usd) = (exchange_mw, 0.0);
     for (resale, mw) in blocks_of(horizon, t) {
@@ -141,7 +151,8 @@ pub fn exchange_usd_per_hour(horizon: &Horizon, t: usize, exchange_mw: f64) -> f
 
 /// The blocks of an interval, USD/MWh and MW, the one that fetches least first.
 pub(super) fn blocks_of(horizon: &Horizon, t: usize) -> Vec<(f64, f64)> {
-    let blocks = horizon.grid.blocks.iter().filter(|block| (block.from..block.to).contains(&t));
+    let blocks =
+        horizon.grid.blocks.iter().filter(|block| (block.from..block.to).contains(&t));
     let mut blocks: Vec<(f64, f64)> =
         blocks.map(|block| (block.resale_usd_per_mwh.at(t), block.mw)).collect();
     blocks.sort_by(|one, other| one.0.total_cmp(&other.0));
@@ -230,7 +241,8 @@ fn shapes(horizon: &Horizon, answer: &Answer) -> Vec<String> {
         ("stored_mwh", &answer.stored_mwh, n * stores),
         ("peaks_mw", &answer.peaks_mw, horizon.grid.peaks.len()),
     ];
-    let wrong = lengths.into_iter().filter(|(_, found, expected)| found.len() != *expected);
+    let wrong =
+        lengths.into_iter().filter(|(_, found, expected)| found.len() != *expected);
     wrong
         .map(|(name, found, expected)| {
             format!("{name}: expected {expected} figures, found {}", found.len())

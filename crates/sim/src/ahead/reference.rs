@@ -101,8 +101,7 @@ pub fn full(prices: &[f64], worths: &[f64]) -> Horizon {
     const DAY: usize = 96;
     const MONTH: usize = 2_920;
     let n = prices.len();
-    let mut horizon =
-        reference(prices, worths, Ramps::Kept, End::At(STORED_MWH));
+    let mut horizon = reference(prices, worths, Ramps::Kept, End::At(STORED_MWH));
     let worked_on = |mw: f64, from: usize| {
         let of = |t: usize| if t / DAY % 28 == from { mw / 2.0 } else { mw };
         Dated::Each((0..n).map(of).collect())

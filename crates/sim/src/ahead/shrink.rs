@@ -57,7 +57,8 @@ fn steps(horizon: &Horizon) -> Vec<Horizon> {
         with(&|h| h.grid.export_usd_per_mwh = None);
     }
     for place in 0..horizon.loads.len() {
-        let load = |change: fn(&mut Demand)| move |h: &mut Horizon| change(&mut h.loads[place]);
+        let load =
+            |change: fn(&mut Demand)| move |h: &mut Horizon| change(&mut h.loads[place]);
         with(&load(|load| load.ramp = Ramp::FREE));
         with(&load(|load| load.ramp.before_mw = None));
         with(&load(|load| load.floor_mw = Dated::Always(0.0)));
@@ -86,7 +87,8 @@ fn part_of(horizon: &Horizon, from: usize, to: usize) -> Horizon {
     grid.import_usd_per_mwh = grid.import_usd_per_mwh[from..to].to_vec();
     grid.export_usd_per_mwh =
         grid.export_usd_per_mwh.as_ref().map(|pays| pays[from..to].to_vec());
-    for value in [&mut grid.import_limit_mw, &mut grid.export_limit_mw, &mut grid.base_mw] {
+    for value in [&mut grid.import_limit_mw, &mut grid.export_limit_mw, &mut grid.base_mw]
+    {
         dated(value);
     }
     grid.blocks.retain_mut(|block| {

@@ -58,9 +58,9 @@ fn oracle_highs_passes_our_checks() {
         let horizon = draw(seed);
         let Some((objective, answer)) = peer.optimum(&horizon) else { continue };
         optima += 1;
-        agree(&horizon, &answer_of(&answer, objective), objective).unwrap_or_else(|why| {
-            panic!("seed {seed}: {why}\n{}", json::write(&horizon))
-        });
+        agree(&horizon, &answer_of(&answer, objective), objective).unwrap_or_else(
+            |why| panic!("seed {seed}: {why}\n{}", json::write(&horizon)),
+        );
     }
     assert!(optima > 200, "{optima}");
 }

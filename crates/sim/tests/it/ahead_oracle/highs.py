@@ -152,8 +152,8 @@ class Problem:
                 first, last = peak["from"], peak["to"]
                 highest = self.model.add(peak["already_mw"], INF, peak["usd_per_mw"], 1)
                 self.model.constant -= peak["usd_per_mw"] * peak["already_mw"]
-                self.model.keep([(1.0, np.repeat(highest, last - first)), (-1.0, self.exchange[first:last])], 0.0, INF)
-                self.peaks.append((first, last))
+                terms = [(1.0, np.repeat(highest, last - first)), (-1.0, self.exchange[first:last])]
+                self.peaks.append((first, last, self.model.keep(terms, 0.0, INF)))
 
     def split(self, blocks, terms):
         """The exchange is what is bought, sold, and drawn from each block of its interval."""
@@ -331,6 +331,9 @@ class Problem:
         feeders = np.zeros((self.n, len(self.feeder_rows)))
         for place, (kept, rows) in enumerate(self.feeder_rows):
             feeders[kept, place] = np.maximum(0.0, -dual[rows] / hours)
+        peaks = np.zeros(self.n)
+        for first, last, rows in self.peaks:
+            peaks[first:last] = np.maximum(0.0, dual[rows] / hours)
         ramps = [
             {"t": int(t), "load": load, "usd_per_mw": -float(dual[row])}
             for load, (intervals, rows) in self.ramps
@@ -343,13 +346,14 @@ class Problem:
             "charge_mw": table(self.charge, x),
             "discharge_mw": table(self.discharge, x),
             "stored_mwh": table(self.stored, x),
-            "peaks_mw": np.array([x[self.exchange[a:b]].max() for a, b in self.peaks]),
+            "peaks_mw": np.array([x[self.exchange[a:b]].max() for a, b, _ in self.peaks]),
             "power_usd_per_mwh": dual[self.balanced] / hours,
             "import_usd_per_mwh": np.maximum(0.0, -cost[self.exchange] / hours),
+            "peak_usd_per_mwh": peaks,
             "export_usd_per_mwh": np.maximum(0.0, cost[self.exchange] / hours),
             "feeders_usd_per_mwh": feeders.ravel(),
             "stored_usd_per_mwh": table(self.recursion, -dual),
-            "store_room_usd_per_mwh": table(self.stored, np.maximum(0.0, -cost)),
+            "store_room_usd_per_mwh": table(self.stored, -cost),
         }
         return {name: values.tolist() for name, values in plain.items()} | {"ramps": ramps}
 

@@ -126,7 +126,11 @@ pub(crate) fn compare(
 }
 
 /// An answer is the optimum, is priced as one, and is as good as `objective`.
-pub(crate) fn agree(horizon: &Horizon, answer: &Answer, objective: f64) -> Result<(), String> {
+pub(crate) fn agree(
+    horizon: &Horizon,
+    answer: &Answer,
+    objective: f64,
+) -> Result<(), String> {
     let broken = plan::broken(horizon, answer);
     if !broken.is_empty() {
         return Err(format!("limits: the plan breaks {}", broken.join("; ")));
@@ -154,11 +158,17 @@ pub(crate) fn agree(horizon: &Horizon, answer: &Answer, objective: f64) -> Resul
 }
 
 /// The limits that are named conflict by themselves, and none of them is needless.
-fn conflicts(horizon: &Horizon, conflict: &Conflict, peer: &mut Peer) -> Result<(), String> {
+fn conflicts(
+    horizon: &Horizon,
+    conflict: &Conflict,
+    peer: &mut Peer,
+) -> Result<(), String> {
     let named = json::write_conflict(conflict);
     let reply = peer.ask(&json!({ "horizon": json::write(horizon), "conflict": named }));
     if reply["conflict"] != "infeasible" {
-        return Err(format!("conflict: the limits named can be kept together: {conflict}"));
+        return Err(format!(
+            "conflict: the limits named can be kept together: {conflict}"
+        ));
     }
     let needless = reply["needless"].as_array().expect("a list");
     if !needless.is_empty() {
@@ -192,6 +202,7 @@ pub(crate) fn answer_of(value: &Value, objective: f64) -> Answer {
         prices: Prices {
             power_usd_per_mwh: list("power_usd_per_mwh"),
             import_usd_per_mwh: list("import_usd_per_mwh"),
+            peak_usd_per_mwh: list("peak_usd_per_mwh"),
             export_usd_per_mwh: list("export_usd_per_mwh"),
             feeders_usd_per_mwh: list("feeders_usd_per_mwh"),
             stored_usd_per_mwh: list("stored_usd_per_mwh"),
