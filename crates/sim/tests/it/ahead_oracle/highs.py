@@ -3,6 +3,8 @@
 Usage: python highs.py            a request a line on standard input, an answer a line
        python highs.py bench FILE [RUNS]
                                   the horizon in FILE, timed from arrays to primal and duals
+       python highs.py check FILE the horizons in FILE, a line each, with the objective that
+                                  another program found and what both are counted from
 
 A request is {"horizon": H} or, to look at limits that are said to conflict,
 {"horizon": H, "conflict": {"from": a, "to": b, "limits": ["Import", "Floor 2", ...]}}.
@@ -396,6 +398,18 @@ def bench(path, runs):
     }))
 
 
+def check(path):
+    """How far objectives that another program found are from ours, at worst."""
+    worst, count = 0.0, 0
+    with open(path, encoding="utf-8") as file:
+        for request in map(json.loads, file):
+            highs, status = Problem(request["horizon"]).solve()
+            objective = highs.getInfo().objective_function_value if status == "optimal" else INF
+            apart = abs(objective - request["objective"])
+            worst, count = max(worst, apart / max(1.0, abs(objective + request["offset"]))), count + 1
+    print(json.dumps({"checked": count, "worst": worst}))
+
+
 def as_arrays(value):
     """Lists of numbers as arrays, before the clock runs: whoever calls holds arrays."""
     for key, each in value.items() if isinstance(value, dict) else []:
@@ -411,6 +425,8 @@ def as_arrays(value):
 def main():
     if sys.argv[1:2] == ["bench"]:
         return bench(sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+    if sys.argv[1:2] == ["check"]:
+        return check(sys.argv[2])
     for line in sys.stdin:
         print(json.dumps(reply(json.loads(line))), flush=True)
 
