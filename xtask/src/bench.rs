@@ -1,8 +1,10 @@
-//! `cargo xtask bench`: measures a year's backtest and the cost of a decision, or
-//! what a live run costs.
+//! `cargo xtask bench`: measures a year's backtest and the cost of a decision,
+//! what a live run costs, or how fast the optimum ahead is beside other programs.
 //!
 //! Prints each figure with its command and the machine. Nothing here passes or
 //! fails by time: a slow machine is not a fault.
+
+mod dispatch;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,8 @@ pub(crate) struct BenchArgs {
     /// Measure a release build from nothing too.
     #[arg(long)]
     build: bool,
+    #[command(flatten)]
+    dispatch: dispatch::DispatchArgs,
 }
 
 /// What can be measured.
@@ -31,6 +35,8 @@ enum What {
     Backtest,
     /// A live run: state, ticks, sweeps, journal, restart; and the simulated machines.
     Live,
+    /// The optimum over a horizon, beside HiGHS and PyPSA on the same arrays.
+    Dispatch,
 }
 
 /// How often each run is repeated; the median is what is shown.
@@ -41,6 +47,9 @@ pub(crate) fn run(arguments: &BenchArgs) -> Result<()> {
     println!("{}", machine());
     if arguments.build {
         build_from_nothing()?;
+    }
+    if arguments.what == What::Dispatch {
+        return dispatch::run(&arguments.dispatch);
     }
     shell::run(&mut cargo(&["build", "--release", "--locked", "--package", "mw"]))?;
     if arguments.what == What::Live {

@@ -2,7 +2,8 @@
 //!
 //! Some tests hand our files to libraries that we did not write. Those live in
 //! a virtual environment in the target folder, at pinned versions. Where it
-//! cannot be made, the tests that need it are skipped and say so.
+//! cannot be made, the tests that need it are skipped and say so. The programs
+//! that a benchmark measures us against have one of their own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ impl Oracles {
 /// Makes the environment, unless it is there already.
 pub(crate) fn install() -> Oracles {
     let folder = target().join("oracles");
-    match environment(&folder) {
+    match environment(&folder, REQUIREMENTS) {
         Ok(python) => Oracles::Ready(python),
         Err(error) => {
             println!(
@@ -47,18 +48,19 @@ pub(crate) fn install() -> Oracles {
     }
 }
 
-fn environment(folder: &Path) -> Result<PathBuf> {
+/// The Python of an environment with what is required, made unless it is there.
+pub(crate) fn environment(folder: &Path, requirements: &str) -> Result<PathBuf> {
     let python = folder.join("bin/python");
     let installed = folder.join("installed.txt");
     if python.exists()
-        && fs::read_to_string(&installed).is_ok_and(|text| text == REQUIREMENTS)
+        && fs::read_to_string(&installed).is_ok_and(|text| text == requirements)
     {
         return Ok(python);
     }
     let Some(version) = quietly(&mut program("python3", &["-c", VERSION])) else {
         bail!("expected a `python3` of 3.9 or later, found none");
     };
-    println!("making the Python environment for comparisons ({})", version.trim());
+    println!("making a Python environment for comparisons ({})", version.trim());
     let folder_text = folder.to_str().context("the target folder is not UTF-8")?;
     if !make(folder_text) {
         install_venv()?;
@@ -67,13 +69,13 @@ fn environment(folder: &Path) -> Result<PathBuf> {
         }
     }
     let python_text = python.to_str().context("the target folder is not UTF-8")?;
-    let requirements = folder.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS)?;
-    let requirements = requirements.to_str().context("the target folder is not UTF-8")?;
+    let list = folder.join("requirements.txt");
+    fs::write(&list, requirements)?;
+    let list = list.to_str().context("the target folder is not UTF-8")?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    let what = ["--only-binary", ":all:", "--requirement", requirements];
+    let what = ["--only-binary", ":all:", "--requirement", list];
     run(program(python_text, &pip).args(what))?;
-    fs::write(&installed, REQUIREMENTS)?;
+    fs::write(&installed, requirements)?;
     Ok(python)
 }
 

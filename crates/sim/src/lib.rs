@@ -6,6 +6,8 @@
 //! Invariant: may be wrong about the world, never about the rules.
 //! Invariant: everything random comes from the one seed it is handed.
 
+pub mod ahead;
+
 pub mod campus;
 
 pub mod market;

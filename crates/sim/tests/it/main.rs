@@ -1,5 +1,6 @@
 //! Tests of simulated worlds as a whole.
 
+mod ahead_oracle;
 mod campus;
 mod futures;
 mod late_ticks;

@@ -1,0 +1,288 @@
+//! What an optimum over a horizon takes, on arrays from a file:
+//! `dispatch_speed ARRAYS CASE [--runs N] [--steps K] [--dump FILE]`.
+//!
+//! `ARRAYS` is what `xtask/dispatch/year.py` writes. `CASE` is `year`,
+//! `year-ramps`, `rolling`, `rolling-ramps`, `full`, or `scale` and `scale-ramps`,
+//! which print what twice the horizon and ten times the loads take. `--dump`
+//! writes what was solved as JSON, for a program that solves it another way: the
+//! whole horizon, or every so manieth window of the rolling ones with what it came
+//! to. Time is CPU time of the process, from arrays in to primal and duals out, the
+//! median of the runs; each run of a whole horizon begins with a new solver.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a benchmark reads files and the clock"
+)]
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::time::{Duration, Instant};
+
+use engine::decide::ahead::{Answer, Dated, End, Horizon, Solver};
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::{Value, json};
+use sim::ahead::json;
+use sim::ahead::reference::{
+    CLASSES_MW, HOURS, Ramps, STORED_MWH, UNSERVED_USD_PER_MWH, full, reference,
+    reference_cost_usd,
+};
+
+/// A day.
+const WINDOW: usize = 96;
+
+/// How many windows of a rolling run are written down for comparison.
+const SAMPLES: usize = 200;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let usage = "usage: dispatch_speed ARRAYS CASE [--runs N] [--steps K] [--dump FILE]";
+    let arrays = Arrays::read(&arguments.next().ok_or(usage)?)?;
+    let case = arguments.next().ok_or(usage)?;
+    let (mut runs, mut steps, mut dump) = (5, usize::MAX, None);
+    while let Some(flag) = arguments.next() {
+        let value = arguments.next().ok_or(usage)?;
+        match flag.as_str() {
+            "--runs" => runs = value.parse()?,
+            "--steps" => steps = value.parse()?,
+            "--dump" => dump = Some(BufWriter::new(File::create(value)?)),
+            _ => return Err(usage.into()),
+        }
+    }
+    let ramps = if case.ends_with("-ramps") { Ramps::Kept } else { Ramps::Free };
+    let end = || End::At(STORED_MWH);
+    let mut line = match case.as_str() {
+        "year" | "year-ramps" => {
+            let build = || reference(&arrays.prices, &arrays.worths, ramps, end());
+            whole(runs, build, dump)?
+        }
+        "full" => whole(runs, || full(&arrays.prices, &arrays.worths), dump)?,
+        "rolling" | "rolling-ramps" => rolling(&arrays, ramps, runs, steps, dump)?,
+        "scale" | "scale-ramps" => scale(&arrays, ramps, runs)?,
+        _ => return Err(usage.into()),
+    };
+    line["case"] = json!(case);
+    line["peak_mb"] = json!(peak_mb()?);
+    println!("{line}");
+    Ok(())
+}
+
+/// What every program is handed.
+struct Arrays {
+    prices: Vec<f64>,
+    /// Of each class, interval by interval.
+    worths: Vec<f64>,
+}
+
+impl Arrays {
+    fn read(path: &str) -> Result<Self, Box<dyn std::error::Error>> {
+        let bytes = std::fs::read(path)?;
+        let words: Vec<[u8; 8]> = bytes.as_chunks().0.to_vec();
+        let n = words.first().map_or(0, |word| u64::from_le_bytes(*word)) as usize;
+        if words.len() != 1 + n * (1 + CLASSES_MW.len()) {
+            return Err(format!("{path}: expected the arrays of {n} intervals").into());
+        }
+        let figures: Vec<f64> =
+            words[1..].iter().map(|word| f64::from_le_bytes(*word)).collect();
+        Ok(Self { prices: figures[..n].to_vec(), worths: figures[n..].to_vec() })
+    }
+}
+
+/// CPU time of this process so far.
+fn cpu() -> Duration {
+    let spent = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(spent.tv_sec as u64, spent.tv_nsec as u32)
+}
+
+fn median(mut spent: Vec<f64>) -> f64 {
+    spent.sort_by(f64::total_cmp);
+    spent[spent.len() / 2]
+}
+
+/// The largest resident size of this process so far, MB.
+fn peak_mb() -> Result<f64, Box<dyn std::error::Error>> {
+    let text = std::fs::read_to_string("/proc/self/status")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kb: f64 = line.ok_or("no peak")?.trim().trim_end_matches(" kB").parse()?;
+    Ok((kb * 1.024 / 100.0).round() / 10.0)
+}
+
+/// A horizon as one problem.
+fn whole(
+    runs: usize,
+    build: impl Fn() -> Horizon,
+    dump: Option<BufWriter<File>>,
+) -> Result<Value, Box<dyn std::error::Error>> {
+    let mut spent = Vec::new();
+    let mut last = Answer::default();
+    for _ in 0..runs {
+        let began = cpu();
+        let horizon = build();
+        let answer = Solver::default().solve(&horizon)?;
+        spent.push((cpu() - began).as_secs_f64());
+        last = answer;
+    }
+    if let Some(mut file) = dump {
+        writeln!(file, "{}", json!({ "horizon": json::write(&build()) }))?;
+    }
+    // As the reference problem counts: what is not served costs.
+    let objective = |usd| reference_cost_usd(last.exchange_mw.len(), usd);
+    Ok(json!({
+        "runs": runs, "cpu_s": median(spent), "objective": objective(last.cost_usd),
+        "bound": objective(last.bound_usd), "offset": objective(0.0), "windows": last.found.windows,
+        "pivots": last.found.pivots, "passes": last.found.passes,
+        "general": usize::from(last.found.general),
+    }))
+}
+
+/// A decision each quarter of an hour, a day ahead with perfect prices, of which
+/// the first interval is carried out; over full windows only.
+fn rolling(
+    arrays: &Arrays,
+    ramps: Ramps,
+    runs: usize,
+    steps: usize,
+    mut dump: Option<BufWriter<File>>,
+) -> Result<Value, Box<dyn std::error::Error>> {
+    let steps = steps.min(arrays.prices.len().saturating_sub(WINDOW));
+    let mut spent = Vec::new();
+    let mut done = Rolled::default();
+    for run in 0..runs {
+        let keep = if run == 0 { dump.as_mut() } else { None };
+        let began = cpu();
+        done = roll(arrays, ramps, steps, keep)?;
+        let taken = (cpu() - began).as_secs_f64();
+        // Writing down what is compared is not part of deciding.
+        if run > 0 || dump.is_none() || runs == 1 {
+            spent.push(taken);
+        }
+    }
+    done.walls.sort_unstable();
+    let at =
+        |percent: usize| done.walls[(done.walls.len() - 1) * percent / 100] as f64 / 1e3;
+    let cpu_s = median(spent);
+    Ok(json!({
+        "runs": runs, "steps": steps, "cpu_s": cpu_s,
+        "cpu_per_step_us": cpu_s / steps as f64 * 1e6, "p50_us": at(50), "p99_us": at(99),
+        "profit": done.profit_usd, "windows": done.windows, "pivots": done.pivots,
+        "general": done.general,
+    }))
+}
+
+#[derive(Default)]
+struct Rolled {
+    profit_usd: f64,
+    windows: usize,
+    pivots: usize,
+    /// Decisions that needed the method for the general case.
+    general: usize,
+    /// What each decision took, nanoseconds by the wall's clock.
+    walls: Vec<u64>,
+}
+
+fn roll(
+    arrays: &Arrays,
+    ramps: Ramps,
+    steps: usize,
+    mut dump: Option<&mut BufWriter<File>>,
+) -> Result<Rolled, Box<dyn std::error::Error>> {
+    let (classes, loads) = (CLASSES_MW.len(), CLASSES_MW.len() + 1);
+    let first = (&arrays.prices[..WINDOW], &arrays.worths[..WINDOW * classes]);
+    let mut horizon = reference(first.0, first.1, ramps, End::Free);
+    let mut solver = Solver::default();
+    let mut answer = Answer::default();
+    let mut rolled = Rolled { walls: Vec::with_capacity(steps), ..Rolled::default() };
+    for step in 0..steps {
+        let began = Instant::now();
+        // Everything is handed anew but the state.
+        horizon
+            .grid
+            .import_usd_per_mwh
+            .copy_from_slice(&arrays.prices[step..step + WINDOW]);
+        let worths = arrays.worths[step * classes..].chunks_exact(classes);
+        for (own, new) in horizon.worth_usd_per_mwh.chunks_exact_mut(loads).zip(worths) {
+            own[..classes].copy_from_slice(new);
+        }
+        solver.solve_into(&horizon, &mut answer)?;
+        rolled.walls.push(began.elapsed().as_nanos() as u64);
+        if let Some(file) = dump.as_mut().filter(|_| step % (steps / SAMPLES).max(1) == 0)
+        {
+            let line = json!({
+                "horizon": json::write(&horizon), "objective": answer.cost_usd,
+                "offset": reference_cost_usd(WINDOW, 0.0),
+            });
+            writeln!(file, "{line}")?;
+        }
+        let drawn = &answer.segments_mw[..loads];
+        let earned =
+            drawn.iter().zip(&horizon.worth_usd_per_mwh).map(|(mw, usd)| mw * usd);
+        let energy = answer.exchange_mw[0] * horizon.grid.import_usd_per_mwh[0];
+        rolled.profit_usd += HOURS * (earned.sum::<f64>() - energy);
+        rolled.profit_usd -=
+            HOURS * sim::ahead::reference::GPUS_MW * UNSERVED_USD_PER_MWH;
+        rolled.windows += answer.found.windows;
+        rolled.pivots += answer.found.pivots;
+        rolled.general += usize::from(answer.found.general);
+
+        horizon.batteries[0].stored_mwh = answer.stored_mwh[0].clamp(0.0, 200.0);
+        if ramps == Ramps::Kept {
+            horizon.grid.ramp.before_mw = Some(answer.exchange_mw[0]);
+            for (load, mw) in horizon.loads[..classes].iter_mut().zip(drawn) {
+                load.ramp.before_mw = Some(*mw);
+            }
+        }
+    }
+    Ok(rolled)
+}
+
+/// What twice the horizon and ten times the loads take.
+fn scale(
+    arrays: &Arrays,
+    ramps: Ramps,
+    runs: usize,
+) -> Result<Value, Box<dyn std::error::Error>> {
+    let twice =
+        Arrays { prices: arrays.prices.repeat(2), worths: arrays.worths.repeat(2) };
+    let end = || End::At(STORED_MWH);
+    let of = |arrays: &Arrays| reference(&arrays.prices, &arrays.worths, ramps, end());
+    let once = of(arrays);
+    let twice = of(&twice);
+    let many = tenfold(&once);
+    let mut times = Vec::new();
+    for horizon in [&once, &twice, &many] {
+        let mut spent = Vec::new();
+        for _ in 0..runs {
+            let began = cpu();
+            let answer = Solver::default().solve(horizon)?;
+            spent.push((cpu() - began).as_secs_f64());
+            std::hint::black_box(answer);
+        }
+        times.push(median(spent));
+    }
+    Ok(json!({
+        "runs": runs, "cpu_s": times[0], "twice_the_horizon": times[1] / times[0],
+        "ten_times_the_loads": times[2] / times[0],
+    }))
+}
+
+/// Each load as ten of a tenth of its size, worth a little more and less.
+fn tenfold(horizon: &Horizon) -> Horizon {
+    let mut many = horizon.clone();
+    many.loads.clear();
+    for load in &horizon.loads {
+        let mut tenth = load.clone();
+        tenth.segments_mw.iter_mut().for_each(|mw| *mw /= 10.0);
+        tenth.ramp.up_mw /= 10.0;
+        tenth.ramp.down_mw /= 10.0;
+        if let Dated::Always(mw) = &mut tenth.floor_mw {
+            *mw /= 10.0;
+        }
+        many.loads.extend(std::iter::repeat_n(tenth, 10));
+    }
+    let spread = |worth: &f64| {
+        let worth = *worth;
+        (0..10).map(move |part| worth * (1.0 + 0.002 * (part as f64 - 4.5)))
+    };
+    many.worth_usd_per_mwh = horizon.worth_usd_per_mwh.iter().flat_map(spread).collect();
+    many
+}

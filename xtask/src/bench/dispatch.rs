@@ -1,0 +1,339 @@
+//! `cargo xtask bench dispatch`: the optimum over a horizon beside other programs.
+//!
+//! Every program is handed the same arrays: a year of prices at a hub, and what
+//! mining earned in it. What is measured is CPU time from arrays in to primal and
+//! duals out, on one core, as the median of several runs:
+//!
+//! - the reference year as one problem, without ramps and with them;
+//! - a decision each quarter of an hour with a day of perfect prices handed anew
+//!   (96 intervals, free end, full windows only; stored energy and ramps go on
+//!   from the interval carried out), without ramps and with them;
+//! - the year with everything at once, which `sim::ahead::reference::full`
+//!   defines: a feeder tree, a peak charge, blocks, segments, wear and ramps.
+//!
+//! The reference problem and how HiGHS and PyPSA solve it stand in
+//! `../shared/bench` and are run unchanged; another year or hub goes to them under
+//! the file name they know. Ours is `crates/sim/examples/dispatch_speed.rs`.
+//!
+//! Fails where two programs do not find the same: objectives to a millionth. Of
+//! the rolling runs windows are compared, two hundred of them in the state that
+//! ours had reached. What a rolling run earns is printed beside and not compared
+//! so closely: windows have several optima with different first intervals.
+//!
+//! PyPSA is measured for a bounded number of steps and its figures are printed
+//! beside, never alone: most of its time is not solving.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::oracles;
+use crate::shell::{self, cargo, history, program, root, shown, target};
+
+/// What is measured against, each at one version.
+const PEERS: &str = include_str!("../../dispatch/peers.txt");
+
+/// What `cargo xtask bench dispatch` takes besides.
+#[derive(Debug, clap::Args)]
+pub(super) struct DispatchArgs {
+    /// dispatch: the year.
+    #[arg(long, default_value_t = 2025)]
+    year: u32,
+    /// dispatch: the hub.
+    #[arg(long, default_value = "HB_HOUSTON")]
+    hub: String,
+    /// dispatch: the folder of prices [default: ../shared/data].
+    #[arg(long)]
+    prices: Option<PathBuf>,
+    /// dispatch: how often each program runs; the median is what is shown.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// dispatch: how many decisions of the rolling runs [default: the whole year].
+    #[arg(long)]
+    steps: Option<usize>,
+    /// dispatch: how many decisions PyPSA is measured for; 0 leaves it out.
+    #[arg(long, default_value_t = 24)]
+    pypsa_steps: usize,
+}
+
+/// A row of the table: what is solved, and how much faster we want to be.
+struct Row {
+    what: &'static str,
+    case: &'static str,
+    /// What HiGHS is asked for; `None` is a horizon that we write down.
+    highs: Option<&'static [&'static str]>,
+    at_least: u32,
+    aim: u32,
+}
+
+const ROWS: [Row; 5] = [
+    Row {
+        what: "year, no ramps",
+        case: "year",
+        highs: Some(&["year", "simplex", "noramp"]),
+        at_least: 500,
+        aim: 1_500,
+    },
+    Row {
+        what: "year, ramps",
+        case: "year-ramps",
+        highs: Some(&["year", "simplex"]),
+        at_least: 30,
+        aim: 200,
+    },
+    Row {
+        what: "rolling, no ramps",
+        case: "rolling",
+        highs: Some(&["rolling", "STEPS", "noramp"]),
+        at_least: 50,
+        aim: 100,
+    },
+    Row {
+        what: "rolling, ramps",
+        case: "rolling-ramps",
+        highs: Some(&["rolling", "STEPS"]),
+        at_least: 15,
+        aim: 80,
+    },
+    Row { what: "everything at once", case: "full", highs: None, at_least: 20, aim: 100 },
+];
+
+/// Two programs find the same where their objectives differ by no more of them.
+const SAME: f64 = 1e-6;
+
+/// Prepares the peers, runs all, and prints how they compare.
+pub(super) fn run(arguments: &DispatchArgs) -> Result<()> {
+    let scripts = root().join("../shared/bench");
+    if !scripts.is_dir() {
+        bail!("expected the reference problem in ../shared/bench, found no such folder");
+    }
+    let prices = arguments.prices.clone().or_else(history);
+    let prices =
+        prices.context("expected prices in ../shared/data, found none; use --prices")?;
+    let python = oracles::environment(&target().join("bench/peers"), PEERS)?;
+    let name = format!("dispatch-{}-{}", arguments.hub.to_lowercase(), arguments.year);
+    let bench = Bench { python, scripts, folder: target().join("bench").join(name) };
+    fs::create_dir_all(&bench.folder)?;
+
+    let mut year = bench.python(&root().join("xtask/dispatch/year.py"));
+    year.arg(&prices)
+        .arg(&arguments.hub)
+        .arg(arguments.year.to_string())
+        .arg(&bench.folder);
+    shell::run(&mut year)?;
+    let build = ["build", "--release", "--locked", "--package", "sim"];
+    shell::run(cargo(&build).args(["--example", "dispatch_speed"]))?;
+
+    let intervals = fs::metadata(bench.folder.join("arrays.bin"))?.len() / 8 / 13;
+    let steps = arguments.steps.unwrap_or(usize::MAX).min(intervals as usize - 96);
+    let mut table = Vec::new();
+    let mut apart = Vec::new();
+    for row in &ROWS {
+        println!("\n{}", row.what);
+        let (line, differs) = bench.compare(row, arguments.runs, steps)?;
+        table.push(line);
+        apart.extend(differs);
+    }
+    println!("\nscaling of ours");
+    for case in ["scale", "scale-ramps"] {
+        bench.ours(case, arguments.runs, &[])?;
+    }
+    if arguments.pypsa_steps > 0 {
+        println!("\nPyPSA, which builds a model around the same solver");
+        for mode in [["window", "2976"], ["rolling", &arguments.pypsa_steps.to_string()]]
+        {
+            bench.say(bench.python(&bench.scripts.join("bench_pypsa.py")).args(mode))?;
+        }
+    }
+    let head = ("", "HiGHS CPU", "ours CPU", "ratio", "at least", "aim");
+    println!(
+        "\n{} {}, {} intervals, CPU seconds; a decision of {steps} where it says rolling\n\
+         {:<22}{:>14}{:>14}{:>9}{:>10}{:>8}",
+        arguments.hub,
+        arguments.year,
+        intervals,
+        head.0,
+        head.1,
+        head.2,
+        head.3,
+        head.4,
+        head.5
+    );
+    table.iter().for_each(|line| println!("{line}"));
+    if !apart.is_empty() {
+        bail!("expected every program to find the same:\n{}", apart.join("\n"));
+    }
+    Ok(())
+}
+
+/// Where the programs are and what they are handed.
+struct Bench {
+    python: PathBuf,
+    scripts: PathBuf,
+    folder: PathBuf,
+}
+
+impl Bench {
+    /// A row of the table, and what does not agree.
+    fn compare(
+        &self,
+        row: &Row,
+        runs: usize,
+        steps: usize,
+    ) -> Result<(String, Vec<String>)> {
+        let is_rolling = row.case.starts_with("rolling");
+        let file = self.folder.join(format!("{}.json", row.case));
+        let dump = file.to_str().context("the target folder is not UTF-8")?;
+        let steps_text = steps.to_string();
+        let mut flags = Vec::new();
+        if is_rolling {
+            flags.extend(["--steps", &steps_text]);
+        }
+        if is_rolling || row.highs.is_none() {
+            flags.extend(["--dump", dump]);
+        }
+        // A run more: the first of a rolling case writes down what is compared.
+        let ours = self.ours(row.case, runs + usize::from(is_rolling), &flags)?;
+        let oracle = root().join("crates/sim/tests/it/ahead_oracle/highs.py");
+        let mut theirs = Vec::new();
+        let times = if row.highs.is_some() { runs } else { 1 };
+        for _ in 0..times {
+            let mut command = match row.highs {
+                Some(words) => {
+                    let mut command = self.python(&self.scripts.join("bench_highspy.py"));
+                    let word = |word: &&'static str| match *word {
+                        "STEPS" => steps_text.clone(),
+                        other => other.to_owned(),
+                    };
+                    command.args(words.iter().map(word));
+                    command
+                }
+                None => {
+                    let mut command = self.python(&oracle);
+                    command.args(["bench", dump, &runs.to_string()]);
+                    command
+                }
+            };
+            theirs.push(self.say(&mut command)?);
+        }
+        let mut spent: Vec<f64> =
+            theirs.iter().map(|line| figure(line, "cpu_s")).collect::<Result<_>>()?;
+        spent.sort_by(f64::total_cmp);
+        let (their_cpu, our_cpu) = (spent[spent.len() / 2], figure(&ours, "cpu_s")?);
+        let mut apart = Vec::new();
+        let beside;
+        if is_rolling {
+            let checked = self.say(self.python(&oracle).args(["check", dump]))?;
+            let worst = figure(&checked, "worst")?;
+            if worst > SAME {
+                apart.push(format!("{}: windows differ by up to {worst:e}", row.what));
+            }
+            let (our_profit, their_profit) =
+                (figure(&ours, "profit")?, figure(&theirs[0], "profit")?);
+            beside = format!(
+                "profit {their_profit:.2} and {our_profit:.2}, windows within {worst:.1e}"
+            );
+        } else {
+            let offset = if row.highs.is_none() { figure(&ours, "offset")? } else { 0.0 };
+            let expected = figure(&theirs[0], "objective")? + offset;
+            for name in ["objective", "bound"] {
+                let found = figure(&ours, name)?;
+                if (found - expected).abs() > SAME * expected.abs() {
+                    apart.push(format!(
+                        "{}: HiGHS finds {expected}, ours has {name} {found}",
+                        row.what
+                    ));
+                }
+            }
+            beside =
+                format!("objective {expected:.4} and {:.4}", figure(&ours, "objective")?);
+        }
+        let line = format!(
+            "{:<22}{their_cpu:>14.3}{our_cpu:>14.5}{:>8.0}x{:>9}x{:>7}x  {beside}, peak {} and {} MB",
+            row.what,
+            their_cpu / our_cpu,
+            row.at_least,
+            row.aim,
+            figure(&theirs[0], "peak_mb")?,
+            figure(&ours, "peak_mb")?,
+        );
+        Ok((line, apart))
+    }
+
+    /// Runs ours and returns its figures.
+    fn ours(&self, case: &str, runs: usize, flags: &[&str]) -> Result<String> {
+        let ours = target().join("release/examples/dispatch_speed");
+        let ours = ours.to_str().context("the target folder is not UTF-8")?;
+        let mut command = program(ours, &[]);
+        // Ours takes so little that more runs cost nothing.
+        let runs = if case.starts_with("rolling") { runs } else { runs.max(1) * 5 };
+        command.arg(self.folder.join("arrays.bin")).args([
+            case,
+            "--runs",
+            &runs.to_string(),
+        ]);
+        self.say(command.args(flags))
+    }
+
+    /// A script, on one core and over our prices.
+    fn python(&self, script: &Path) -> Command {
+        let python = self.python.to_string_lossy();
+        let mut command = program(&python, &[]);
+        command.arg(script).env("DATA", &self.folder).env("PYTHONPATH", &self.scripts);
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        for threads in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"] {
+            command.env(threads, "1");
+        }
+        command
+    }
+
+    /// Runs a program, prints its figures, and returns them: its last line.
+    fn say(&self, command: &mut Command) -> Result<String> {
+        println!("$ {}", shown(command));
+        let output = command
+            .output()
+            .with_context(|| format!("cannot start {}", shown(command)))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            bail!(
+                "expected success, found {}: {}\n{}",
+                output.status,
+                shown(command),
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+        let line = text.lines().last().unwrap_or_default().to_owned();
+        println!("  {line}");
+        Ok(line)
+    }
+}
+
+/// A figure of a flat object of JSON.
+fn figure(line: &str, name: &str) -> Result<f64> {
+    let found = line.split_once(&format!("\"{name}\":")).map(|(_, rest)| {
+        rest.split([',', '}']).next().unwrap_or_default().trim().to_owned()
+    });
+    let found = found.with_context(|| format!("expected {name}, found none: {line}"))?;
+    found.parse().with_context(|| format!("{name}: expected a number, found {found}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_read_by_their_names() {
+        let line =
+            r#"{"mode": "year", "cpu_s": 5.95, "objective": -370909096.7675, "T":96}"#;
+        for (name, expected) in [
+            ("cpu_s", Some(5.95)),
+            ("objective", Some(-370_909_096.767_5)),
+            ("T", Some(96.0)),
+            ("s", None),
+        ] {
+            assert_eq!(figure(line, name).ok(), expected, "{name}");
+        }
+    }
+}
