@@ -259,7 +259,8 @@ impl Horizon {
         }
         let mut from = least.max(0.0);
         let mut part = |cost: f64, to: f64| {
-            if to > from {
+            // What rounding leaves is no part.
+            if to > from + 1e-9 {
                 parts.push((cost, to - from));
                 from = to;
             }
