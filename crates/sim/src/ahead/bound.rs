@@ -150,16 +150,16 @@ fn of_store(
         let mut slope = worth(t) - next;
         let (mut least, mut most) =
             (store.stored_min_mwh.at(t), store.stored_max_mwh.at(t));
-        // Full or empty, whatever the limits: what bends is the worth at the end.
+        // What bends is the worth at the end, which begins at empty.
         let mut corners = vec![0.0];
-        let mut last_worth = 0.0;
+        let mut lowest_held = f64::NEG_INFINITY;
         if let (End::Worth(parts), true) = (&store.end, is_last) {
             let mut sum = 0.0;
             for (mwh, _) in parts {
                 sum += mwh;
                 corners.push(sum);
             }
-            last_worth = parts.first().map_or(0.0, |(_, usd)| *usd);
+            lowest_held = 0.0;
         }
         match limits {
             Limits::Kept => corners.extend([least, most]),
@@ -167,13 +167,13 @@ fn of_store(
                 let room = prices.store_room_usd_per_mwh[t * count + place];
                 total -= room * if room > 0.0 { most } else { least };
                 slope += room;
-                if slope < -FLAT || slope - last_worth > FLAT {
+                if slope < -FLAT || (slope > FLAT && lowest_held.is_infinite()) {
                     return Err(format!(
                         "store {place}, interval {t}: expected a price of room that makes \
                          holding more worth nothing, found it off by {slope}"
                     ));
                 }
-                (least, most) = (f64::NEG_INFINITY, f64::INFINITY);
+                (least, most) = (lowest_held, f64::INFINITY);
             }
         }
         let end = |mwh| if is_last { end_worth_usd(&store.end, mwh) } else { 0.0 };
@@ -398,7 +398,7 @@ mod tests {
         let cases = [
             (vec![], prices(50.0, 20.0, 0.0), Ok(-120.0), Ok(-120.0)),
             (vec![], prices(40.0, 10.0, 0.0), Ok(-160.0), Ok(-160.0)),
-            (vec![], prices(50.0, 30.0, 0.0), Ok(-120.0), Ok(-180.0)),
+            (vec![], prices(50.0, 30.0, 0.0), Ok(-120.0), Err("more or less")),
             (vec![], prices(50.0, 10.0, 0.0), Ok(-120.0), Err("more or less")),
             (vec![], prices(50.0, -1.0, 0.0), Ok(-120.0), Err("nothing or more")),
             (vec![peak], prices(50.0, 15.0, 5.0), Ok(-100.0), Ok(-100.0)),

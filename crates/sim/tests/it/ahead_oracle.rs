@@ -1,8 +1,9 @@
 //! The optimum over a horizon against HiGHS, over horizons drawn from seeds.
 
-use engine::decide::ahead::Solver;
-use sim::ahead::json;
-use sim::ahead::{draw::draw, shrink::shrink};
+use engine::decide::ahead::{Dated, Demand, Grid, Horizon, Ramp, Solver};
+use serde_json::json;
+use sim::ahead::{draw::draw, json, shrink::shrink};
+use sim::seed;
 
 use self::peer::{Compared, Peer, agree, answer_of, compare};
 
@@ -63,4 +64,100 @@ fn oracle_highs_passes_our_checks() {
         );
     }
     assert!(optima > 200, "{optima}");
+}
+
+/// HiGHS with whole numbers finds what trying everything finds: a machine that is
+/// all on or all off, for at least so long, and costs something to start.
+#[test]
+fn oracle_highs_starts_machines_as_trying_everything_does() {
+    let Some(mut peer) = highs() else { return };
+    let mut draw = seed::generator(1, "machines");
+    for case in 0..60 {
+        let n = draw.integer(1..=8) as usize;
+        let prices: Vec<f64> = (0..n).map(|_| draw.integer(0..=90) as f64).collect();
+        let horizon = one_load(&prices, (4.0, 10.0), 45.0);
+        let machine = Machine {
+            up: draw.integer(1..=4) as usize,
+            down: draw.integer(0..=4) as usize,
+            start_usd: draw.integer(0..=300) as f64,
+            on_before: draw.chance(500_000),
+        };
+        let mut told = json::write(&horizon);
+        told["loads"][0]["machine"] = json!({
+            "up_intervals": machine.up, "down_intervals": machine.down,
+            "start_usd": machine.start_usd, "on_before": machine.on_before,
+        });
+        let reply = peer.ask(&json!({ "horizon": told }));
+        let found = reply["objective"].as_f64().unwrap_or_else(|| panic!("{reply}"));
+        let expected = machine.cheapest(&prices, (4.0, 10.0), 45.0);
+        assert!(
+            (found - expected).abs() < 1e-6,
+            "case {case}: {expected}, {found}: {told}"
+        );
+    }
+}
+
+struct Machine {
+    up: usize,
+    down: usize,
+    start_usd: f64,
+    on_before: bool,
+}
+
+impl Machine {
+    /// The least cost of all ways to be on and off, USD.
+    fn cheapest(&self, prices: &[f64], (floor, most): (f64, f64), worth: f64) -> f64 {
+        let ways = (0..1_u32 << prices.len()).filter_map(|way| {
+            let on = |t: usize| way >> t & 1 == 1;
+            let mut usd = 0.0;
+            let (mut was_on, mut held) = (self.on_before, usize::MAX);
+            for (t, price) in prices.iter().enumerate() {
+                if on(t) != was_on {
+                    // What stood before the first interval has stood long enough,
+                    // except that what is switched off stays off.
+                    let least = if was_on { self.up } else { self.down };
+                    if held < least {
+                        return None;
+                    }
+                    held = 0;
+                }
+                usd += if on(t) {
+                    (price - worth) * if *price < worth { most } else { floor }
+                } else {
+                    0.0
+                };
+                usd += if on(t) && !was_on { self.start_usd } else { 0.0 };
+                (was_on, held) = (on(t), held.saturating_add(1));
+            }
+            Some(usd)
+        });
+        ways.fold(f64::INFINITY, f64::min)
+    }
+}
+
+/// A load of one segment by the hour.
+fn one_load(prices: &[f64], (floor, most): (f64, f64), worth: f64) -> Horizon {
+    Horizon {
+        hours: 1.0,
+        grid: Grid {
+            import_usd_per_mwh: prices.to_vec(),
+            export_usd_per_mwh: None,
+            import_limit_mw: Dated::Always(100.0),
+            export_limit_mw: Dated::Always(0.0),
+            base_mw: Dated::Always(0.0),
+            ramp: Ramp::FREE,
+            blocks: Vec::new(),
+            peaks: Vec::new(),
+        },
+        feeders: Vec::new(),
+        loads: vec![Demand {
+            feeder: None,
+            segments_mw: vec![most],
+            floor_mw: Dated::Always(floor),
+            ceiling_mw: Dated::Always(f64::INFINITY),
+            ramp: Ramp::FREE,
+        }],
+        worth_usd_per_mwh: vec![worth; prices.len()],
+        batteries: Vec::new(),
+    }
 }

@@ -231,12 +231,14 @@ class Problem:
         model.keep(total + [(-ceiling, on)], -INF, 0.0)
         model.keep([(1.0, start[1:]), (-1.0, on[1:]), (1.0, on[:-1])], 0.0, INF)
         before = machine["on_before"]
+        down = machine["down_intervals"]
         if before is not None:
             model.keep([(1.0, start[:1]), (-1.0, on[:1])], -float(before), INF)
+            if before and down:
+                model.keep([(1.0, start[k : k + 1]) for k in range(min(down, n))], -INF, 0.0)
         for t in range(n):
             recent = range(max(0, t - machine["up_intervals"] + 1), t + 1)
             model.keep([(1.0, on[t : t + 1])] + [(-1.0, start[k : k + 1]) for k in recent], 0.0, INF)
-            down = machine["down_intervals"]
             if down and t >= down:
                 recent = range(t - down + 1, t + 1)
                 model.keep([(1.0, on[t - down : t - down + 1])] + [(1.0, start[k : k + 1]) for k in recent], -INF, 1.0)
