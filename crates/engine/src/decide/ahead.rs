@@ -11,12 +11,15 @@
 mod answer;
 mod certify;
 mod conflict;
+mod diagnose;
 mod free;
 mod horizon;
+mod peaks;
 mod ramps;
 mod simplex;
 mod stage;
 mod stored;
+mod whole;
 mod window;
 
 pub use answer::{Answer, Found, Prices, RampPrice};
@@ -24,14 +27,17 @@ pub use conflict::{Bound, Conflict};
 pub use horizon::{Block, Dated, Demand, End, Feeder, Grid, Horizon, Peak, Ramp, Store};
 
 use free::Free;
+use horizon::Cap;
 use ramps::{Repair, Unrepaired};
+use window::Window;
 
 /// Finds optima; keeps its buffers from one to the next.
 #[derive(Clone, Debug, Default)]
 pub struct Solver {
     free: Free,
     repair: Repair,
-    caps: Vec<f64>,
+    whole: Window,
+    caps: Vec<Cap>,
 }
 
 impl Solver {
@@ -48,17 +54,52 @@ impl Solver {
         horizon: &Horizon,
         answer: &mut Answer,
     ) -> Result<(), Conflict> {
+        if horizon.is_empty() {
+            answer.fit(horizon);
+            return Ok(());
+        }
+        self.try_into(horizon, answer)
+            .map_err(|found| diagnose::diagnose(horizon, found))
+    }
+
+    fn try_into(
+        &mut self,
+        horizon: &Horizon,
+        answer: &mut Answer,
+    ) -> Result<(), Conflict> {
         self.caps.clear();
-        self.caps.extend((0..horizon.len()).map(|t| horizon.grid.import_limit_mw.at(t)));
-        self.free.forward(horizon, &self.caps)?;
-        self.free.trace(horizon, &self.caps, answer)?;
-        match self.repair.repair(horizon, &mut self.free, &self.caps, answer) {
-            Ok(()) => {}
-            Err(Unrepaired::Conflict(conflict)) => return Err(conflict),
-            Err(Unrepaired::TooWide) => answer.found.general = true,
+        self.caps.resize(horizon.len(), Cap::NONE);
+        if horizon.grid.peaks.is_empty() {
+            self.solve_capped(horizon, answer)?;
+            certify::price_limits(horizon, &self.caps, answer);
+        } else {
+            peaks::solve(self, horizon, answer)?;
         }
         answer.price(horizon);
         answer.bound_usd = certify::bound(horizon, &answer.prices);
         Ok(())
+    }
+
+    /// The optimum at what the caps say of peaks.
+    fn solve_capped(
+        &mut self,
+        horizon: &Horizon,
+        answer: &mut Answer,
+    ) -> Result<(), Conflict> {
+        if horizon.batteries.len() > 1 {
+            answer.fit(horizon);
+            return whole::solve(&mut self.whole, horizon, &self.caps, answer)
+                .or_else(Unrepaired::conflict);
+        }
+        self.free.forward(horizon, &self.caps)?;
+        self.free.trace(horizon, &self.caps, answer)?;
+        match self.repair.repair(horizon, &mut self.free, &self.caps, answer) {
+            Ok(()) => Ok(()),
+            Err(Unrepaired::Conflict(conflict)) => Err(conflict),
+            Err(Unrepaired::TooWide) => {
+                whole::solve(&mut self.whole, horizon, &self.caps, answer)
+                    .or_else(Unrepaired::conflict)
+            }
+        }
     }
 }

@@ -106,7 +106,7 @@ impl Answer {
         fit(&mut prices.stored_usd_per_mwh, n * stores);
         fit(&mut prices.store_room_usd_per_mwh, n * stores);
         prices.ramps.clear();
-        self.found = Found::default();
+        self.found = Found { passes: 1, ..Found::default() };
     }
 
     /// Whether the plan has the one store hold this at the end of interval `t`,
@@ -117,24 +117,43 @@ impl Answer {
         (self.stored_mwh[t] - held).abs() <= AGREE && (later - price).abs() <= AGREE
     }
 
-    /// What the plan costs, USD, and the peaks it has.
-    pub(super) fn price(&mut self, horizon: &Horizon) {
+    /// What interval `t` costs an hour, USD: energy and wear less worth.
+    pub(super) fn hourly(&self, horizon: &Horizon, t: usize) -> f64 {
         let segments = horizon.segments();
         let stores = horizon.batteries.len();
-        let mut hourly = 0.0;
-        for t in 0..horizon.len() {
-            let drawn = &self.segments_mw[t * segments..(t + 1) * segments];
-            let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
-            let mut earned = 0.0;
-            for (drawn, worth) in drawn.iter().zip(worth) {
-                earned += drawn * worth;
-            }
-            hourly += horizon.exchange_costs(t, self.exchange_mw[t]) - earned;
-            for (store, battery) in horizon.batteries.iter().enumerate() {
-                hourly +=
-                    battery.wear_usd_per_mwh * self.discharge_mw[t * stores + store];
-            }
+        let drawn = &self.segments_mw[t * segments..(t + 1) * segments];
+        let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
+        let mut earned = 0.0;
+        for (drawn, worth) in drawn.iter().zip(worth) {
+            earned += drawn * worth;
         }
+        let mut cost = horizon.exchange_costs(t, self.exchange_mw[t]) - earned;
+        for (store, battery) in horizon.batteries.iter().enumerate() {
+            cost += battery.wear_usd_per_mwh * self.discharge_mw[t * stores + store];
+        }
+        cost
+    }
+
+    /// What a store holds at the end is worth beyond it, USD.
+    pub(super) fn worth_at_end(&self, horizon: &Horizon, store: usize) -> f64 {
+        let battery = &horizon.batteries[store];
+        let End::Worth(parts) = &battery.end else { return 0.0 };
+        let mut held = match horizon.len() {
+            0 => battery.stored_mwh,
+            n => self.stored_mwh[(n - 1) * horizon.batteries.len() + store],
+        };
+        let mut total = 0.0;
+        for (width, usd) in parts {
+            let part = held.min(*width).max(0.0);
+            total += part * usd;
+            held -= part;
+        }
+        total
+    }
+
+    /// What the plan costs, USD, and the peaks it has.
+    pub(super) fn price(&mut self, horizon: &Horizon) {
+        let hourly: f64 = (0..horizon.len()).map(|t| self.hourly(horizon, t)).sum();
         let mut total = hourly * horizon.hours;
         for (at, peak) in horizon.grid.peaks.iter().enumerate() {
             let span = &self.exchange_mw[peak.from..peak.to];
@@ -142,19 +161,76 @@ impl Answer {
             self.peaks_mw[at] = highest;
             total += peak.usd_per_mw * (highest - peak.already_mw).max(0.0);
         }
-        for (store, battery) in horizon.batteries.iter().enumerate() {
-            let End::Worth(parts) = &battery.end else { continue };
-            let mut held = match horizon.len() {
-                0 => battery.stored_mwh,
-                n => self.stored_mwh[(n - 1) * stores + store],
-            };
-            for (width, usd) in parts {
-                let part = held.min(*width).max(0.0);
-                total -= part * usd;
-                held -= part;
-            }
+        for store in 0..horizon.batteries.len() {
+            total -= self.worth_at_end(horizon, store);
         }
         self.cost_usd = total;
+    }
+}
+
+impl Prices {
+    /// The prices of intervals `from..to`.
+    pub(super) fn of_span(&self, horizon: &Horizon, from: usize, to: usize) -> Self {
+        let mut ramps = self.ramps.clone();
+        ramps.retain(|price| (from..to).contains(&price.t));
+        let span = |list: &[f64], width: usize| list[from * width..to * width].to_vec();
+        let stores = horizon.batteries.len();
+        Self {
+            power_usd_per_mwh: span(&self.power_usd_per_mwh, 1),
+            import_usd_per_mwh: span(&self.import_usd_per_mwh, 1),
+            peak_usd_per_mwh: span(&self.peak_usd_per_mwh, 1),
+            export_usd_per_mwh: span(&self.export_usd_per_mwh, 1),
+            feeders_usd_per_mwh: span(&self.feeders_usd_per_mwh, horizon.feeders.len()),
+            stored_usd_per_mwh: span(&self.stored_usd_per_mwh, stores),
+            store_room_usd_per_mwh: span(&self.store_room_usd_per_mwh, stores),
+            ramps,
+        }
+    }
+
+    /// Sets intervals `from..to` to a mix of two answers of [`Self::of_span`].
+    pub(super) fn mix_span(
+        &mut self,
+        horizon: &Horizon,
+        from: usize,
+        to: usize,
+        (one, share): (&Self, f64),
+        other: &Self,
+    ) {
+        let mix = |to_: &mut [f64], width: usize, a: &[f64], b: &[f64]| {
+            for ((to, a), b) in to_[from * width..to * width].iter_mut().zip(a).zip(b) {
+                *to = share * a + (1.0 - share) * b;
+            }
+        };
+        let stores = horizon.batteries.len();
+        let feeders = horizon.feeders.len();
+        let (a, b) = (one, other);
+        mix(&mut self.power_usd_per_mwh, 1, &a.power_usd_per_mwh, &b.power_usd_per_mwh);
+        mix(&mut self.peak_usd_per_mwh, 1, &a.peak_usd_per_mwh, &b.peak_usd_per_mwh);
+        mix(&mut self.import_usd_per_mwh, 1, &a.import_usd_per_mwh, &b.import_usd_per_mwh);
+        mix(&mut self.export_usd_per_mwh, 1, &a.export_usd_per_mwh, &b.export_usd_per_mwh);
+        let (inside, rooms) = (&mut self.feeders_usd_per_mwh, &mut self.store_room_usd_per_mwh);
+        mix(inside, feeders, &a.feeders_usd_per_mwh, &b.feeders_usd_per_mwh);
+        mix(rooms, stores, &a.store_room_usd_per_mwh, &b.store_room_usd_per_mwh);
+        let stored = &mut self.stored_usd_per_mwh;
+        mix(stored, stores, &a.stored_usd_per_mwh, &b.stored_usd_per_mwh);
+        self.ramps.retain(|price| !(from..to).contains(&price.t));
+        for (list, share) in [(&a.ramps, share), (&b.ramps, 1.0 - share)] {
+            let part = |price: &RampPrice| RampPrice {
+                usd_per_mw: price.usd_per_mw * share,
+                ..*price
+            };
+            self.ramps.extend(list.iter().map(part).filter(|p| p.usd_per_mw != 0.0));
+        }
+    }
+}
+
+impl Found {
+    /// Counts what another solution took.
+    pub(super) fn add(&mut self, other: Self) {
+        self.windows += other.windows;
+        self.pivots += other.pivots;
+        self.passes += other.passes;
+        self.general |= other.general;
     }
 }
 

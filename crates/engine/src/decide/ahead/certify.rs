@@ -5,8 +5,8 @@
 //! limits costs less than all of that together, whatever the prices are. A plan
 //! that costs the same is an optimum.
 
-use super::answer::Prices;
-use super::horizon::{End, Horizon};
+use super::answer::{Answer, Prices};
+use super::horizon::{Cap, End, Horizon};
 
 /// The least that anything within the limits costs, USD, as far as `prices` say.
 pub(super) fn bound(horizon: &Horizon, prices: &Prices) -> f64 {
@@ -116,22 +116,74 @@ fn interval(horizon: &Horizon, prices: &Prices, rising: &Rising, t: usize) -> f6
 
 /// The best the exchange can do when it is paid `paid` for a MWh handed on.
 fn exchange(horizon: &Horizon, prices: &Prices, paid: f64, t: usize) -> f64 {
-    let grid = &horizon.grid;
-    let price = horizon.price(t);
-    let peak = prices.peak_usd_per_mwh.get(t).copied().unwrap_or(0.0);
-    let (least, most) = (-grid.export_limit_mw.at(t), grid.import_limit_mw.at(t));
-    // Parts of a convex cost, rising: from what is sent back to what is drawn.
-    let mut total = (price.export * least.min(0.0)) - paid * least;
-    total += (price.export - paid).min(0.0) * (most.min(0.0) - least).max(0.0);
-    let mut from = 0.0;
-    let blocks = if grid.blocks.is_empty() { Vec::new() } else { horizon.blocks_at(t) };
-    for (cost, mw) in blocks.into_iter().chain([(price.import, f64::INFINITY)]) {
-        let to = (from + mw).min(most);
-        total += (cost + peak) * (to.min(least) - from).max(0.0);
-        total += (cost + peak - paid).min(0.0) * (to - least.max(from)).max(0.0);
-        from = to.max(from);
+    let (least, most) = horizon.exchange_range(t);
+    let peak = prices.peak_usd_per_mwh[t];
+    let simple = horizon.grid.blocks.is_empty() && least <= 0.0;
+    if simple {
+        let price = horizon.price(t);
+        let sent = (price.export - paid) * least;
+        return sent
+            + (price.export - paid).min(0.0) * (most.min(0.0) - least)
+            + (price.import + peak - paid).min(0.0) * most.max(0.0);
+    }
+    // A peak charge is a price on all that is drawn.
+    let mut parts = Vec::new();
+    horizon.exchange_parts(t, Cap::NONE, &mut parts);
+    let mut total = horizon.exchange_costs(t, least) + (peak * least.max(0.0)) - paid * least;
+    let mut at = least;
+    for (cost, width) in parts {
+        let cost = if at < 0.0 { cost } else { cost + peak };
+        total += (cost - paid).min(0.0) * width;
+        at += width;
     }
     total
+}
+
+/// Writes what the limits of the exchange are worth, from what power is.
+pub(super) fn price_limits(horizon: &Horizon, caps: &[Cap], answer: &mut Answer) {
+    let rising = Rising::of(horizon, &answer.prices);
+    let mut parts = Vec::new();
+    for t in 0..horizon.len() {
+        let paid = answer.prices.power_usd_per_mwh[t] - rising.at(horizon.loads.len(), t);
+        let price = horizon.price(t);
+        let (least, most) = horizon.exchange_range(t);
+        let cap = caps[t];
+        let (mut low, mut high, mut at_cap) = (price.export, price.import, price.import);
+        if !horizon.grid.blocks.is_empty() || least >= 0.0 || most <= 0.0 {
+            horizon.exchange_parts(t, Cap::NONE, &mut parts);
+            low = parts.first().map_or(paid, |part| part.0);
+            high = parts.last().map_or(paid, |part| part.0);
+            let mut at = least;
+            at_cap = low;
+            for (cost, width) in &parts {
+                at_cap = *cost;
+                at += width;
+                if at >= cap.mw {
+                    break;
+                }
+            }
+        }
+        let prices = &mut answer.prices;
+        prices.peak_usd_per_mwh[t] = 0.0;
+        if cap.mw < most && answer.exchange_mw[t] > cap.mw - 1e-6 {
+            prices.peak_usd_per_mwh[t] = (paid - at_cap).clamp(0.0, cap.over);
+        }
+        let left = paid - prices.peak_usd_per_mwh[t];
+        prices.import_usd_per_mwh[t] = (left - high).max(0.0);
+        prices.export_usd_per_mwh[t] = (low - left).max(0.0);
+    }
+    let stores = horizon.batteries.len();
+    for store in 0..stores {
+        for t in 0..horizon.len() {
+            let price = |t: usize| answer.prices.stored_usd_per_mwh[t * stores + store];
+            let later = if t + 1 < horizon.len() {
+                price(t + 1)
+            } else {
+                horizon.worth_at_end(store, answer.stored_mwh[t * stores + store], price(t))
+            };
+            answer.prices.store_room_usd_per_mwh[t * stores + store] = later - price(t);
+        }
+    }
 }
 
 /// What is held: at the price of the interval before for that of the next, and

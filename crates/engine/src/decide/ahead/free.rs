@@ -8,7 +8,7 @@
 
 use super::answer::{AGREE, Answer};
 use super::conflict::{Bound, Conflict};
-use super::horizon::{End, Horizon};
+use super::horizon::{Cap, End, Horizon};
 use super::stage::{GridPrice, Layout, Source, Stage};
 use super::stored::{self, Piece, Reach, Span};
 use super::window::Gains;
@@ -50,12 +50,12 @@ pub(super) struct Free {
 }
 
 impl Free {
-    /// Goes forward over the horizon. `caps` is the most that may be drawn in
-    /// each interval: the import limit, or a peak that is not to be passed.
+    /// Goes forward over the horizon. `caps` say from what draw on an interval pays
+    /// more, to keep a peak down.
     pub(super) fn forward(
         &mut self,
         horizon: &Horizon,
-        caps: &[f64],
+        caps: &[Cap],
     ) -> Result<(), Conflict> {
         let battery = horizon.batteries.first();
         self.has_battery = battery.is_some();
@@ -78,7 +78,6 @@ impl Free {
                 &mut self.layout,
                 t,
                 worth,
-                horizon.price(t),
                 caps[t],
                 reach.discharge,
                 reach.charge,
@@ -159,7 +158,7 @@ impl Free {
     pub(super) fn trace(
         &mut self,
         horizon: &Horizon,
-        caps: &[f64],
+        caps: &[Cap],
         answer: &mut Answer,
     ) -> Result<(), Conflict> {
         answer.fit(horizon);
@@ -174,7 +173,7 @@ impl Free {
     pub(super) fn trace_back(
         &mut self,
         horizon: &Horizon,
-        caps: &[f64],
+        caps: &[Cap],
         answer: &mut Answer,
         to: usize,
         (mut held, mut stored): (f64, f64),
@@ -209,7 +208,7 @@ impl Free {
     pub(super) fn trace_on(
         &mut self,
         horizon: &Horizon,
-        caps: &[f64],
+        caps: &[Cap],
         answer: &mut Answer,
         from: usize,
         (mut held, mut stored): (f64, f64),
@@ -226,15 +225,11 @@ impl Free {
             let gains = &self.gains[mark.gains.0..mark.gains.1];
             let most = mark.gained + gains.iter().map(|piece| piece.width).sum::<f64>();
             self.turned.clear();
-            self.turned
-                .extend(gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }));
-            let (part, (low, high)) = stored::split(
-                &self.onward,
-                self.from_here[t + 1],
-                &self.turned,
-                -most,
-                held,
+            self.turned.extend(
+                gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }),
             );
+            let (part, (low, high)) =
+                stored::split(&self.onward, self.from_here[t + 1], &self.turned, -most, held);
             // Slopes of what it costs to go on are what held energy is worth, with
             // the other sign.
             let priced = stored.max(-high).min(-low);
@@ -255,7 +250,7 @@ impl Free {
     fn place(
         &mut self,
         horizon: &Horizon,
-        caps: &[f64],
+        caps: &[Cap],
         answer: &mut Answer,
         t: usize,
         gained: f64,
@@ -322,7 +317,7 @@ impl Free {
     pub(super) fn share_out(
         &mut self,
         horizon: &Horizon,
-        caps: &[f64],
+        caps: &[Cap],
         answer: &mut Answer,
         (from, to): (usize, usize),
     ) -> Result<Option<usize>, Conflict> {
@@ -392,8 +387,7 @@ impl Free {
             End::At(held) => (held, held),
             End::Free | End::Worth(_) => {
                 // Whatever the end may hold, not only what can be arrived at.
-                let (low, high) =
-                    (store.stored_min_mwh.at(n - 1), store.stored_max_mwh.at(n - 1));
+                let (low, high) = (store.stored_min_mwh.at(n - 1), store.stored_max_mwh.at(n - 1));
                 (low.min(least), high.max(most))
             }
         };
@@ -418,10 +412,10 @@ impl Free {
             let gains = &self.gains[mark.gains.0..mark.gains.1];
             let most = mark.gained + gains.iter().map(|piece| piece.width).sum::<f64>();
             self.turned.clear();
-            self.turned
-                .extend(gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }));
-            let (low, high) =
-                (store.stored_min_mwh.at(t - 1), store.stored_max_mwh.at(t - 1));
+            self.turned.extend(
+                gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }),
+            );
+            let (low, high) = (store.stored_min_mwh.at(t - 1), store.stored_max_mwh.at(t - 1));
             let next =
                 stored::convolve(&mut self.onward, span, &self.turned, -most, low, high);
             // Forward found a way, so there is one back.
@@ -439,7 +433,7 @@ impl Free {
     fn settle(
         &mut self,
         horizon: &Horizon,
-        caps: &[f64],
+        caps: &[Cap],
         t: usize,
         worth: &[f64],
         battery: f64,
@@ -455,7 +449,6 @@ impl Free {
             &mut self.layout,
             t,
             worth,
-            price,
             caps[t],
             reach.discharge,
             reach.charge,
@@ -487,8 +480,6 @@ impl Free {
         let exchange = horizon.grid.base_mw.at(t) + drawn.iter().sum::<f64>() + battery;
         answer.exchange_mw[t] = exchange;
         answer.prices.power_usd_per_mwh[t] = power;
-        answer.prices.import_usd_per_mwh[t] = (power - price.import).max(0.0);
-        answer.prices.export_usd_per_mwh[t] = (price.export - power).max(0.0);
         Ok(())
     }
 }

@@ -247,4 +247,83 @@ impl Horizon {
         blocks.sort_by(|a, b| a.0.total_cmp(&b.0));
         blocks
     }
+
+    /// Writes what the exchange costs in interval `t` from as much sent back as may
+    /// be upwards: USD/MWh and MW, rising. Nothing where limits contradict.
+    pub(super) fn exchange_parts(&self, t: usize, cap: Cap, parts: &mut Vec<(f64, f64)>) {
+        parts.clear();
+        let (least, most) = self.exchange_range(t);
+        let price = self.price(t);
+        if least < 0.0 {
+            parts.push((price.export, most.min(0.0) - least));
+        }
+        let mut from = least.max(0.0);
+        let mut part = |cost: f64, to: f64| {
+            if to > from {
+                parts.push((cost, to - from));
+                from = to;
+            }
+        };
+        let mut end = 0.0;
+        if !self.grid.blocks.is_empty() {
+            for (resale, mw) in self.blocks_at(t) {
+                if cap.mw < end + mw {
+                    part(resale, cap.mw.min(most));
+                    end += mw;
+                    part(resale + cap.over, end.min(most));
+                } else {
+                    end += mw;
+                    part(resale, end.min(most));
+                }
+            }
+        }
+        if cap.mw < most {
+            part(price.import, cap.mw);
+            part(price.import + cap.over, most);
+        } else {
+            part(price.import, most);
+        }
+    }
+
+    /// What a MWh more of a store is worth beyond the end when it holds `held`: the
+    /// nearest to `price` of what the two sides say.
+    pub(super) fn worth_at_end(&self, store: usize, held: f64, price: f64) -> f64 {
+        let parts: &[(f64, f64)] = match &self.batteries[store].end {
+            // Held because it must be: nothing beyond is known.
+            End::At(_) => return 0.0,
+            End::Free => &[],
+            End::Worth(parts) => parts,
+        };
+        let (mut from, mut below) = (0.0, f64::NEG_INFINITY);
+        for (width, usd) in parts.iter().copied().chain([(f64::INFINITY, 0.0)]) {
+            if held <= from + 1e-8 {
+                return price.clamp(usd, below.max(usd));
+            }
+            if held < from + width - 1e-8 {
+                return usd;
+            }
+            from += width;
+            below = usd;
+        }
+        0.0
+    }
+
+    /// The least and the most that may be exchanged in interval `t`.
+    pub(super) fn exchange_range(&self, t: usize) -> (f64, f64) {
+        (-self.grid.export_limit_mw.at(t), self.grid.import_limit_mw.at(t))
+    }
+}
+
+/// A draw beyond which an interval pays more: what keeps a peak down.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Cap {
+    /// From where on, MW.
+    pub(super) mw: f64,
+    /// How much more, USD/MWh.
+    pub(super) over: f64,
+}
+
+impl Cap {
+    /// None.
+    pub(super) const NONE: Self = Self { mw: f64::INFINITY, over: 0.0 };
 }

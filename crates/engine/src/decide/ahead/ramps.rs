@@ -11,7 +11,7 @@
 use super::answer::Answer;
 use super::conflict::Conflict;
 use super::free::Free;
-use super::horizon::{Horizon, Ramp};
+use super::horizon::{Cap, Horizon, Ramp};
 use super::window::{Gains, Outside, Step, Stop, Window};
 
 /// Repairs ramps; keeps its buffers.
@@ -81,13 +81,23 @@ pub(super) enum Unrepaired {
     TooWide,
 }
 
+impl Unrepaired {
+    /// The conflict; a plan that is not proved optimal is no conflict.
+    pub(super) fn conflict(self) -> Result<(), Conflict> {
+        match self {
+            Self::Conflict(conflict) => Err(conflict),
+            Self::TooWide => Ok(()),
+        }
+    }
+}
+
 /// How far a window reaches before and beyond a broken ramp, in intervals. What
 /// lies outside is exact, so little is needed; it grows where it has to.
 const BEFORE: usize = 2;
 const AFTER: usize = 3;
 
 /// The most rows of a window's first basis: beyond, the inverse costs too much.
-const WIDEST: usize = 400;
+const WIDEST: usize = 1_200;
 
 impl Repair {
     /// Makes the plan of `answer`, the optimum without ramps, keep them.
@@ -95,7 +105,7 @@ impl Repair {
         &mut self,
         horizon: &Horizon,
         free: &mut Free,
-        caps: &[f64],
+        caps: &[Cap],
         answer: &mut Answer,
     ) -> Result<(), Unrepaired> {
         self.watch(horizon);
@@ -135,7 +145,7 @@ impl Repair {
         &mut self,
         horizon: &Horizon,
         free: &mut Free,
-        caps: &[f64],
+        caps: &[Cap],
         answer: &mut Answer,
     ) -> Result<(), Unrepaired> {
         while let Some(at) = self.windows.iter().position(|window| !window.solved) {
@@ -183,7 +193,7 @@ impl Repair {
         &mut self,
         horizon: &Horizon,
         free: &mut Free,
-        caps: &[f64],
+        caps: &[Cap],
         answer: &mut Answer,
         at: usize,
     ) -> Result<(), Unrepaired> {
@@ -274,9 +284,8 @@ impl Repair {
     ) {
         let n = horizon.len();
         let mut t = first;
-        let inside = |parts: &[(usize, usize)], t: usize| {
-            parts.iter().any(|(a, b)| *a < t && t < *b)
-        };
+        let inside =
+            |parts: &[(usize, usize)], t: usize| parts.iter().any(|(a, b)| *a < t && t < *b);
         let parts = self.windows[at].parts.clone();
         while let Some(broken) = self.next_broken(horizon, answer, t, (last + 1).min(n)) {
             t = broken + 1;

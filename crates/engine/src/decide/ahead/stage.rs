@@ -9,7 +9,7 @@
 //! stays right. Feeders without a battery below them cut the least worthy loads
 //! off before all that.
 
-use super::Horizon;
+use super::horizon::{Cap, Dated, Horizon};
 use super::conflict::{Bound, Conflict};
 
 /// Where a MW comes from.
@@ -106,8 +106,8 @@ impl Layout {
         layout.level = horizon.loads.iter().map(|load| level_from(load.feeder)).collect();
         layout.simple = horizon.feeders.is_empty()
             && horizon.loads.iter().all(|load| {
-                load.floor_mw == super::Dated::Always(0.0)
-                    && load.ceiling_mw == super::Dated::Always(f64::INFINITY)
+                load.floor_mw == Dated::Always(0.0)
+                    && load.ceiling_mw == Dated::Always(f64::INFINITY)
             });
         layout.order = (0..layout.load_of.len() as u32).collect();
         layout
@@ -154,20 +154,23 @@ impl Layout {
 
 impl Stage {
     /// Lays out interval `t` for a battery that may draw between `-discharge`
-    /// and `charge`. `import_limit` is the tightest of what may be drawn.
+    /// and `charge`.
     pub(super) fn lay_out(
         &mut self,
         horizon: &Horizon,
         layout: &mut Layout,
         t: usize,
         worth: &[f64],
-        price: GridPrice,
-        import_limit: f64,
+        cap: Cap,
         discharge: f64,
         charge: f64,
     ) -> Result<(), Conflict> {
         layout.sort(worth);
-        self.price_grid(horizon, t, price, import_limit)?;
+        let (least, most) = horizon.exchange_range(t);
+        if least > most {
+            return Err(Conflict::at(t, vec![Bound::Import, Bound::Export]));
+        }
+        horizon.exchange_parts(t, cap, &mut self.grid);
         let mut drawn = horizon.grid.base_mw.at(t);
         if layout.simple {
             self.ceiling.clear();
@@ -216,14 +219,14 @@ impl Stage {
     }
 
     /// The same where nothing lies between: merges segments and grid and keeps
-    /// what is within reach.
+    /// what is within reach. Returns what is missing before anything is.
     fn reach_out(
         &mut self,
         layout: &Layout,
         worth: &[f64],
         mut skip: f64,
         mut room: f64,
-    ) {
+    ) -> f64 {
         let (mut load, mut grid) = (0, 0);
         loop {
             let next = layout.order.get(load).map(|s| (worth[*s as usize], *s));
@@ -250,7 +253,7 @@ impl Stage {
             }
             if !self.keep(Source { cost, width, segment, level: 0 }, &mut skip, &mut room)
             {
-                return;
+                return 0.0;
             }
         }
     }
@@ -429,48 +432,6 @@ impl Stage {
             };
         }
         prices[depth]
-    }
-
-    /// What the exchange costs, from as much sent back as may be upwards.
-    fn price_grid(
-        &mut self,
-        horizon: &Horizon,
-        t: usize,
-        price: GridPrice,
-        import_limit: f64,
-    ) -> Result<(), Conflict> {
-        let grid = &horizon.grid;
-        let least = -grid.export_limit_mw.at(t);
-        if least > import_limit {
-            return Err(Conflict::at(t, vec![Bound::Import, Bound::Export]));
-        }
-        self.grid.clear();
-        if least < 0.0 {
-            self.grid
-                .push((price.export, least.min(0.0).abs().min(import_limit - least)));
-        }
-        let mut from = least.max(0.0);
-        let mut to = 0.0;
-        if !grid.blocks.is_empty() {
-            let start = self.grid.len();
-            self.grid.extend(horizon.blocks_at(t));
-            let mut kept = start;
-            for at in start..self.grid.len() {
-                let (cost, width) = self.grid[at];
-                to += width;
-                let end = to.min(import_limit);
-                if end > from {
-                    self.grid[kept] = (cost, end - from);
-                    kept += 1;
-                    from = end;
-                }
-            }
-            self.grid.truncate(kept);
-        }
-        if import_limit > from {
-            self.grid.push((price.import, import_limit - from));
-        }
-        Ok(())
     }
 
     /// Floors and ceilings of loads, shared out to their segments in order.

@@ -9,7 +9,7 @@
 
 use super::answer::{Answer, RampPrice};
 use super::conflict::{Bound, Conflict};
-use super::horizon::{End, Horizon, Ramp};
+use super::horizon::{Cap, End, Horizon, Ramp};
 use super::simplex::{Failure, Program};
 use super::stored::{Piece, Span};
 
@@ -80,6 +80,7 @@ pub(super) struct Window {
     program: Program,
     rows: Vec<Row>,
     steps: Vec<Step>,
+    parts: Vec<(f64, f64)>,
     /// Where the columns of each step begin.
     columns: Vec<Columns>,
     /// Columns of what was held before the first interval, one list a store.
@@ -117,7 +118,7 @@ impl Window {
     pub(super) fn solve(
         &mut self,
         horizon: &Horizon,
-        caps: &[f64],
+        caps: &[Cap],
         steps: &[Step],
         gains: &[Gains],
         outside: (&[Outside<'_>], &[Outside<'_>]),
@@ -247,8 +248,7 @@ impl Window {
                 t => answer.stored_mwh[(t - 1) * stores + store],
             };
             let program = &mut self.program;
-            let from =
-                place_outside(program, before[store], held, &mut self.before[store]);
+            let from = place_outside(program, before[store], held, &mut self.before[store]);
             self.before_from.push(from);
             let held = answer.stored_mwh[last * stores + store];
             let list = &mut self.after[store];
@@ -263,16 +263,11 @@ impl Window {
         }
     }
 
-    fn add_columns(
-        &mut self,
-        horizon: &Horizon,
-        caps: &[f64],
-        t: usize,
-        answer: &Answer,
-    ) {
+    fn add_columns(&mut self, horizon: &Horizon, caps: &[Cap], t: usize, answer: &Answer) {
         let program = &mut self.program;
         let count = horizon.segments();
-        let mut columns = Columns { segments: program.count(), ..Columns::default() };
+        let mut columns =
+            Columns { segments: program.count(), ..Columns::default() };
         let mut at = t * count;
         for demand in &horizon.loads {
             let mut floor = demand.floor_mw.at(t);
@@ -292,26 +287,14 @@ impl Window {
         }
         columns.least = -horizon.grid.export_limit_mw.at(t);
         columns.grid = program.count();
-        let price = horizon.price(t);
-        let (least, most) = (columns.least, caps[t]);
-        let mut left = answer.exchange_mw[t] - least;
-        let mut part = |cost: f64, width: f64| {
-            if width > 0.0 {
-                let column = program.column(cost * horizon.hours, 0.0, width);
-                if left > 0.5 * width {
-                    program.prefer_high(column);
-                }
-                left -= width;
+        let mut left = answer.exchange_mw[t] - columns.least;
+        horizon.exchange_parts(t, caps[t], &mut self.parts);
+        for (cost, width) in &self.parts {
+            let column = program.column(cost * horizon.hours, 0.0, *width);
+            if left > 0.5 * width {
+                program.prefer_high(column);
             }
-        };
-        part(price.export, most.min(0.0) - least);
-        let mut from = 0.0;
-        for (cost, mw) in
-            horizon.blocks_at(t).into_iter().chain([(price.import, f64::INFINITY)])
-        {
-            let to = (from + mw).min(most);
-            part(cost, to - least.max(from));
-            from = to.max(from);
+            left -= width;
         }
         columns.grid_end = program.count();
         columns.stores = program.count();
@@ -451,8 +434,7 @@ impl Window {
         let stores = horizon.batteries.len();
         let mut pool = vec![None; stores];
         for (store, pool) in pool.iter_mut().enumerate() {
-            *pool =
-                self.before[store].iter().copied().find(|c| self.program.is_marked(*c));
+            *pool = self.before[store].iter().copied().find(|c| self.program.is_marked(*c));
         }
         let mut row = 0;
         for at in 0..self.steps.len() {
@@ -502,16 +484,12 @@ impl Window {
                     }
                 }
                 let held = columns.held(store);
-                let marked = self.after[store]
-                    .iter()
-                    .copied()
-                    .find(|c| self.program.is_marked(*c));
+                let marked =
+                    self.after[store].iter().copied().find(|c| self.program.is_marked(*c));
                 let replaced = self.is_replaced(horizon, at, store);
                 let basic = if replaced {
                     marked.or(pool[store].take()).unwrap_or(self.after[store][0])
-                } else if self
-                    .program
-                    .is_inside(held, answer.stored_mwh[end * stores + store])
+                } else if self.program.is_inside(held, answer.stored_mwh[end * stores + store])
                 {
                     held
                 } else {
@@ -725,11 +703,7 @@ impl Window {
                 Row::Ramp(at, load) => {
                     if price.abs() > 1e-9 {
                         let t = self.steps[at].from();
-                        answer.prices.ramps.push(RampPrice {
-                            t,
-                            load,
-                            usd_per_mw: price,
-                        });
+                        answer.prices.ramps.push(RampPrice { t, load, usd_per_mw: price });
                     }
                 }
             }

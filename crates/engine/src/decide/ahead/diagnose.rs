@@ -1,0 +1,188 @@
+//! Which limits contradict: the fewest that cannot be kept together.
+//!
+//! What a method stumbles over first need not be what is wrong. So once it is
+//! known that there is no plan, limits are lifted one after the other: one without
+//! which there is still none has no part in it. What is left contradicts itself,
+//! and lifting any of it would do.
+
+use super::conflict::{Bound, Conflict};
+use super::horizon::{Cap, Dated, End, Horizon};
+use super::window::{Outside, Step, Stop, Window};
+
+/// Intervals looked at together at the most.
+const LONGEST: usize = 400;
+
+/// Names the limits that contradict in `horizon`, which has no plan; `found` says
+/// where that was noticed.
+pub(super) fn diagnose(horizon: &Horizon, found: Conflict) -> Conflict {
+    let mut window = Window::default();
+    let Some((mut part, from)) = shortest(horizon, &found, &mut window) else {
+        return found;
+    };
+    let mut kept = Vec::new();
+    for bound in every(&part) {
+        let mut without = part.clone();
+        lift(&mut without, bound);
+        if has_plan(&mut window, &without) {
+            kept.push(bound);
+        } else {
+            part = without;
+        }
+    }
+    if kept.is_empty() {
+        return found;
+    }
+    Conflict { from, to: from + part.len(), limits: kept }
+}
+
+/// The fewest intervals up to where it was noticed that have no plan by
+/// themselves; what is held before them is free unless they begin the horizon.
+fn shortest(
+    horizon: &Horizon,
+    found: &Conflict,
+    window: &mut Window,
+) -> Option<(Horizon, usize)> {
+    let to = found.to.min(horizon.len());
+    let mut from = found.from.min(to.saturating_sub(1));
+    loop {
+        let part = horizon.part(from, to);
+        if !has_plan(window, &part) {
+            return Some((part, from));
+        }
+        if from == 0 && to == horizon.len() {
+            return None;
+        }
+        if from == 0 || to - from >= LONGEST {
+            // Noticed before it is the fault of what follows.
+            let part = horizon.part(0, horizon.len().min(LONGEST));
+            return (!has_plan(window, &part)).then_some((part, 0));
+        }
+        from = from.saturating_sub((to - from).max(4));
+    }
+}
+
+/// Everything that limits or demands in a horizon.
+fn every(horizon: &Horizon) -> Vec<Bound> {
+    let mut bounds = vec![Bound::Import, Bound::Export, Bound::ExchangeRamp];
+    bounds.extend((0..horizon.feeders.len()).map(Bound::Feeder));
+    for load in 0..horizon.loads.len() {
+        bounds.extend([Bound::Floor(load), Bound::Ceiling(load), Bound::LoadRamp(load)]);
+    }
+    for store in 0..horizon.batteries.len() {
+        bounds.extend([Bound::StorePower(store), Bound::Stored(store)]);
+    }
+    bounds
+}
+
+/// Takes a limit away.
+fn lift(horizon: &mut Horizon, bound: Bound) {
+    let without = |ramp: &mut super::Ramp| {
+        (ramp.up_mw, ramp.down_mw) = (f64::INFINITY, f64::INFINITY);
+    };
+    match bound {
+        Bound::Import => horizon.grid.import_limit_mw = Dated::Always(MUCH),
+        Bound::Export => horizon.grid.export_limit_mw = Dated::Always(MUCH),
+        Bound::ExchangeRamp => without(&mut horizon.grid.ramp),
+        Bound::Feeder(feeder) => {
+            horizon.feeders[feeder].limit_mw = Dated::Always(MUCH);
+        }
+        Bound::Floor(load) => horizon.loads[load].floor_mw = Dated::Always(0.0),
+        Bound::Ceiling(load) => {
+            let demand = &mut horizon.loads[load];
+            demand.ceiling_mw = Dated::Always(f64::INFINITY);
+            if let Some(last) = demand.segments_mw.last_mut() {
+                *last += MUCH;
+            }
+        }
+        Bound::LoadRamp(load) => without(&mut horizon.loads[load].ramp),
+        Bound::StorePower(store) => {
+            let store = &mut horizon.batteries[store];
+            store.charge_mw = Dated::Always(MUCH);
+            store.discharge_mw = Dated::Always(MUCH);
+        }
+        Bound::Stored(store) => {
+            let store = &mut horizon.batteries[store];
+            store.stored_min_mwh = Dated::Always(-MUCH);
+            store.stored_max_mwh = Dated::Always(MUCH);
+            store.end = End::Free;
+        }
+    }
+}
+
+/// Whether anything keeps every limit.
+fn has_plan(window: &mut Window, horizon: &Horizon) -> bool {
+    let n = horizon.len();
+    let contradicts = (0..n).any(|t| {
+        let (least, most) = horizon.exchange_range(t);
+        let feeders = horizon.feeders.iter().any(|f| f.limit_mw.at(t) < -MUCH);
+        let loads = horizon.loads.iter().any(|load| {
+            let whole: f64 = load.segments_mw.iter().sum();
+            load.floor_mw.at(t) > load.ceiling_mw.at(t).min(whole) + 1e-7
+        });
+        let stores = horizon
+            .batteries
+            .iter()
+            .any(|store| store.stored_min_mwh.at(t) > store.stored_max_mwh.at(t) + 1e-7);
+        least > most + 1e-9 || feeders || loads || stores
+    });
+    if contradicts {
+        return false;
+    }
+    let steps: Vec<Step> = (0..n).map(Step::Interval).collect();
+    let before: Vec<Outside<'_>> =
+        horizon.batteries.iter().map(|store| Outside::Held(store.stored_mwh)).collect();
+    let after = vec![Outside::End; before.len()];
+    let mut plan = super::Answer::default();
+    plan.fit(horizon);
+    let caps = vec![Cap::NONE; n];
+    let solved = window.solve(horizon, &caps, &steps, &[], (&before, &after), &plan);
+    !matches!(solved, Err(Stop::Infeasible(_)))
+}
+
+/// More than any site has, MW or MWh.
+const MUCH: f64 = 1e5;
+
+impl Horizon {
+    /// Intervals `from..to` alone, worth and prices left out: what has a plan in
+    /// the whole has one in every part.
+    fn part(&self, from: usize, to: usize) -> Self {
+        let dated = |dated: &Dated| match dated {
+            Dated::Always(value) => Dated::Always(*value),
+            Dated::Each(values) => Dated::Each(values[from..to].to_vec()),
+        };
+        let ramp = |ramp: &super::Ramp| super::Ramp {
+            before_mw: if from == 0 { ramp.before_mw } else { None },
+            ..*ramp
+        };
+        let mut part = self.clone();
+        let n = to - from;
+        part.grid.import_usd_per_mwh = vec![0.0; n];
+        part.grid.export_usd_per_mwh = None;
+        part.grid.import_limit_mw = dated(&self.grid.import_limit_mw);
+        part.grid.export_limit_mw = dated(&self.grid.export_limit_mw);
+        part.grid.base_mw = dated(&self.grid.base_mw);
+        part.grid.ramp = ramp(&self.grid.ramp);
+        part.grid.blocks.clear();
+        part.grid.peaks.clear();
+        for feeder in &mut part.feeders {
+            feeder.limit_mw = dated(&feeder.limit_mw);
+        }
+        for load in &mut part.loads {
+            load.floor_mw = dated(&load.floor_mw);
+            load.ceiling_mw = dated(&load.ceiling_mw);
+            load.ramp = ramp(&load.ramp);
+        }
+        part.worth_usd_per_mwh = vec![0.0; n * self.segments()];
+        for store in &mut part.batteries {
+            store.charge_mw = dated(&store.charge_mw);
+            store.discharge_mw = dated(&store.discharge_mw);
+            store.stored_min_mwh = dated(&store.stored_min_mwh);
+            store.stored_max_mwh = dated(&store.stored_max_mwh);
+            store.wear_usd_per_mwh = 0.0;
+            if to < self.len() || matches!(store.end, End::Worth(_)) {
+                store.end = End::Free;
+            }
+        }
+        part
+    }
+}
