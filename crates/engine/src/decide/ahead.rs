@@ -58,8 +58,7 @@ impl Solver {
             answer.fit(horizon);
             return Ok(());
         }
-        self.try_into(horizon, answer)
-            .map_err(|found| diagnose::diagnose(horizon, found))
+        self.try_into(horizon, answer).map_err(|found| diagnose::diagnose(horizon, found))
     }
 
     fn try_into(
@@ -75,6 +74,7 @@ impl Solver {
         } else {
             peaks::solve(self, horizon, answer)?;
         }
+        certify::price_rooms(horizon, answer);
         answer.price(horizon);
         answer.bound_usd = certify::bound(horizon, &answer.prices);
         Ok(())

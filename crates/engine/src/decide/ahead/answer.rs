@@ -187,6 +187,22 @@ impl Prices {
         }
     }
 
+    /// Sets all prices to a mix of others, in shares.
+    pub(super) fn mix(&mut self, horizon: &Horizon, others: &[Self], shares: &[f64]) {
+        let Some(first) = others.first() else { return };
+        let mut sum = first.clone();
+        let mut whole = shares[0];
+        for (other, share) in others.iter().zip(shares).skip(1) {
+            if *share > 0.0 {
+                whole += share;
+                let part = (other, share / whole);
+                let before = sum.clone();
+                sum.mix_span(horizon, 0, horizon.len(), part, &before);
+            }
+        }
+        *self = sum;
+    }
+
     /// Sets intervals `from..to` to a mix of two answers of [`Self::of_span`].
     pub(super) fn mix_span(
         &mut self,
@@ -206,9 +222,20 @@ impl Prices {
         let (a, b) = (one, other);
         mix(&mut self.power_usd_per_mwh, 1, &a.power_usd_per_mwh, &b.power_usd_per_mwh);
         mix(&mut self.peak_usd_per_mwh, 1, &a.peak_usd_per_mwh, &b.peak_usd_per_mwh);
-        mix(&mut self.import_usd_per_mwh, 1, &a.import_usd_per_mwh, &b.import_usd_per_mwh);
-        mix(&mut self.export_usd_per_mwh, 1, &a.export_usd_per_mwh, &b.export_usd_per_mwh);
-        let (inside, rooms) = (&mut self.feeders_usd_per_mwh, &mut self.store_room_usd_per_mwh);
+        mix(
+            &mut self.import_usd_per_mwh,
+            1,
+            &a.import_usd_per_mwh,
+            &b.import_usd_per_mwh,
+        );
+        mix(
+            &mut self.export_usd_per_mwh,
+            1,
+            &a.export_usd_per_mwh,
+            &b.export_usd_per_mwh,
+        );
+        let (inside, rooms) =
+            (&mut self.feeders_usd_per_mwh, &mut self.store_room_usd_per_mwh);
         mix(inside, feeders, &a.feeders_usd_per_mwh, &b.feeders_usd_per_mwh);
         mix(rooms, stores, &a.store_room_usd_per_mwh, &b.store_room_usd_per_mwh);
         let stored = &mut self.stored_usd_per_mwh;

@@ -129,7 +129,8 @@ fn exchange(horizon: &Horizon, prices: &Prices, paid: f64, t: usize) -> f64 {
     // A peak charge is a price on all that is drawn.
     let mut parts = Vec::new();
     horizon.exchange_parts(t, Cap::NONE, &mut parts);
-    let mut total = horizon.exchange_costs(t, least) + (peak * least.max(0.0)) - paid * least;
+    let mut total =
+        horizon.exchange_costs(t, least) + (peak * least.max(0.0)) - paid * least;
     let mut at = least;
     for (cost, width) in parts {
         let cost = if at < 0.0 { cost } else { cost + peak };
@@ -165,13 +166,20 @@ pub(super) fn price_limits(horizon: &Horizon, caps: &[Cap], answer: &mut Answer)
         }
         let prices = &mut answer.prices;
         prices.peak_usd_per_mwh[t] = 0.0;
-        if cap.mw < most && answer.exchange_mw[t] > cap.mw - 1e-6 {
+        if cap.mw < least {
+            // What must be drawn is above it.
+            prices.peak_usd_per_mwh[t] = cap.over;
+        } else if cap.mw < most && answer.exchange_mw[t] > cap.mw - 1e-6 {
             prices.peak_usd_per_mwh[t] = (paid - at_cap).clamp(0.0, cap.over);
         }
         let left = paid - prices.peak_usd_per_mwh[t];
         prices.import_usd_per_mwh[t] = (left - high).max(0.0);
         prices.export_usd_per_mwh[t] = (low - left).max(0.0);
     }
+}
+
+/// Writes what room in the stores is worth, from what stored energy is.
+pub(super) fn price_rooms(horizon: &Horizon, answer: &mut Answer) {
     let stores = horizon.batteries.len();
     for store in 0..stores {
         for t in 0..horizon.len() {
@@ -179,7 +187,11 @@ pub(super) fn price_limits(horizon: &Horizon, caps: &[Cap], answer: &mut Answer)
             let later = if t + 1 < horizon.len() {
                 price(t + 1)
             } else {
-                horizon.worth_at_end(store, answer.stored_mwh[t * stores + store], price(t))
+                horizon.worth_at_end(
+                    store,
+                    answer.stored_mwh[t * stores + store],
+                    price(t),
+                )
             };
             answer.prices.store_room_usd_per_mwh[t * stores + store] = later - price(t);
         }

@@ -7,6 +7,7 @@
 
 use super::conflict::{Bound, Conflict};
 use super::horizon::{Cap, Dated, End, Horizon};
+use super::stored::{Piece, Span};
 use super::window::{Outside, Step, Stop, Window};
 
 /// Intervals looked at together at the most.
@@ -20,9 +21,9 @@ pub(super) fn diagnose(horizon: &Horizon, found: Conflict) -> Conflict {
         return found;
     };
     let mut kept = Vec::new();
-    for bound in every(&part) {
+    for bound in every(horizon) {
         let mut without = part.clone();
-        lift(&mut without, bound);
+        without.lift(bound);
         if has_plan(&mut window, &without) {
             kept.push(bound);
         } else {
@@ -32,7 +33,7 @@ pub(super) fn diagnose(horizon: &Horizon, found: Conflict) -> Conflict {
     if kept.is_empty() {
         return found;
     }
-    Conflict { from, to: from + part.len(), limits: kept }
+    Conflict { from, to: from + part.horizon.len(), limits: kept }
 }
 
 /// The fewest intervals up to where it was noticed that have no plan by
@@ -41,11 +42,11 @@ fn shortest(
     horizon: &Horizon,
     found: &Conflict,
     window: &mut Window,
-) -> Option<(Horizon, usize)> {
+) -> Option<(Part, usize)> {
     let to = found.to.min(horizon.len());
     let mut from = found.from.min(to.saturating_sub(1));
     loop {
-        let part = horizon.part(from, to);
+        let part = Part::of(horizon, from, to);
         if !has_plan(window, &part) {
             return Some((part, from));
         }
@@ -54,7 +55,7 @@ fn shortest(
         }
         if from == 0 || to - from >= LONGEST {
             // Noticed before it is the fault of what follows.
-            let part = horizon.part(0, horizon.len().min(LONGEST));
+            let part = Part::of(horizon, 0, horizon.len().min(LONGEST));
             return (!has_plan(window, &part)).then_some((part, 0));
         }
         from = from.saturating_sub((to - from).max(4));
@@ -74,43 +75,59 @@ fn every(horizon: &Horizon) -> Vec<Bound> {
     bounds
 }
 
-/// Takes a limit away.
-fn lift(horizon: &mut Horizon, bound: Bound) {
-    let without = |ramp: &mut super::Ramp| {
-        (ramp.up_mw, ramp.down_mw) = (f64::INFINITY, f64::INFINITY);
-    };
-    match bound {
-        Bound::Import => horizon.grid.import_limit_mw = Dated::Always(MUCH),
-        Bound::Export => horizon.grid.export_limit_mw = Dated::Always(MUCH),
-        Bound::ExchangeRamp => without(&mut horizon.grid.ramp),
-        Bound::Feeder(feeder) => {
-            horizon.feeders[feeder].limit_mw = Dated::Always(MUCH);
-        }
-        Bound::Floor(load) => horizon.loads[load].floor_mw = Dated::Always(0.0),
-        Bound::Ceiling(load) => {
-            let demand = &mut horizon.loads[load];
-            demand.ceiling_mw = Dated::Always(f64::INFINITY);
-            if let Some(last) = demand.segments_mw.last_mut() {
-                *last += MUCH;
+/// Some intervals of a horizon alone, worth and prices left out: what has a plan
+/// in the whole has one in every part.
+#[derive(Clone)]
+struct Part {
+    horizon: Horizon,
+    /// Where each store may stand before; nothing where it stands where it does.
+    before: Option<Vec<(f64, f64)>>,
+}
+
+impl Part {
+    /// Takes a limit away.
+    fn lift(&mut self, bound: Bound) {
+        let horizon = &mut self.horizon;
+        let without = |ramp: &mut super::Ramp| {
+            (ramp.up_mw, ramp.down_mw) = (f64::INFINITY, f64::INFINITY);
+        };
+        match bound {
+            Bound::Import => horizon.grid.import_limit_mw = Dated::Always(MUCH),
+            Bound::Export => horizon.grid.export_limit_mw = Dated::Always(MUCH),
+            Bound::ExchangeRamp => without(&mut horizon.grid.ramp),
+            Bound::Feeder(feeder) => {
+                horizon.feeders[feeder].limit_mw = Dated::Always(MUCH);
             }
-        }
-        Bound::LoadRamp(load) => without(&mut horizon.loads[load].ramp),
-        Bound::StorePower(store) => {
-            let store = &mut horizon.batteries[store];
-            store.charge_mw = Dated::Always(MUCH);
-            store.discharge_mw = Dated::Always(MUCH);
-        }
-        Bound::Stored(store) => {
-            let store = &mut horizon.batteries[store];
-            store.stored_min_mwh = Dated::Always(-MUCH);
-            store.stored_max_mwh = Dated::Always(MUCH);
-            store.end = End::Free;
+            Bound::Floor(load) => horizon.loads[load].floor_mw = Dated::Always(0.0),
+            Bound::Ceiling(load) => {
+                let demand = &mut horizon.loads[load];
+                demand.ceiling_mw = Dated::Always(f64::INFINITY);
+                if let Some(last) = demand.segments_mw.last_mut() {
+                    *last += MUCH;
+                }
+            }
+            Bound::LoadRamp(load) => without(&mut horizon.loads[load].ramp),
+            Bound::StorePower(store) => {
+                let store = &mut horizon.batteries[store];
+                store.charge_mw = Dated::Always(MUCH);
+                store.discharge_mw = Dated::Always(MUCH);
+            }
+            Bound::Stored(place) => {
+                let store = &mut horizon.batteries[place];
+                store.stored_min_mwh = Dated::Always(-MUCH);
+                store.stored_max_mwh = Dated::Always(MUCH);
+                store.end = End::Free;
+                if let Some(before) = &mut self.before {
+                    before[place] = (-MUCH, MUCH);
+                }
+            }
         }
     }
 }
 
 /// Whether anything keeps every limit.
-fn has_plan(window: &mut Window, horizon: &Horizon) -> bool {
+fn has_plan(window: &mut Window, part: &Part) -> bool {
+    let horizon = &part.horizon;
     let n = horizon.len();
     let contradicts = (0..n).any(|t| {
         let (least, most) = horizon.exchange_range(t);
@@ -129,8 +146,21 @@ fn has_plan(window: &mut Window, horizon: &Horizon) -> bool {
         return false;
     }
     let steps: Vec<Step> = (0..n).map(Step::Interval).collect();
-    let before: Vec<Outside<'_>> =
-        horizon.batteries.iter().map(|store| Outside::Held(store.stored_mwh)).collect();
+    let ranges: Vec<Piece> = (part.before.iter().flatten())
+        .map(|(low, high)| Piece { slope: 0.0, width: high - low })
+        .collect();
+    let before: Vec<Outside<'_>> = match &part.before {
+        None => horizon
+            .batteries
+            .iter()
+            .map(|store| Outside::Held(store.stored_mwh))
+            .collect(),
+        Some(before) => (before.iter().enumerate())
+            .map(|(at, (from, _))| {
+                Outside::Costs(&ranges, Span { from: *from, start: at, end: at + 1 })
+            })
+            .collect(),
+    };
     let after = vec![Outside::End; before.len()];
     let mut plan = super::Answer::default();
     plan.fit(horizon);
@@ -142,10 +172,8 @@ fn has_plan(window: &mut Window, horizon: &Horizon) -> bool {
 /// More than any site has, MW or MWh.
 const MUCH: f64 = 1e5;
 
-impl Horizon {
-    /// Intervals `from..to` alone, worth and prices left out: what has a plan in
-    /// the whole has one in every part.
-    fn part(&self, from: usize, to: usize) -> Self {
+impl Part {
+    fn of(whole: &Horizon, from: usize, to: usize) -> Self {
         let dated = |dated: &Dated| match dated {
             Dated::Always(value) => Dated::Always(*value),
             Dated::Each(values) => Dated::Each(values[from..to].to_vec()),
@@ -154,14 +182,14 @@ impl Horizon {
             before_mw: if from == 0 { ramp.before_mw } else { None },
             ..*ramp
         };
-        let mut part = self.clone();
+        let mut part = whole.clone();
         let n = to - from;
         part.grid.import_usd_per_mwh = vec![0.0; n];
         part.grid.export_usd_per_mwh = None;
-        part.grid.import_limit_mw = dated(&self.grid.import_limit_mw);
-        part.grid.export_limit_mw = dated(&self.grid.export_limit_mw);
-        part.grid.base_mw = dated(&self.grid.base_mw);
-        part.grid.ramp = ramp(&self.grid.ramp);
+        part.grid.import_limit_mw = dated(&whole.grid.import_limit_mw);
+        part.grid.export_limit_mw = dated(&whole.grid.export_limit_mw);
+        part.grid.base_mw = dated(&whole.grid.base_mw);
+        part.grid.ramp = ramp(&whole.grid.ramp);
         part.grid.blocks.clear();
         part.grid.peaks.clear();
         for feeder in &mut part.feeders {
@@ -172,17 +200,23 @@ impl Horizon {
             load.ceiling_mw = dated(&load.ceiling_mw);
             load.ramp = ramp(&load.ramp);
         }
-        part.worth_usd_per_mwh = vec![0.0; n * self.segments()];
+        part.worth_usd_per_mwh = vec![0.0; n * whole.segments()];
         for store in &mut part.batteries {
             store.charge_mw = dated(&store.charge_mw);
             store.discharge_mw = dated(&store.discharge_mw);
             store.stored_min_mwh = dated(&store.stored_min_mwh);
             store.stored_max_mwh = dated(&store.stored_max_mwh);
             store.wear_usd_per_mwh = 0.0;
-            if to < self.len() || matches!(store.end, End::Worth(_)) {
+            if to < whole.len() || matches!(store.end, End::Worth(_)) {
                 store.end = End::Free;
             }
         }
-        part
+        let before = (from > 0).then(|| {
+            let held = |store: &super::Store| {
+                (store.stored_min_mwh.at(from - 1), store.stored_max_mwh.at(from - 1))
+            };
+            whole.batteries.iter().map(held).collect()
+        });
+        Self { horizon: part, before }
     }
 }

@@ -225,11 +225,15 @@ impl Free {
             let gains = &self.gains[mark.gains.0..mark.gains.1];
             let most = mark.gained + gains.iter().map(|piece| piece.width).sum::<f64>();
             self.turned.clear();
-            self.turned.extend(
-                gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }),
+            self.turned
+                .extend(gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }));
+            let (part, (low, high)) = stored::split(
+                &self.onward,
+                self.from_here[t + 1],
+                &self.turned,
+                -most,
+                held,
             );
-            let (part, (low, high)) =
-                stored::split(&self.onward, self.from_here[t + 1], &self.turned, -most, held);
             // Slopes of what it costs to go on are what held energy is worth, with
             // the other sign.
             let priced = stored.max(-high).min(-low);
@@ -387,7 +391,8 @@ impl Free {
             End::At(held) => (held, held),
             End::Free | End::Worth(_) => {
                 // Whatever the end may hold, not only what can be arrived at.
-                let (low, high) = (store.stored_min_mwh.at(n - 1), store.stored_max_mwh.at(n - 1));
+                let (low, high) =
+                    (store.stored_min_mwh.at(n - 1), store.stored_max_mwh.at(n - 1));
                 (low.min(least), high.max(most))
             }
         };
@@ -412,10 +417,10 @@ impl Free {
             let gains = &self.gains[mark.gains.0..mark.gains.1];
             let most = mark.gained + gains.iter().map(|piece| piece.width).sum::<f64>();
             self.turned.clear();
-            self.turned.extend(
-                gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }),
-            );
-            let (low, high) = (store.stored_min_mwh.at(t - 1), store.stored_max_mwh.at(t - 1));
+            self.turned
+                .extend(gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }));
+            let (low, high) =
+                (store.stored_min_mwh.at(t - 1), store.stored_max_mwh.at(t - 1));
             let next =
                 stored::convolve(&mut self.onward, span, &self.turned, -most, low, high);
             // Forward found a way, so there is one back.

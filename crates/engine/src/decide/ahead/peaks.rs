@@ -7,13 +7,18 @@
 //! on both, it is the best, and its prices are the mix of those of the two lines
 //! that adds up to the charge. Beyond a cap an interval may draw at the charge
 //! itself: that is never better than a higher cap, so the best stays the same, and
-//! no cap is too low to be looked at. Spans are looked at side by side.
+//! no cap is too low to be looked at.
+//!
+//! Spans are looked at side by side, as if they were apart. Where stored energy
+//! ties them together that misses the best; the bound tells, and the caps are then
+//! sought together, by planes that the cost never falls below.
 
 use super::Solver;
 use super::answer::{Answer, Prices};
 use super::certify;
 use super::conflict::Conflict;
 use super::horizon::{Cap, Horizon, Peak};
+use super::simplex::Program;
 
 /// A line that the cost of a cap never falls below, and the prices that say so.
 #[derive(Clone, Debug)]
@@ -38,6 +43,8 @@ struct Search {
     cap: f64,
     left: Option<Line>,
     right: Line,
+    /// The highest draw if nothing is charged.
+    highest: f64,
     found: bool,
     /// Whether the prices of the best are those of both lines.
     mixed: bool,
@@ -45,6 +52,7 @@ struct Search {
 
 /// The most rounds before the bound is left to say how good the plan is.
 const ROUNDS: usize = 60;
+const PLANES: usize = 200;
 
 /// Solves `horizon` with its peak charges.
 pub(super) fn solve(
@@ -56,7 +64,8 @@ pub(super) fn solve(
     certify::price_limits(horizon, &solver.caps, answer);
     // What is held between spans is valued alike throughout: they part there.
     let stored = answer.prices.stored_usd_per_mwh.clone();
-    let begin = |peak: &Peak| Search::begin(horizon, answer, &stored, *peak);
+    let alone = horizon.grid.peaks.len() == 1;
+    let begin = |peak: &Peak| Search::begin(horizon, answer, &stored, *peak, alone);
     let mut searches: Vec<Search> = horizon.grid.peaks.iter().map(begin).collect();
     let mut found = answer.found;
     for _ in 0..ROUNDS {
@@ -66,16 +75,110 @@ pub(super) fn solve(
         solver.solve_at(horizon, &searches, answer)?;
         found.add(answer.found);
         for search in searches.iter_mut().filter(|search| !search.found) {
-            search.look(horizon, answer, &stored);
+            search.look(horizon, answer, &stored, alone);
         }
     }
     solver.solve_at(horizon, &searches, answer)?;
     found.add(answer.found);
     answer.found = found;
     for search in &searches {
-        search.mix(horizon, &mut answer.prices);
+        search.mix(horizon, &mut answer.prices, alone);
     }
+    if alone || is_proved(horizon, answer) {
+        return Ok(());
+    }
+    together(solver, horizon, &mut searches, answer)
+}
+
+/// Whether the bound is as good as the plan.
+fn is_proved(horizon: &Horizon, answer: &mut Answer) -> bool {
+    answer.price(horizon);
+    let gap = answer.cost_usd - certify::bound(horizon, &answer.prices);
+    gap <= 1e-8 * (1.0 + answer.cost_usd.abs())
+}
+
+/// Seeks the caps of all spans together. Each plan gives a plane that the cost of
+/// any caps is never below; the next caps are where the highest of all planes is
+/// lowest. Prices are those of the planes that meet there, mixed as they bear it.
+fn together(
+    solver: &mut Solver,
+    horizon: &Horizon,
+    searches: &mut [Search],
+    answer: &mut Answer,
+) -> Result<(), Conflict> {
+    let mut planes: Vec<Prices> = Vec::new();
+    let mut found = answer.found;
+    let mut program = Program::default();
+    program.clear();
+    // Costs count from the first plan's, down to what nothing falls below.
+    let zero = answer.cost_usd;
+    let depth = zero - certify::bound(horizon, &answer.prices);
+    let cost = program.column(1.0, -2.0 * depth - 1.0, f64::MAX);
+    let caps: Vec<usize> = searches
+        .iter()
+        .map(|search| {
+            let least = search.peak.already_mw.max(0.0);
+            program.column(0.0, least, search.highest.max(least))
+        })
+        .collect();
+    for _ in 0..PLANES {
+        solver.solve_at(horizon, searches, answer)?;
+        found.add(answer.found);
+        planes.push(answer.prices.clone());
+        let value = soft_cost(horizon, answer, searches) - zero;
+        let row = program.rows();
+        let mut right = value;
+        program.entry(cost, 1.0);
+        for (search, column) in searches.iter().zip(&caps) {
+            let Peak { from, to, usd_per_mw, .. } = search.peak;
+            let paid: f64 = answer.prices.peak_usd_per_mwh[from..to].iter().sum();
+            let slope = usd_per_mw.max(0.0) - paid * horizon.hours;
+            program.entry(*column, -slope);
+            right -= slope * search.cap;
+        }
+        let above = program.column(0.0, 0.0, f64::INFINITY);
+        program.entry(above, -1.0);
+        program.end_row(right, if row == 0 { cost } else { above });
+        let solved = if row == 0 {
+            program.start()
+        } else {
+            program.take_in_rows(row);
+            true
+        };
+        if !solved || program.solve().is_err() {
+            break;
+        }
+        let lowest = program.value(cost);
+        for (search, column) in searches.iter_mut().zip(&caps) {
+            search.cap = program.value(*column);
+        }
+        if value <= lowest + 1e-9 * (1.0 + zero.abs()) {
+            break;
+        }
+    }
+    solver.solve_at(horizon, searches, answer)?;
+    found.add(answer.found);
+    answer.found = found;
+    let shares: Vec<f64> = (0..planes.len()).map(|row| program.multiplier(row)).collect();
+    answer.prices.mix(horizon, &planes, &shares);
     Ok(())
+}
+
+/// What a plan costs with every MW beyond a cap paid at the charge.
+fn soft_cost(horizon: &Horizon, answer: &mut Answer, searches: &[Search]) -> f64 {
+    let mut hourly: f64 = (0..horizon.len()).map(|t| answer.hourly(horizon, t)).sum();
+    let mut charged = 0.0;
+    for Search { peak, cap, .. } in searches {
+        let charge = peak.usd_per_mw.max(0.0);
+        for drawn in &answer.exchange_mw[peak.from..peak.to] {
+            hourly += charge / horizon.hours * (drawn - cap).max(0.0);
+        }
+        charged += charge * (cap - peak.already_mw);
+    }
+    let held: f64 = (0..horizon.batteries.len())
+        .map(|store| answer.worth_at_end(horizon, store))
+        .sum();
+    hourly * horizon.hours + charged - held
 }
 
 impl Solver {
@@ -101,7 +204,13 @@ impl Solver {
 
 impl Search {
     /// The highest draw without a charge is right of the best.
-    fn begin(horizon: &Horizon, answer: &Answer, stored: &[f64], peak: Peak) -> Self {
+    fn begin(
+        horizon: &Horizon,
+        answer: &Answer,
+        stored: &[f64],
+        peak: Peak,
+        alone: bool,
+    ) -> Self {
         let least = peak.already_mw.max(0.0);
         let drawn = &answer.exchange_mw[peak.from..peak.to];
         let cap = drawn.iter().copied().fold(least, f64::max);
@@ -110,17 +219,18 @@ impl Search {
             cap,
             cost: 0.0,
             slope: peak.usd_per_mw,
-            prices: answer.prices.of_span(horizon, peak.from, peak.to),
+            prices: prices_of(horizon, answer, &peak, alone),
         };
-        right.cost = cost_of(horizon, answer, stored, &peak, cap);
+        right.cost = cost_of(horizon, answer, stored, &peak, cap, alone);
+        let highest = cap;
         let cap = if found { cap } else { least };
-        Self { peak, cap, left: None, right, found, mixed: false }
+        Self { peak, cap, left: None, right, highest, found, mixed: false }
     }
 
     /// Learns from the plan at the cap it looked at, and chooses the next.
-    fn look(&mut self, horizon: &Horizon, answer: &Answer, stored: &[f64]) {
+    fn look(&mut self, horizon: &Horizon, answer: &Answer, stored: &[f64], alone: bool) {
         let Peak { from, to, usd_per_mw, .. } = self.peak;
-        let cost = cost_of(horizon, answer, stored, &self.peak, self.cap);
+        let cost = cost_of(horizon, answer, stored, &self.peak, self.cap, alone);
         let paid: f64 = answer.prices.peak_usd_per_mwh[from..to].iter().sum();
         let slope = usd_per_mw - paid * horizon.hours;
         let touches = self.left.as_ref().is_some_and(|left| {
@@ -135,7 +245,7 @@ impl Search {
             self.found = true;
             return;
         }
-        let prices = answer.prices.of_span(horizon, from, to);
+        let prices = prices_of(horizon, answer, &self.peak, alone);
         let line = Line { cap: self.cap, cost, slope, prices };
         if slope < 0.0 {
             self.left = Some(line);
@@ -151,12 +261,22 @@ impl Search {
     }
 
     /// Gives the span the mix of both lines' prices that adds up to the charge.
-    fn mix(&self, horizon: &Horizon, prices: &mut Prices) {
+    fn mix(&self, horizon: &Horizon, prices: &mut Prices, alone: bool) {
         let (Some(left), true) = (&self.left, self.mixed) else { return };
         let share = self.right.slope / (self.right.slope - left.slope);
-        let Peak { from, to, .. } = self.peak;
+        let (from, to) = reach_of(horizon, &self.peak, alone);
         prices.mix_span(horizon, from, to, (&left.prices, share), &self.right.prices);
     }
+}
+
+/// A single span is looked at with all that lies before and after it.
+fn reach_of(horizon: &Horizon, peak: &Peak, alone: bool) -> (usize, usize) {
+    if alone { (0, horizon.len()) } else { (peak.from, peak.to) }
+}
+
+fn prices_of(horizon: &Horizon, answer: &Answer, peak: &Peak, alone: bool) -> Prices {
+    let (from, to) = reach_of(horizon, peak, alone);
+    answer.prices.of_span(horizon, from, to)
 }
 
 /// What a span costs at a cap, charge included. What is held when it begins and
@@ -167,18 +287,23 @@ fn cost_of(
     stored: &[f64],
     peak: &Peak,
     cap: f64,
+    alone: bool,
 ) -> f64 {
     let stores = horizon.batteries.len();
     let over = peak.usd_per_mw.max(0.0) / horizon.hours;
-    let mut hourly = 0.0;
-    for t in peak.from..peak.to {
-        hourly += answer.hourly(horizon, t);
-        hourly += over * (answer.exchange_mw[t] - cap).max(0.0);
+    let (from, to) = reach_of(horizon, peak, alone);
+    let mut hourly: f64 = (from..to).map(|t| answer.hourly(horizon, t)).sum();
+    for drawn in &answer.exchange_mw[peak.from..peak.to] {
+        hourly += over * (drawn - cap).max(0.0);
     }
     let mut total = hourly * horizon.hours + peak.usd_per_mw * cap;
     for (store, battery) in horizon.batteries.iter().enumerate() {
         let held = |t: usize| answer.stored_mwh[t * stores + store];
         let value = |t: usize| stored[t * stores + store];
+        if alone {
+            total -= answer.worth_at_end(horizon, store);
+            continue;
+        }
         total += match peak.from {
             0 => value(0) * battery.stored_mwh,
             t => value(t) * held(t - 1),

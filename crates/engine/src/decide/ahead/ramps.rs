@@ -284,8 +284,9 @@ impl Repair {
     ) {
         let n = horizon.len();
         let mut t = first;
-        let inside =
-            |parts: &[(usize, usize)], t: usize| parts.iter().any(|(a, b)| *a < t && t < *b);
+        let inside = |parts: &[(usize, usize)], t: usize| {
+            parts.iter().any(|(a, b)| *a < t && t < *b)
+        };
         let parts = self.windows[at].parts.clone();
         while let Some(broken) = self.next_broken(horizon, answer, t, (last + 1).min(n)) {
             t = broken + 1;

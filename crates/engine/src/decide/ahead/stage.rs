@@ -9,8 +9,8 @@
 //! stays right. Feeders without a battery below them cut the least worthy loads
 //! off before all that.
 
-use super::horizon::{Cap, Dated, Horizon};
 use super::conflict::{Bound, Conflict};
+use super::horizon::{Cap, Dated, Horizon};
 
 /// Where a MW comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]

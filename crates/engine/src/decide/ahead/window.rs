@@ -248,7 +248,8 @@ impl Window {
                 t => answer.stored_mwh[(t - 1) * stores + store],
             };
             let program = &mut self.program;
-            let from = place_outside(program, before[store], held, &mut self.before[store]);
+            let from =
+                place_outside(program, before[store], held, &mut self.before[store]);
             self.before_from.push(from);
             let held = answer.stored_mwh[last * stores + store];
             let list = &mut self.after[store];
@@ -263,11 +264,16 @@ impl Window {
         }
     }
 
-    fn add_columns(&mut self, horizon: &Horizon, caps: &[Cap], t: usize, answer: &Answer) {
+    fn add_columns(
+        &mut self,
+        horizon: &Horizon,
+        caps: &[Cap],
+        t: usize,
+        answer: &Answer,
+    ) {
         let program = &mut self.program;
         let count = horizon.segments();
-        let mut columns =
-            Columns { segments: program.count(), ..Columns::default() };
+        let mut columns = Columns { segments: program.count(), ..Columns::default() };
         let mut at = t * count;
         for demand in &horizon.loads {
             let mut floor = demand.floor_mw.at(t);
@@ -434,7 +440,8 @@ impl Window {
         let stores = horizon.batteries.len();
         let mut pool = vec![None; stores];
         for (store, pool) in pool.iter_mut().enumerate() {
-            *pool = self.before[store].iter().copied().find(|c| self.program.is_marked(*c));
+            *pool =
+                self.before[store].iter().copied().find(|c| self.program.is_marked(*c));
         }
         let mut row = 0;
         for at in 0..self.steps.len() {
@@ -484,12 +491,16 @@ impl Window {
                     }
                 }
                 let held = columns.held(store);
-                let marked =
-                    self.after[store].iter().copied().find(|c| self.program.is_marked(*c));
+                let marked = self.after[store]
+                    .iter()
+                    .copied()
+                    .find(|c| self.program.is_marked(*c));
                 let replaced = self.is_replaced(horizon, at, store);
                 let basic = if replaced {
                     marked.or(pool[store].take()).unwrap_or(self.after[store][0])
-                } else if self.program.is_inside(held, answer.stored_mwh[end * stores + store])
+                } else if self
+                    .program
+                    .is_inside(held, answer.stored_mwh[end * stores + store])
                 {
                     held
                 } else {
@@ -703,7 +714,11 @@ impl Window {
                 Row::Ramp(at, load) => {
                     if price.abs() > 1e-9 {
                         let t = self.steps[at].from();
-                        answer.prices.ramps.push(RampPrice { t, load, usd_per_mw: price });
+                        answer.prices.ramps.push(RampPrice {
+                            t,
+                            load,
+                            usd_per_mw: price,
+                        });
                     }
                 }
             }
