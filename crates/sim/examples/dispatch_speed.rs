@@ -281,7 +281,7 @@ fn tenfold(horizon: &Horizon) -> Horizon {
     }
     let spread = |worth: &f64| {
         let worth = *worth;
-        (0..10).map(move |part| worth * (1.0 + 0.002 * (part as f64 - 4.5)))
+        (0..10).map(move |part| worth * (1.0 + 0.002 * (f64::from(part) - 4.5)))
     };
     many.worth_usd_per_mwh = horizon.worth_usd_per_mwh.iter().flat_map(spread).collect();
     many

@@ -1,15 +1,18 @@
 //! The optimum over a horizon against HiGHS, over horizons drawn from seeds.
 
-use engine::decide::ahead::{Dated, Demand, Grid, Horizon, Ramp, Solver};
-use serde_json::json;
+use engine::decide::ahead::{
+    Answer, Dated, Demand, Grid, Horizon, Prices, Ramp, RampPrice, Solver,
+};
+use serde_json::{Value, json};
 use sim::ahead::{draw::draw, json, shrink::shrink};
 use sim::seed;
 
-use self::peer::{Compared, Peer, agree, answer_of, compare};
+use self::peer::{Compared, Peer, agree, compare};
 
 mod peer;
 
 /// HiGHS, or `None` and a word why not.
+#[expect(clippy::disallowed_methods, reason = "a test is told where its peer is")]
 fn highs() -> Option<Peer> {
     let Some(python) = std::env::var_os("MW_ORACLE_PYTHON") else {
         eprintln!("skipped: MW_ORACLE_PYTHON names no Python with highspy");
@@ -45,7 +48,7 @@ fn oracle_highs_finds_the_same_optimum() {
             }
         }
     }
-    println!("{optima} optima and {conflicts} conflicts agree");
+    eprintln!("{optima} optima and {conflicts} conflicts agree");
     assert!(optima > 200 && conflicts > 5, "{optima} optima, {conflicts} conflicts");
 }
 
@@ -64,6 +67,38 @@ fn oracle_highs_passes_our_checks() {
         );
     }
     assert!(optima > 200, "{optima}");
+}
+
+/// What HiGHS found, as an answer of ours.
+fn answer_of(value: &Value, objective: f64) -> Answer {
+    let list = |key: &str| json::numbers(value, key).expect("numbers");
+    let ramps = value["ramps"].as_array().expect("a list").iter();
+    let ramp = |ramp: &Value| RampPrice {
+        t: ramp["t"].as_u64().expect("an interval") as usize,
+        load: ramp["load"].as_u64().map(|load| load as usize),
+        usd_per_mw: ramp["usd_per_mw"].as_f64().expect("a price"),
+    };
+    Answer {
+        cost_usd: objective,
+        bound_usd: objective,
+        segments_mw: list("segments_mw"),
+        exchange_mw: list("exchange_mw"),
+        charge_mw: list("charge_mw"),
+        discharge_mw: list("discharge_mw"),
+        stored_mwh: list("stored_mwh"),
+        peaks_mw: list("peaks_mw"),
+        prices: Prices {
+            power_usd_per_mwh: list("power_usd_per_mwh"),
+            import_usd_per_mwh: list("import_usd_per_mwh"),
+            peak_usd_per_mwh: list("peak_usd_per_mwh"),
+            export_usd_per_mwh: list("export_usd_per_mwh"),
+            feeders_usd_per_mwh: list("feeders_usd_per_mwh"),
+            stored_usd_per_mwh: list("stored_usd_per_mwh"),
+            store_room_usd_per_mwh: list("store_room_usd_per_mwh"),
+            ramps: ramps.map(ramp).collect(),
+        },
+        ..Answer::default()
+    }
 }
 
 /// HiGHS with whole numbers finds what trying everything finds: a machine that is

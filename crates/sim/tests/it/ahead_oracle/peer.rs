@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use engine::decide::ahead::{Answer, Conflict, Horizon, Prices, RampPrice, Solver};
+use engine::decide::ahead::{Answer, Conflict, Horizon, Solver};
 use serde_json::{Value, json};
 use sim::ahead::bound::{Limits, bound};
 use sim::ahead::{json, plan, within_usd};
@@ -179,36 +179,4 @@ fn conflicts(
         ));
     }
     Ok(())
-}
-
-/// What HiGHS found, as an answer of ours.
-pub(crate) fn answer_of(value: &Value, objective: f64) -> Answer {
-    let list = |key: &str| json::numbers(value, key).expect("numbers");
-    let ramps = value["ramps"].as_array().expect("a list").iter();
-    let ramp = |ramp: &Value| RampPrice {
-        t: ramp["t"].as_u64().expect("an interval") as usize,
-        load: ramp["load"].as_u64().map(|load| load as usize),
-        usd_per_mw: ramp["usd_per_mw"].as_f64().expect("a price"),
-    };
-    Answer {
-        cost_usd: objective,
-        bound_usd: objective,
-        segments_mw: list("segments_mw"),
-        exchange_mw: list("exchange_mw"),
-        charge_mw: list("charge_mw"),
-        discharge_mw: list("discharge_mw"),
-        stored_mwh: list("stored_mwh"),
-        peaks_mw: list("peaks_mw"),
-        prices: Prices {
-            power_usd_per_mwh: list("power_usd_per_mwh"),
-            import_usd_per_mwh: list("import_usd_per_mwh"),
-            peak_usd_per_mwh: list("peak_usd_per_mwh"),
-            export_usd_per_mwh: list("export_usd_per_mwh"),
-            feeders_usd_per_mwh: list("feeders_usd_per_mwh"),
-            stored_usd_per_mwh: list("stored_usd_per_mwh"),
-            store_room_usd_per_mwh: list("store_room_usd_per_mwh"),
-            ramps: ramps.map(ramp).collect(),
-        },
-        ..Answer::default()
-    }
 }
