@@ -140,41 +140,26 @@ fn exchange(horizon: &Horizon, prices: &Prices, paid: f64, t: usize) -> f64 {
     total
 }
 
-/// Writes what the limits of the exchange are worth, from what power is.
+/// Writes what the limits of the exchange are worth, from what power is: one more
+/// MW would be had at what the next costs, and one less spared what the last does.
 pub(super) fn price_limits(horizon: &Horizon, caps: &[Cap], answer: &mut Answer) {
     let rising = Rising::of(horizon, &answer.prices);
-    let mut parts = Vec::new();
     for t in 0..horizon.len() {
         let paid = answer.prices.power_usd_per_mwh[t] - rising.at(horizon.loads.len(), t);
-        let price = horizon.price(t);
         let (least, most) = horizon.exchange_range(t);
         let cap = caps[t];
-        let (mut low, mut high, mut at_cap) = (price.export, price.import, price.import);
-        if !horizon.grid.blocks.is_empty() || least >= 0.0 || most <= 0.0 {
-            horizon.exchange_parts(t, Cap::NONE, &mut parts);
-            low = parts.first().map_or(paid, |part| part.0);
-            high = parts.last().map_or(paid, |part| part.0);
-            let mut at = least;
-            at_cap = low;
-            for (cost, width) in &parts {
-                at_cap = *cost;
-                at += width;
-                if at >= cap.mw {
-                    break;
-                }
-            }
-        }
         let prices = &mut answer.prices;
-        prices.peak_usd_per_mwh[t] = 0.0;
-        if cap.mw < least {
+        prices.peak_usd_per_mwh[t] = if cap.mw < least {
             // What must be drawn is above it.
-            prices.peak_usd_per_mwh[t] = cap.over;
-        } else if cap.mw < most && answer.exchange_mw[t] > cap.mw - 1e-6 {
-            prices.peak_usd_per_mwh[t] = (paid - at_cap).clamp(0.0, cap.over);
-        }
+            cap.over
+        } else if cap.binds_below(most) && answer.exchange_mw[t] > cap.mw - 1e-6 {
+            (paid - horizon.next_costs(t, cap.mw)).clamp(0.0, cap.over)
+        } else {
+            0.0
+        };
         let left = paid - prices.peak_usd_per_mwh[t];
-        prices.import_usd_per_mwh[t] = (left - high).max(0.0);
-        prices.export_usd_per_mwh[t] = (low - left).max(0.0);
+        prices.import_usd_per_mwh[t] = (left - horizon.next_costs(t, most)).max(0.0);
+        prices.export_usd_per_mwh[t] = (horizon.last_costs(t, least) - left).max(0.0);
     }
 }
 
@@ -249,4 +234,21 @@ fn peaks(horizon: &Horizon, prices: &Prices) -> f64 {
         total -= peak.usd_per_mw * peak.already_mw;
     }
     total
+}
+
+/// Prices of a peak that is as high as the import limit lets it be add up to its
+/// charge; what is beyond is what the import limit is worth.
+pub(super) fn part_peaks(horizon: &Horizon, prices: &mut Prices) {
+    for peak in &horizon.grid.peaks {
+        let span = &mut prices.peak_usd_per_mwh[peak.from..peak.to];
+        let paid = span.iter().sum::<f64>() * horizon.hours;
+        if paid > peak.usd_per_mw {
+            let share = peak.usd_per_mw.max(0.0) / paid;
+            let imports = &mut prices.import_usd_per_mwh[peak.from..peak.to];
+            for (price, import) in span.iter_mut().zip(imports) {
+                *import += *price * (1.0 - share);
+                *price *= share;
+            }
+        }
+    }
 }

@@ -267,7 +267,7 @@ impl Horizon {
         let mut end = 0.0;
         if !self.grid.blocks.is_empty() {
             for (resale, mw) in self.blocks_at(t) {
-                if cap.mw < end + mw {
+                if cap.binds_below(most) && cap.mw < end + mw {
                     part(resale, cap.mw.min(most));
                     end += mw;
                     part(resale + cap.over, end.min(most));
@@ -277,7 +277,7 @@ impl Horizon {
                 }
             }
         }
-        if cap.mw < most {
+        if cap.binds_below(most) {
             part(price.import, cap.mw);
             part(price.import + cap.over, most);
         } else {
@@ -308,6 +308,39 @@ impl Horizon {
         0.0
     }
 
+    /// What a MWh more than `mw` costs.
+    pub(super) fn next_costs(&self, t: usize, mw: f64) -> f64 {
+        self.costs_at(t, mw, mw < 0.0, |mw, end| mw < end)
+    }
+
+    /// What the last MWh of `mw` costs.
+    pub(super) fn last_costs(&self, t: usize, mw: f64) -> f64 {
+        self.costs_at(t, mw, mw <= 0.0, |mw, end| mw <= end)
+    }
+
+    fn costs_at(
+        &self,
+        t: usize,
+        mw: f64,
+        is_sent: bool,
+        is_within: impl Fn(f64, f64) -> bool,
+    ) -> f64 {
+        let price = self.price(t);
+        if is_sent {
+            return price.export;
+        }
+        let mut end = 0.0;
+        if !self.grid.blocks.is_empty() {
+            for (resale, wide) in self.blocks_at(t) {
+                end += wide;
+                if is_within(mw, end) {
+                    return resale;
+                }
+            }
+        }
+        price.import
+    }
+
     /// The least and the most that may be exchanged in interval `t`.
     pub(super) fn exchange_range(&self, t: usize) -> (f64, f64) {
         (-self.grid.export_limit_mw.at(t), self.grid.import_limit_mw.at(t))
@@ -326,4 +359,9 @@ pub(super) struct Cap {
 impl Cap {
     /// None.
     pub(super) const NONE: Self = Self { mw: f64::INFINITY, over: 0.0 };
+
+    /// Whether it is below an import limit, by more than rounding.
+    pub(super) fn binds_below(self, most: f64) -> bool {
+        self.mw < most - 1e-7
+    }
 }

@@ -43,11 +43,9 @@ struct Search {
     cap: f64,
     left: Option<Line>,
     right: Line,
-    /// The highest draw if nothing is charged.
-    highest: f64,
     found: bool,
-    /// Whether the prices of the best are those of both lines.
-    mixed: bool,
+    /// The prices of the best where they are not those of both lines, mixed.
+    own: Option<Prices>,
 }
 
 /// The most rounds before the bound is left to say how good the plan is.
@@ -117,8 +115,12 @@ fn together(
     let caps: Vec<usize> = searches
         .iter()
         .map(|search| {
-            let least = search.peak.already_mw.max(0.0);
-            program.column(0.0, least, search.highest.max(least))
+            // A charge elsewhere may move draw into this span.
+            let Peak { from, to, already_mw, .. } = search.peak;
+            let most =
+                (from..to).map(|t| horizon.exchange_range(t).1).fold(0.0, f64::max);
+            let least = already_mw.max(0.0);
+            program.column(0.0, least, most.max(least))
         })
         .collect();
     for _ in 0..PLANES {
@@ -161,6 +163,7 @@ fn together(
     answer.found = found;
     let shares: Vec<f64> = (0..planes.len()).map(|row| program.multiplier(row)).collect();
     answer.prices.mix(horizon, &planes, &shares);
+    certify::part_peaks(horizon, &mut answer.prices);
     Ok(())
 }
 
@@ -222,9 +225,9 @@ impl Search {
             prices: prices_of(horizon, answer, &peak, alone),
         };
         right.cost = cost_of(horizon, answer, stored, &peak, cap, alone);
-        let highest = cap;
         let cap = if found { cap } else { least };
-        Self { peak, cap, left: None, right, highest, found, mixed: false }
+        let own = found.then(|| right.prices.clone());
+        Self { peak, cap, left: None, right, found, own }
     }
 
     /// Learns from the plan at the cap it looked at, and chooses the next.
@@ -238,11 +241,12 @@ impl Search {
             cost <= expected + 1e-9 * (1.0 + cost.abs().max(usd_per_mw * self.cap))
         });
         if touches {
-            (self.found, self.mixed) = (true, true);
+            self.found = true;
             return;
         }
         if slope.abs() <= 1e-9 * usd_per_mw || (slope > 0.0 && self.left.is_none()) {
             self.found = true;
+            self.own = Some(prices_of(horizon, answer, &self.peak, alone));
             return;
         }
         let prices = prices_of(horizon, answer, &self.peak, alone);
@@ -256,16 +260,23 @@ impl Search {
         let meet = (left.at(0.0) - right.at(0.0)) / (right.slope - left.slope);
         self.cap = meet.clamp(left.cap, right.cap);
         if right.cap - left.cap <= SAME {
-            (self.found, self.mixed) = (true, true);
+            self.found = true;
         }
     }
 
-    /// Gives the span the mix of both lines' prices that adds up to the charge.
+    /// Gives the span the prices that were found: those of the best itself, or the
+    /// mix of both lines' that adds up to the charge.
     fn mix(&self, horizon: &Horizon, prices: &mut Prices, alone: bool) {
-        let (Some(left), true) = (&self.left, self.mixed) else { return };
-        let share = self.right.slope / (self.right.slope - left.slope);
         let (from, to) = reach_of(horizon, &self.peak, alone);
-        prices.mix_span(horizon, from, to, (&left.prices, share), &self.right.prices);
+        match (&self.own, &self.left) {
+            (Some(own), _) => prices.mix_span(horizon, from, to, (own, 1.0), own),
+            (None, Some(left)) => {
+                let share = self.right.slope / (self.right.slope - left.slope);
+                let part = (&left.prices, share);
+                prices.mix_span(horizon, from, to, part, &self.right.prices);
+            }
+            (None, None) => {}
+        }
     }
 }
 

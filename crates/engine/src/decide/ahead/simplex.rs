@@ -474,16 +474,13 @@ impl Program {
         let mut chosen = None;
         for (place, (_, size, column)) in self.candidates.iter().enumerate() {
             slope -= size * (self.high[*column] - self.low[*column]);
-            if slope < 0.0 {
+            if slope < PRIMAL {
                 chosen = Some(place);
                 break;
             }
         }
         let Some(mut chosen) = chosen else {
             // All of them together do not bring it back.
-            if slope < PRIMAL * 10.0 && !self.candidates.is_empty() {
-                return Ok(false);
-            }
             let rows = (0..rows)
                 .filter(|row| self.inverse[at * stride + row].abs() > 1e-9)
                 .collect();

@@ -245,6 +245,9 @@ impl Stage {
                 }
                 (None, None) => return skip,
             };
+            if width <= 0.0 {
+                continue;
+            }
             if width <= skip {
                 skip -= width;
                 self.beyond.0 = cost;
