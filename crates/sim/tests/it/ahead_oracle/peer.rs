@@ -50,15 +50,20 @@ impl Peer {
     }
 
     /// What HiGHS finds for a horizon; `None` where nothing keeps all limits.
-    pub(crate) fn optimum(&mut self, horizon: &Horizon) -> Option<(f64, Value)> {
+    pub(crate) fn optimum(
+        &mut self,
+        horizon: &Horizon,
+    ) -> Result<Option<(f64, Value)>, String> {
         let reply = self.ask(&json!({ "horizon": json::write(horizon) }));
         match reply["status"].as_str() {
             Some("optimal") => {
                 let objective = reply["objective"].as_f64().expect("an objective");
-                Some((objective, reply["answer"].clone()))
+                Ok(Some((objective, reply["answer"].clone())))
             }
-            Some("infeasible") => None,
-            _ => panic!("HiGHS finds neither an optimum nor a conflict: {reply}"),
+            Some("infeasible") => Ok(None),
+            _ => Err(format!(
+                "peer: HiGHS finds neither an optimum nor a conflict: {reply}"
+            )),
         }
     }
 }
@@ -93,7 +98,7 @@ pub(crate) fn compare(
         *solver = Solver::default();
         "panics".to_owned()
     })?;
-    match (ours, peer.optimum(horizon)) {
+    match (ours, peer.optimum(horizon)?) {
         (Ok(answer), Some((objective, _))) => {
             agree(horizon, &answer, objective)?;
             let alone = Solver::default().solve(horizon).map_err(|error| {
