@@ -50,9 +50,10 @@ pub fn decide(
     draft.respect_holds();
     draft.move_battery();
     draft.fill_by_value();
+    draft.bound_export();
     draft.draw_as_instructed();
 
-    draft.finish()
+    draft.dispatch
 }
 
 /// What stays the same from one interval to the next: worths change once a day,
@@ -702,6 +703,9 @@ impl<'a> Draft<'a> {
 
     /// Whether people, or a programme's trip, keep a load where it is.
     fn may_not_be_lifted(&self, load: LoadIx) -> bool {
+        if self.state.hold(load, self.dispatch.interval).is_some() {
+            return true;
+        }
         match self.dispatch.entries[load].reason {
             Reason::LockedOut { .. }
             | Reason::Maintenance { .. }
@@ -772,9 +776,9 @@ impl<'a> Draft<'a> {
         highest_level(machines, self.memo.pues[load], 0, machines.level_max(), power)
     }
 
-    /// Export is bounded last: what a battery may send back depends on what the
-    /// other loads draw.
-    fn finish(mut self) -> Dispatch {
+    /// Export is bounded when it is known what every load would draw; what the grid
+    /// asks for after that draws more, never less.
+    fn bound_export(&mut self) {
         let floor = -self.site.interconnection.export_limit;
         let mut excess = floor - self.dispatch.net();
         for load in 0..self.dispatch.entries.len() {
@@ -791,7 +795,6 @@ impl<'a> Draft<'a> {
             entry.to = kept;
             entry.setpoint = Setpoint::Power(kept);
         }
-        self.dispatch
     }
 }
 

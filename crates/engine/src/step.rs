@@ -194,6 +194,8 @@ impl Engine {
         let asked = self.asked_before(input);
         match self.take_in(input, &mut outputs) {
             CallsFor::Nothing => {
+                // Whoever hears of anything watches, also where a tick is late.
+                self.keep_leases(&mut outputs);
                 self.answer(asked, &mut outputs);
                 self.review_alarms(&mut outputs);
                 return outputs;

@@ -309,11 +309,14 @@ impl Obligations {
         self.links.get(programme).and_then(|link| link.lost_at)
     }
 
-    /// The levels that draw may not pass, with the fail-safe ones of lost links.
+    /// The levels that draw may not pass, with the fail-safe ones of lost links. One
+    /// that the ramp does not reach within its programme's response counts earlier.
     pub fn caps(&self, site: &Site) -> Vec<Cap> {
         let asked = self.kept.iter().filter_map(|kept| {
             let level = kept.ask.cap()?;
-            Some(Cap { during: kept.during, level, best_effort: kept.best_effort })
+            let start = kept.during.start - lead(site, kept);
+            let during = Interval { start, ..kept.during };
+            Some(Cap { during, level, best_effort: kept.best_effort })
         });
         let lost = site.programmes.iter().zip(&self.links).filter_map(|(one, link)| {
             let during = Interval::starting(link.lost_at?, WITHOUT_END);
@@ -412,6 +415,7 @@ impl Obligations {
     ) -> Option<(Timestamp, &'static str)> {
         let turns = self.kept.iter().flat_map(|kept| {
             [
+                (kept.during.start - lead(site, kept), "a level is ramped down to"),
                 (kept.during.start, "an instruction starts"),
                 (kept.during.end, "an instruction ends"),
             ]
@@ -574,11 +578,12 @@ impl Obligations {
                 }
             }
             Ask::Restore | Ask::Disarm => {
-                for kept in self.kept.iter_mut().filter(|k| k.programme == programme) {
-                    let restored = instruction.ask == Ask::Restore;
-                    let is_trip = kept.ask == Ask::Trip;
-                    let is_arm = matches!(kept.ask, Ask::Arm(_));
-                    if if restored { is_trip } else { is_arm } {
+                let is_meant = |kept: &Instruction| match instruction.ask {
+                    Ask::Restore => kept.ask == Ask::Trip,
+                    _ => matches!(kept.ask, Ask::Arm(_)),
+                };
+                for kept in &mut self.kept {
+                    if kept.programme == programme && is_meant(kept) && !older(kept) {
                         end(kept, ends_at);
                     }
                 }
@@ -688,6 +693,24 @@ impl InForce {
 fn due(programme: &Programme, link: &Link) -> Option<Timestamp> {
     let heard_at = link.heard_at.filter(|_| link.lost_at.is_none())?;
     Some(heard_at + programme.silent_after?)
+}
+
+/// How long before its start an instruction's level has to count, so that the site
+/// is at it when its programme's response is over: what the emergency ramp needs from
+/// the most that the site may draw, beyond the response.
+fn lead(site: &Site, kept: &Instruction) -> Seconds {
+    let grid = &site.interconnection;
+    let (Some(level), Some(programme), Some(ramp)) = (
+        kept.ask.cap(),
+        site.programmes.get(kept.programme),
+        grid.ramp_emergency_per_minute.filter(|ramp| *ramp > Power::ZERO),
+    ) else {
+        return Seconds::ZERO;
+    };
+    let fall = (grid.import_limit - level).max(Power::ZERO).as_watts();
+    let needed = Seconds::minutes((fall + ramp.as_watts() - 1) / ramp.as_watts());
+    let early = needed.as_seconds() - programme.response.as_seconds();
+    Seconds::from_seconds(early.max(0))
 }
 
 fn end(kept: &mut Instruction, at: Timestamp) {
@@ -842,6 +865,23 @@ mod tests {
     }
 
     #[test]
+    fn a_level_that_the_ramp_does_not_reach_in_time_counts_earlier() {
+        let mut site = site(None, FailSafe::Hold);
+        let mut kept = Obligations::default();
+        kept.learn(&site, &told("a", limit(20), 60, 90, 0), at(0)).expect("it can be");
+        // 40 MW at 2 MW a minute are 20 minutes, of which the response gives 10.
+        for (ramp, counts_from) in [(None, 60), (Some(4), 60), (Some(2), 50)] {
+            site.interconnection.ramp_emergency_per_minute = ramp.map(Power::from_mw);
+            let before = Interval { start: at(0), end: at(counts_from) };
+            assert_eq!(kept.in_force(&site, before).cap, None, "{ramp:?}");
+            assert_eq!(cap(&kept, &site, counts_from), Some(20), "{ramp:?}");
+            let due = kept.next_deadline(&site, at(0)).map(|(due, _)| due);
+            assert_eq!(due, Some(at(counts_from)), "{ramp:?}");
+        }
+        assert_eq!(cap(&kept, &site, 90), None);
+    }
+
+    #[test]
     fn an_end_is_cut_and_a_start_in_the_past_is_fine() {
         let site = site(None, FailSafe::Hold);
         let mut kept = Obligations::default();
@@ -882,6 +922,19 @@ mod tests {
             .expect("it can be");
         assert!(tripped(&kept, 25));
         assert!(!tripped(&kept, 30));
+    }
+
+    #[test]
+    fn a_restore_of_before_does_not_undo_a_trip_of_since() {
+        let site = site(None, FailSafe::Hold);
+        let mut kept = Obligations::default();
+        let interval = Interval::starting(at(20), Seconds::minutes(5));
+        kept.learn(&site, &told("t", Ask::Trip, 0, 0, 10), at(10)).expect("it can be");
+        // Late on its way.
+        kept.learn(&site, &told("r", Ask::Restore, 0, 1, 5), at(11)).expect("it can be");
+        assert_eq!(kept.in_force(&site, interval).tripped, [0]);
+        kept.learn(&site, &told("r", Ask::Restore, 0, 1, 12), at(12)).expect("it can be");
+        assert!(kept.in_force(&site, interval).tripped.is_empty());
     }
 
     #[test]

@@ -28,16 +28,17 @@ pub(crate) struct Asked {
 
 #[derive(Clone, Copy, Debug)]
 struct Link {
-    heard_at: Timestamp,
+    /// From the first start on, where it never was.
+    heard_at: Option<Timestamp>,
     silent_after: Option<Seconds>,
     fail_safe: FailSafe,
     longest: Seconds,
 }
 
 impl Asked {
-    pub(super) fn of(site: &Site, start: Timestamp) -> Self {
+    pub(super) fn of(site: &Site) -> Self {
         let link = |programme: &engine::site::Programme| Link {
-            heard_at: start,
+            heard_at: None,
             silent_after: programme.silent_after,
             fail_safe: programme.fail_safe,
             longest: programme.longest,
@@ -47,6 +48,13 @@ impl Asked {
             links: site.programmes.iter().map(link).collect(),
             waiting: BTreeMap::new(),
             most: site.interconnection.import_limit.times(10),
+        }
+    }
+
+    /// A process was started: it listens from now on.
+    pub(super) fn listened(&mut self, at: Timestamp) {
+        for link in &mut self.links {
+            link.heard_at.get_or_insert(at);
         }
     }
 
@@ -83,7 +91,7 @@ impl Asked {
                 counts.fault(Fault::F5);
                 counts.note("links lost");
             }
-            link.heard_at = at;
+            link.heard_at = Some(at);
         }
     }
 
@@ -119,7 +127,8 @@ impl Asked {
                     } else {
                         matches!(kept.ask, Ask::Arm(_))
                     };
-                    if *programme == instruction.programme && is_meant {
+                    let since = kept.known_at > instruction.known_at;
+                    if *programme == instruction.programme && is_meant && !since {
                         kept.during.end = kept.during.end.min(from);
                     }
                 }
@@ -222,13 +231,16 @@ impl Asked {
     }
 
     /// Every level that is asked for, and those of links that are lost at `at`.
-    pub(super) fn caps(&self, at: Timestamp) -> Vec<Cap> {
+    pub(super) fn caps(&self, site: &Site, at: Timestamp) -> Vec<Cap> {
         let asked = self.kept.values().filter_map(|kept| {
             let level = cap(kept.ask)?;
-            Some(Cap { during: kept.during, level, best_effort: kept.best_effort })
+            let response = site.programmes[kept.programme].response;
+            let start = counts_from(site, kept.during.start, level, response);
+            let during = Interval { start, ..kept.during };
+            Some(Cap { during, level, best_effort: kept.best_effort })
         });
         let lost = self.links.iter().filter(|link| link.is_lost(at)).filter_map(|link| {
-            let during = Interval::starting(link.heard_at, Seconds::hours(24 * 3_650));
+            let during = Interval::starting(link.heard_at?, Seconds::hours(24 * 3_650));
             match link.fail_safe {
                 FailSafe::Limit(level) => Some(Cap { during, level, best_effort: false }),
                 FailSafe::Hold => None,
@@ -240,8 +252,26 @@ impl Asked {
 
 impl Link {
     fn is_lost(&self, at: Timestamp) -> bool {
-        self.silent_after.is_some_and(|silent_after| at >= self.heard_at + silent_after)
+        let due = self.heard_at.zip(self.silent_after);
+        due.is_some_and(|(heard_at, silent_after)| at >= heard_at + silent_after)
     }
+}
+
+/// When a site that draws all it may has to begin to come down, minute by minute at
+/// its emergency ramp, to be at a level when the response to it is over.
+pub(crate) fn counts_from(
+    site: &Site,
+    start: Timestamp,
+    level: Power,
+    response: Seconds,
+) -> Timestamp {
+    let Some(ramp) = site.interconnection.ramp_emergency_per_minute else { return start };
+    let (mut draw, mut at) = (site.interconnection.import_limit, start + response);
+    while draw > level && ramp > Power::ZERO {
+        draw -= ramp;
+        at = at - Seconds::minutes(1);
+    }
+    at.min(start)
 }
 
 /// The level that is asked for, if one is.
