@@ -367,11 +367,13 @@ impl Act {
             self.legs[load].known_since = Some(at);
             self.legs[load].asked_at = Some(at);
         }
-        self.note_movement(&state.site, load, at, up);
-        self.note_movement(&state.site, load, at, -down);
         if self.now(state, load) < now {
+            self.note_movement(&state.site, load, at, up);
+            self.note_movement(&state.site, load, at, -down);
             state.fleet.of_mut(load).lowered_at = Some(at);
         } else {
+            self.note_movement(&state.site, load, at, -down);
+            self.note_movement(&state.site, load, at, up);
             state.fleet.of_mut(load).raised_at = Some(at);
         }
     }

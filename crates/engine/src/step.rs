@@ -195,7 +195,9 @@ impl Engine {
         match self.take_in(input, &mut outputs) {
             CallsFor::Nothing => {
                 // Whoever hears of anything watches, also where a tick is late.
-                self.keep_leases(&mut outputs);
+                if self.act.lease_runs_out(&self.state, self.at) {
+                    self.keep_leases(&mut outputs);
+                }
                 self.answer(asked, &mut outputs);
                 self.review_alarms(&mut outputs);
                 return outputs;

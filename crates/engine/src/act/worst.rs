@@ -108,8 +108,9 @@ impl Act {
         let (down, up) = match crew {
             Some((crew, machines)) => {
                 let (down, up) = crew.swing(machines, &order.moves);
-                let pue = self.legs[load].pue;
-                (pue.at_meter(down), pue.at_meter(up))
+                let after = crew.ordered_after(machines, &order.moves);
+                let meter = |plug| self.legs[load].pue.at_meter(plug);
+                (meter(after + down) - meter(after), meter(after) - meter(after - up))
             }
             None => (self.most(state, load) - to, to - self.least(state, load)),
         };

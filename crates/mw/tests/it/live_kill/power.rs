@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// The calls that change a file or make it durable.
 pub(crate) const CALLS: &str =
-    "openat,pwrite64,write,ftruncate,fsync,fdatasync,unlink,rename";
+    "openat,pwrite64,write,ftruncate,fsync,fdatasync,unlink,rename,linkat";
 
 /// A disk writes whole sectors.
 const SECTOR: usize = 512;
@@ -97,6 +97,14 @@ impl Disk {
             }
             "unlink" => {
                 text(0).and_then(|path| self.files.remove(&path));
+            }
+            // A second name of what is written and synced by then.
+            "linkat" => {
+                if let Some(content) = text(0).and_then(|of| self.files.get(&of).cloned())
+                    && let Some(name) = text(1)
+                {
+                    self.files.insert(name, content);
+                }
             }
             "rename" => {
                 if let Some(content) = text(0).and_then(|from| self.files.remove(&from))
@@ -229,7 +237,8 @@ fn path_of(bytes: &[u8]) -> PathBuf {
 fn what_was_not_synced_may_be_lost_and_what_was_is_kept() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("power");
     drop(fs::remove_dir_all(&folder));
-    let hex = |text: &str| text.bytes().map(|b| format!("\\x{b:02x}")).collect::<String>();
+    let hex =
+        |text: &str| text.bytes().map(|b| format!("\\x{b:02x}")).collect::<String>();
     let file = folder.join("journal");
     let path = hex(&file.display().to_string());
     let big = hex(&"z".repeat(4_096));

@@ -51,7 +51,7 @@ const CALLS: [&str; 11] = [
     "sendto",
     "openat",
     "unlink",
-    "link",
+    "linkat",
     "ftruncate",
     "rename",
 ];

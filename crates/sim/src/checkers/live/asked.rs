@@ -230,6 +230,39 @@ impl Asked {
         })
     }
 
+    /// The lowest level that the whole site is to draw up to at `at`; the highest that
+    /// each programme armed; and whether a lost link lets nothing be raised.
+    pub(super) fn to_draw(
+        &self,
+        at: Timestamp,
+    ) -> (Option<Power>, BTreeMap<ProgrammeIx, Power>, bool) {
+        let (mut site, mut armed) = (None::<Power>, BTreeMap::new());
+        for ((programme, _), kept) in &self.kept {
+            let holds = kept.during.contains(at);
+            match kept.ask {
+                Ask::DispatchTo(level) | Ask::BasePoint(level) if holds => {
+                    site = Some(site.map_or(level, |lowest| lowest.min(level)));
+                }
+                Ask::Arm(level) if holds || self.is_held(*programme, kept, at) => {
+                    let highest = armed.entry(*programme).or_insert(level);
+                    *highest = level.max(*highest);
+                }
+                _ => {}
+            }
+        }
+        let still = |link: &Link| link.is_lost(at) && link.fail_safe == FailSafe::Hold;
+        (site, armed, self.links.iter().any(still))
+    }
+
+    /// Whether a band stays armed because its link was lost while it was.
+    fn is_held(&self, programme: ProgrammeIx, kept: &Instruction, at: Timestamp) -> bool {
+        let link = &self.links[programme];
+        let lost_at = link.heard_at.zip(link.silent_after).map(|(heard, s)| heard + s);
+        link.fail_safe == FailSafe::Hold
+            && link.is_lost(at)
+            && lost_at.is_some_and(|lost_at| kept.during.contains(lost_at))
+    }
+
     /// Every level that is asked for, and those of links that are lost at `at`.
     pub(super) fn caps(&self, site: &Site, at: Timestamp) -> Vec<Cap> {
         let asked = self.kept.values().filter_map(|kept| {
