@@ -34,6 +34,10 @@ const PRICE_MAX: i64 = 25_000_000_000;
 /// More relaxations than this wait for nobody.
 const WAITING_MAX: usize = 16;
 
+/// How long after its end an instruction is remembered, so that what was known before
+/// and arrives later does not bring it back.
+const REMEMBERED: Seconds = Seconds::hours(3);
+
 /// Longer than any instruction: stands for no end.
 const WITHOUT_END: Seconds = Seconds::hours(24 * 366 * 100);
 
@@ -299,9 +303,9 @@ impl Obligations {
             && self.links.iter().all(|link| link.lost_at.is_none())
     }
 
-    /// What was asked and has not ended, by programme and name.
-    pub fn instructions(&self) -> &[Instruction] {
-        &self.kept
+    /// What was asked and has not ended at `at`, by programme and name.
+    pub fn instructions(&self, at: Timestamp) -> impl Iterator<Item = &Instruction> {
+        self.kept.iter().filter(move |kept| kept.during.end > at)
     }
 
     /// Since when a programme's link counts as lost.
@@ -530,8 +534,7 @@ impl Obligations {
         let ended = named.filter(|old| old.during.end > at);
         match new.ask {
             Ask::Restore => self
-                .kept
-                .iter()
+                .instructions(at)
                 .any(|kept| kept.programme == new.programme && kept.ask == Ask::Trip),
             Ask::Disarm => false,
             Ask::Withdraw => {
@@ -572,19 +575,25 @@ impl Obligations {
             return Ok(());
         }
         match instruction.ask {
-            Ask::Withdraw => {
-                if let Ok(place) = place {
-                    end(&mut self.kept[place], ends_at);
+            Ask::Withdraw => match place {
+                Ok(place) => end(&mut self.kept[place], ends_at, instruction.known_at),
+                // What it withdraws may be late on its way.
+                Err(place) => {
+                    let during = Interval { start: ends_at, end: ends_at };
+                    self.kept
+                        .insert(place, Instruction { during, ..instruction.clone() });
                 }
-            }
+            },
             Ask::Restore | Ask::Disarm => {
-                let is_meant = |kept: &Instruction| match instruction.ask {
-                    Ask::Restore => kept.ask == Ask::Trip,
-                    _ => matches!(kept.ask, Ask::Arm(_)),
+                let restores = instruction.ask == Ask::Restore;
+                let is_meant = |kept: &Instruction| {
+                    let (is_trip, is_arm) =
+                        (kept.ask == Ask::Trip, matches!(kept.ask, Ask::Arm(_)));
+                    if restores { is_trip } else { is_arm }
                 };
                 for kept in &mut self.kept {
                     if kept.programme == programme && is_meant(kept) && !older(kept) {
-                        end(kept, ends_at);
+                        end(kept, ends_at, instruction.known_at);
                     }
                 }
             }
@@ -609,30 +618,39 @@ impl Obligations {
             }
         }
         self.forget_before(site, at);
-        self.drop_loosest(programme)
+        self.drop_loosest(programme, at)
     }
 
-    fn drop_loosest(&mut self, programme: ProgrammeIx) -> Result<(), NotUsed> {
+    /// Of too many, what has ended goes first.
+    fn drop_loosest(
+        &mut self,
+        programme: ProgrammeIx,
+        at: Timestamp,
+    ) -> Result<(), NotUsed> {
         let of_programme = |kept: &&Instruction| kept.programme == programme;
         if self.kept.iter().filter(of_programme).count() <= INSTRUCTIONS_MAX {
             return Ok(());
         }
         let loosest = (0..self.kept.len())
-            .filter(|at| self.kept[*at].programme == programme)
-            .min_by_key(|at| {
-                let kept = &self.kept[*at];
-                (kept.ask.tightness(), std::cmp::Reverse(kept.during.start))
+            .filter(|place| self.kept[*place].programme == programme)
+            .min_by_key(|place| {
+                let kept = &self.kept[*place];
+                let holds = kept.during.end > at;
+                (holds, kept.ask.tightness(), std::cmp::Reverse(kept.during.start))
             });
-        if let Some(loosest) = loosest {
-            self.kept.remove(loosest);
+        let dropped = loosest.map(|loosest| self.kept.remove(loosest));
+        match dropped {
+            Some(dropped) if dropped.during.end <= at => Ok(()),
+            Some(_) | None => Err(NotUsed::TooMany),
         }
-        Err(NotUsed::TooMany)
     }
 
-    /// Drops what ended before `at`.
+    /// Drops what ended a good while before `at`.
     pub(crate) fn forget_before(&mut self, site: &Site, at: Timestamp) {
         let mut kept = std::mem::take(&mut self.kept);
-        kept.retain(|kept| kept.during.end > at || self.outlives_its_end(site, kept));
+        kept.retain(|kept| {
+            kept.during.end > at - REMEMBERED || self.outlives_its_end(site, kept)
+        });
         self.kept = kept;
     }
 
@@ -713,8 +731,10 @@ fn lead(site: &Site, kept: &Instruction) -> Seconds {
     Seconds::from_seconds(early.max(0))
 }
 
-fn end(kept: &mut Instruction, at: Timestamp) {
+/// Ends an instruction at `at`, by what was known at `known_at`.
+fn end(kept: &mut Instruction, at: Timestamp, known_at: Timestamp) {
     kept.during.end = kept.during.end.min(at);
+    kept.known_at = known_at;
 }
 
 /// Whether a new form of an instruction would let more be drawn than the old one.
@@ -890,7 +910,7 @@ mod tests {
         assert_eq!(cap(&kept, &site, 235), Some(30));
         assert_eq!(cap(&kept, &site, 240), None);
         kept.learn(&site, &told("b", limit(30), 10, 11, 0), at(20)).expect("it can be");
-        assert_eq!(kept.instructions().len(), 1, "what has ended is not kept");
+        assert_eq!(kept.instructions(at(20)).count(), 1, "what has ended is not told");
     }
 
     #[test]
@@ -903,7 +923,7 @@ mod tests {
             let one = told(&format!("{number}"), limit(10 + number % 7), 0, 60, 0);
             dropped += u32::from(kept.learn(&site, &one, at(0)).is_err());
         }
-        assert_eq!(kept.instructions().len(), INSTRUCTIONS_MAX);
+        assert_eq!(kept.instructions(at(0)).count(), INSTRUCTIONS_MAX);
         assert_eq!(dropped as usize, 1_001 - INSTRUCTIONS_MAX);
         assert_eq!(cap(&kept, &site, 10), Some(5));
     }
@@ -935,6 +955,25 @@ mod tests {
         assert_eq!(kept.in_force(&site, interval).tripped, [0]);
         kept.learn(&site, &told("r", Ask::Restore, 0, 1, 12), at(12)).expect("it can be");
         assert!(kept.in_force(&site, interval).tripped.is_empty());
+    }
+
+    #[test]
+    fn what_was_withdrawn_does_not_come_back_by_an_older_word() {
+        let site = site(None, FailSafe::Hold);
+        let (limited, withdrawn) =
+            (told("a", limit(30), 0, 240, 0), told("a", Ask::Withdraw, 0, 1, 5));
+        // Repeated, or late on its way.
+        for arrive in [[&limited, &withdrawn, &limited], [&withdrawn, &limited, &limited]]
+        {
+            let mut kept = Obligations::default();
+            for (minute, instruction) in (10..).step_by(50).zip(arrive) {
+                kept.learn(&site, instruction, at(minute)).expect("it can be");
+            }
+            assert_eq!(cap(&kept, &site, 120), None);
+            assert_eq!(kept.instructions(at(120)).count(), 0);
+            kept.learn(&site, &told("a", limit(20), 0, 240, 6), at(121)).expect("new");
+            assert_eq!(cap(&kept, &site, 125), Some(20));
+        }
     }
 
     #[test]
@@ -977,10 +1016,10 @@ mod tests {
             let until = at(1) + CONFIRM_WITHIN;
             let expected = if waits { Passed::Waits(until) } else { Passed::Taken };
             assert_eq!(passed, expected, "{first:?}, then {then:?}");
-            let before = kept.instructions().to_vec();
+            let before = kept.kept.clone();
             let agreed = kept.confirm(&site, &by("Alex"), 0, &then.name, at(2));
             assert!(agreed.is_err(), "{agreed:?}");
-            assert_eq!(kept.instructions(), before);
+            assert_eq!(kept.kept, before);
             let agreed = kept.confirm(&site, &by("Sam"), 0, &then.name, at(2));
             assert_eq!(agreed.is_ok(), waits);
         }

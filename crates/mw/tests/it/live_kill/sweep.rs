@@ -7,7 +7,7 @@
 //! does, and what was not synced is lost. Then it is started again without interference and stopped in good order, and what its
 //! records say is compared with the site's own account.
 
-#[path = "power.rs"]
+#[path = "sweep/power.rs"]
 mod power;
 
 use std::collections::BTreeMap;

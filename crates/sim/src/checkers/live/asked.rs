@@ -115,9 +115,13 @@ impl Asked {
         let from = instruction.during.start.max(at);
         match instruction.ask {
             Ask::Withdraw => {
-                if let Some(kept) = self.kept.get_mut(&key) {
-                    kept.during.end = kept.during.end.min(from);
-                }
+                let nothing = Interval { start: from, end: from };
+                let kept = self.kept.entry(key).or_insert_with(|| Instruction {
+                    during: nothing,
+                    ..instruction.clone()
+                });
+                kept.during.end = kept.during.end.min(from);
+                kept.known_at = instruction.known_at;
             }
             Ask::Restore | Ask::Disarm => {
                 let trips = instruction.ask == Ask::Restore;
@@ -130,6 +134,7 @@ impl Asked {
                     let since = kept.known_at > instruction.known_at;
                     if *programme == instruction.programme && is_meant && !since {
                         kept.during.end = kept.during.end.min(from);
+                        kept.known_at = instruction.known_at;
                     }
                 }
             }
@@ -190,7 +195,7 @@ impl Asked {
         let key = (new.programme, new.name.clone());
         if new.ask == Ask::Restore {
             let tripped = |(key, kept): (&(ProgrammeIx, String), &Instruction)| {
-                key.0 == new.programme && kept.ask == Ask::Trip
+                key.0 == new.programme && kept.ask == Ask::Trip && kept.during.end > at
             };
             return self.kept.iter().any(tripped);
         }
@@ -247,7 +252,16 @@ impl Asked {
                     let highest = armed.entry(*programme).or_insert(level);
                     *highest = level.max(*highest);
                 }
-                _ => {}
+                Ask::DispatchTo(_)
+                | Ask::BasePoint(_)
+                | Ask::Arm(_)
+                | Ask::Limit(_)
+                | Ask::Disarm
+                | Ask::Trip
+                | Ask::Restore
+                | Ask::Test(_)
+                | Ask::Price(_)
+                | Ask::Withdraw => {}
             }
         }
         let still = |link: &Link| link.is_lost(at) && link.fail_safe == FailSafe::Hold;
