@@ -41,7 +41,7 @@ enum Command {
     /// End live runs at hundreds of points and check what is left of them.
     Kill(kill::KillArgs),
     /// Plant known faults in the engine and demand that the simulation finds each.
-    Mutants(mutants::MutantsArgs),
+    Mutants,
     /// Write what must always be true against what goes wrong, with the counts of the last `sim`.
     Scorecard(scorecard::ScorecardArgs),
     /// Write the reference pages that are made from code.
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Kill(arguments) => kill::run(&arguments),
-        Command::Mutants(arguments) => mutants::run(&arguments),
+        Command::Mutants => mutants::run(),
         Command::Scorecard(arguments) => scorecard::run(&arguments),
         Command::Docs => docs::run(),
         Command::Bench(arguments) => bench::run(&arguments),

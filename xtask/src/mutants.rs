@@ -7,8 +7,7 @@
 //! blind, and fails the command.
 //!
 //! A mutant with `live = true` is looked for in sites known machine by machine; one
-//! that names `seeds` is looked for in those first. One that names a `test` is outside
-//! what the simulation runs, and that test has to fail.
+//! that names `seeds` is looked for in those first.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,38 +18,21 @@ use toml::Table;
 
 use crate::shell::{cargo, root, target};
 
-/// What is copied: the crates, and what their tests read.
-const FOLDERS: [&str; 3] = ["crates", "examples", "fixtures"];
+/// The crates that a mutant can touch, and those that find it.
+const CRATES: [&str; 4] = ["units", "settle", "engine", "sim"];
 
 /// The seeds a mutant has to survive to fail the command: of sites whose loads are
 /// one device each, and of live ones.
 const SEEDS: &str = "1..=500";
 const SEEDS_LIVE: &str = "1..=40";
 
-/// What `cargo xtask mutants` takes.
-#[derive(Debug, clap::Args)]
-pub(crate) struct MutantsArgs {
-    /// Only those whose names begin so; may be given several times.
-    #[arg(long, value_name = "NAME")]
-    only: Vec<String>,
-}
-
-/// Who has to find a mutant.
-#[derive(Debug)]
-enum Finder {
-    /// A checker of the simulation, by what it says first.
-    Checker(String),
-    /// A test, by its package and its name.
-    Test { package: String, name: String },
-}
-
 /// One planted fault.
 #[derive(Debug)]
 pub(crate) struct Mutant {
     /// What is broken, in words.
     what: String,
-    /// Who must find it.
-    finder: Finder,
+    /// What the checker that must find it says first.
+    caught_by: String,
     /// The file, from the project's root.
     file: PathBuf,
     /// A text that stands in it exactly once.
@@ -70,19 +52,9 @@ impl Mutant {
             let text = table.get(key).and_then(|value| value.as_str());
             text.map(str::to_owned).with_context(|| format!("expected the text `{key}`"))
         };
-        let finder = match key("test") {
-            Err(_) => Finder::Checker(key("caught_by")?),
-            Ok(test) => {
-                let named = test.split_once(": ");
-                let (package, name) = named.with_context(|| {
-                    format!("expected `package: test`, found `{test}`")
-                })?;
-                Finder::Test { package: package.to_owned(), name: name.to_owned() }
-            }
-        };
         Ok(Self {
             what: key("what")?,
-            finder,
+            caught_by: key("caught_by")?,
             file: PathBuf::from(key("file")?),
             find: key("find")?,
             replace: key("replace")?,
@@ -92,37 +64,20 @@ impl Mutant {
     }
 }
 
-/// How the line begins in which a checker says so, after the time.
-fn said(checker: &str) -> String {
-    let is_named = checker.ends_with(|last: char| last.is_ascii_digit());
-    format!("Z: {checker}{}", if is_named { ":" } else { "" })
-}
-
-impl std::fmt::Display for Finder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Checker(checker) => write!(f, "{checker}"),
-            Self::Test { name, .. } => write!(f, "{name}"),
-        }
+impl Mutant {
+    /// How the line begins in which its checker says so, after the time.
+    fn said(&self) -> String {
+        let is_named = self.caught_by.ends_with(|last: char| last.is_ascii_digit());
+        format!("Z: {}{}", self.caught_by, if is_named { ":" } else { "" })
     }
 }
 
 /// Plants every mutant in turn, and the unmutated code as control.
-pub(crate) fn run(arguments: &MutantsArgs) -> anyhow::Result<()> {
+pub(crate) fn run() -> anyhow::Result<()> {
     println!("\n$ cargo xtask mutants");
-    let tree = copy_tree()?;
-    let mut mutants = read_mutants()?;
-    if !arguments.only.is_empty() {
-        mutants.retain(|(name, _)| {
-            arguments.only.iter().any(|only| name.starts_with(only.as_str()))
-        });
-    }
-    let by_simulation =
-        mutants.iter().any(|(_, mutant)| matches!(mutant.finder, Finder::Checker(_)));
-    if by_simulation {
-        compile(&tree)?;
-    }
-    for live in [false, true].into_iter().filter(|_| by_simulation) {
+    let tree = copy_crates()?;
+    compile(&tree)?;
+    for live in [false, true] {
         let broken = broken(live, seeds_of(live), None)?;
         ensure!(
             broken.is_empty(),
@@ -133,13 +88,7 @@ pub(crate) fn run(arguments: &MutantsArgs) -> anyhow::Result<()> {
         println!("control: {sites} sites hold over seeds {seeds}");
     }
 
-    for (_, mutant) in &mutants {
-        if let Finder::Test { package, name } = &mutant.finder {
-            let found = fails(&tree, package, name)?;
-            ensure!(found.is_none(), "expected {name} to pass without a mutant");
-        }
-    }
-
+    let mutants = read_mutants()?;
     let mut survivors = Vec::new();
     for (name, mutant) in &mutants {
         let path = tree.join(&mutant.file);
@@ -152,14 +101,14 @@ pub(crate) fn run(arguments: &MutantsArgs) -> anyhow::Result<()> {
             mutant.file.display()
         );
         fs::write(&path, shipped.replace(&mutant.find, &mutant.replace))?;
-        let found = find(&tree, mutant);
+        let found = compile(&tree).and_then(|()| find(mutant));
         fs::write(&path, shipped)?;
         match found.with_context(|| name.clone())? {
             Some(broken) => {
                 println!("{name:34} found: {}\n{:36}{broken}", mutant.what, "")
             }
             None => {
-                println!("{name:34} SURVIVES: {} ({})", mutant.what, mutant.finder);
+                println!("{name:34} SURVIVES: {} ({})", mutant.what, mutant.caught_by);
                 survivors.push(name.clone());
             }
         }
@@ -193,15 +142,15 @@ pub(crate) fn read_mutants() -> anyhow::Result<Vec<(String, Mutant)>> {
     Ok(mutants)
 }
 
-/// Copies the code into a workspace of its own, so that nothing planted can reach the
-/// shipped code.
-fn copy_tree() -> anyhow::Result<PathBuf> {
+/// Copies the crates into a workspace of their own, so that nothing planted can
+/// reach the shipped code.
+fn copy_crates() -> anyhow::Result<PathBuf> {
     let tree = target().join("mutants").join("tree");
     if tree.exists() {
         fs::remove_dir_all(&tree)?;
     }
-    for folder in FOLDERS {
-        copy(&root().join(folder), &tree.join(folder))?;
+    for name in CRATES {
+        copy(&root().join("crates").join(name), &tree.join("crates").join(name))?;
     }
     for file in ["Cargo.toml", "Cargo.lock"] {
         let text = fs::read_to_string(root().join(file))?;
@@ -231,14 +180,9 @@ fn seeds_of(live: bool) -> &'static str {
     if live { SEEDS_LIVE } else { SEEDS }
 }
 
-/// What is said first by whoever has to find the mutant, if they do.
-fn find(tree: &Path, mutant: &Mutant) -> anyhow::Result<Option<String>> {
-    let checker = match &mutant.finder {
-        Finder::Test { package, name } => return fails(tree, package, name),
-        Finder::Checker(checker) => checker,
-    };
-    compile(tree)?;
-    let (all, said) = (seeds_of(mutant.live), said(checker));
+/// What the mutant's own checker says first, if it finds the mutant.
+fn find(mutant: &Mutant) -> anyhow::Result<Option<String>> {
+    let (all, said) = (seeds_of(mutant.live), mutant.said());
     for seeds in [mutant.seeds.as_deref(), Some(all)].into_iter().flatten() {
         let broken = broken(mutant.live, seeds, Some(&said))?;
         let found = broken.iter().find(|line| line.contains(&said));
@@ -247,34 +191,6 @@ fn find(tree: &Path, mutant: &Mutant) -> anyhow::Result<Option<String>> {
         }
     }
     Ok(None)
-}
-
-/// How a test fails with the code in `tree`; nothing if it passes.
-fn fails(tree: &Path, package: &str, name: &str) -> anyhow::Result<Option<String>> {
-    let test = |more: &[&str]| {
-        let mut test = cargo(&["test", "--quiet", "--offline", "-p", package]);
-        test.current_dir(tree)
-            .env("CARGO_TARGET_DIR", build())
-            .env("CARGO_PROFILE_DEV_DEBUG", "0")
-            .env("RUSTFLAGS", "--cap-lints=warn")
-            .args(["--test", "it"])
-            .args(more);
-        test
-    };
-    let compiled = test(&["--no-run"]).output().context("cannot start cargo")?;
-    ensure!(
-        compiled.status.success(),
-        "expected code that compiles, found\n{}",
-        String::from_utf8_lossy(&compiled.stderr)
-    );
-    let output = test(&[name]).output().context("cannot start cargo")?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    // A name may be of several tests: one for each database.
-    ensure!(
-        said.contains("test result: ") && !said.contains(" 0 passed; 0 failed"),
-        "expected a test named {name} in {package}, found\n{said}"
-    );
-    Ok((!output.status.success()).then(|| format!("{name} fails")))
 }
 
 fn build() -> PathBuf {
