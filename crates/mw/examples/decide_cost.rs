@@ -113,6 +113,7 @@ fn site(loads: usize) -> Site {
                 terms: Terms::Contracted {
                     price: GpuHourPrice::from_micro_usd(2_910_000),
                     worth: EnergyPrice::from_usd_per_mwh(1_107),
+                    tranche: None,
                 },
             }),
         )

@@ -713,8 +713,15 @@ static CONTRACTED: Section = Section {
         required(
             "worth_usd_per_mwh",
             not_negative(Q::UsdPerMwh),
-            "What a lost MWh at the plug costs: fee, credits, risk.",
+            "What a lost MWh at the plug costs: fee, credits, risk. Used while the \
+             tranche's own exposure is not known.",
         ),
+        optional(
+            "contract",
+            Kind::Text,
+            "The contract they serve: its id. Its file is given with `--contract`.",
+        ),
+        optional("tranche", Kind::Text, "The tranche of that contract they serve."),
     ],
 };
 

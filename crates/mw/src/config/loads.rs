@@ -2,6 +2,7 @@
 
 use engine::site::{
     Battery, Envelope, Load, LoadKind, Machines, OperatingPoint, Racks, Rigs, Terms,
+    Tranche,
 };
 use units::{Energy, Power, Seconds, Share};
 
@@ -157,6 +158,7 @@ fn terms(table: &Table, found: &mut Findings<'_>) -> Option<Terms> {
             Some(Terms::Contracted {
                 price: contract.gpu_hour_price("price_usd_per_gpu_hour")?,
                 worth: contract.energy_price("worth_usd_per_mwh")?,
+                tranche: tranche(contract, found)?,
             })
         }
         (false, true) => Some(Terms::Uncommitted {
@@ -173,6 +175,31 @@ fn terms(table: &Table, found: &mut Findings<'_>) -> Option<Terms> {
                 expected,
                 what,
                 "write one of them",
+            );
+            None
+        }
+    }
+}
+
+/// The tranche that racks under contract serve, if the file names one; `None` where
+/// only half of its name is written.
+fn tranche(contract: &Table, found: &mut Findings<'_>) -> Option<Option<Tranche>> {
+    match (contract.text("contract"), contract.text("tranche")) {
+        (Some(id), Some(tranche)) => {
+            Some(Some(Tranche { contract: id.to_owned(), id: tranche.to_owned() }))
+        }
+        (None, None) => Some(None),
+        (id, _) => {
+            let (written, missing) = match id {
+                Some(_) => ("contract", "tranche"),
+                None => ("tranche", "contract"),
+            };
+            found.problem(
+                contract.at(written),
+                contract.key(missing),
+                format!("`{missing}` beside `{written}`"),
+                "nothing",
+                "write both, or neither",
             );
             None
         }

@@ -52,6 +52,7 @@ fn other_future(feed: &Feed, fork: Timestamp) -> Feed {
             | Signal::Instruction(_)
             | Signal::Heard(_)
             | Signal::Draw(_)
+            | Signal::Exposure(_)
             | Signal::Sweep(_) => {}
         }
     }

@@ -133,6 +133,7 @@ pub(crate) fn site() -> Site {
                     Terms::Contracted {
                         price: price("2.91"),
                         worth: EnergyPrice::from_usd_per_mwh(1_500),
+                        tranche: None,
                     },
                 ),
             ),
