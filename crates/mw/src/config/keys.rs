@@ -719,9 +719,15 @@ static CONTRACTED: Section = Section {
         optional(
             "contract",
             Kind::Text,
-            "The contract they serve: its id. Its file is given with `--contract`.",
+            "The contract they serve: its file, or the folder of its versions, from where \
+             this file is.",
         ),
-        optional("tranche", Kind::Text, "The tranche of that contract they serve."),
+        optional(
+            "tranche",
+            Kind::Text,
+            "The tranche of that contract they serve. Its exposure takes the place of \
+             the worth above while it is in service.",
+        ),
     ],
 };
 
