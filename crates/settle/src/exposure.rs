@@ -204,8 +204,8 @@ impl Standing<'_> {
     fn month_fee(&self, month: &Owed, so_far: Interval) -> Exact {
         let usage = &self.books.record.tranches[self.tranche].usage;
         let during = self.books.quantities.months.month(month.place);
-        let in_month = usage.iter().filter(|usage| during.contains(usage.value.0.start));
-        let used: Vec<i64> = in_month.map(|usage| usage.value.1).collect();
+        let in_month = usage.iter().filter(|usage| during.contains(usage.during.start));
+        let used: Vec<i64> = in_month.map(|usage| usage.gpu_seconds).collect();
         let rest = Interval { start: so_far.end.max(during.start), end: during.end };
         let rest =
             self.books.quantities.reserved_in(self.books.record, self.tranche, rest);

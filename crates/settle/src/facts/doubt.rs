@@ -1,7 +1,7 @@
 //! What makes a fact doubtful: each doubt with what was expected and found.
 
 use super::intake::{Intake, Terms};
-use super::record::MAIN;
+use super::record::{MAIN, TrancheRecord};
 use super::{Acceptance, Body, Fact, MeterOwner, Purpose, Size, State, TrancheName};
 use crate::contract::{Basis, Quantity, Tranche};
 use crate::exact::Exact;
@@ -38,6 +38,9 @@ impl Intake {
                 );
                 return Some(Doubt::Never(text));
             }
+        }
+        if let Some(text) = super::limits::beyond(terms, fact) {
+            return Some(Doubt::Never(text));
         }
         match &fact.body {
             Body::Acceptance(acceptance) => {
@@ -82,6 +85,7 @@ impl Intake {
                         return Some(Doubt::Never(text));
                     }
                     doubt_edge(terms, fact)
+                        .or_else(|| self.doubt_used_twice(terms, fact, tranche))
                 })
             }
             Body::MeterInterval { meter, wh, owner } => {
@@ -362,6 +366,35 @@ impl Intake {
             );
             Doubt::Never(text)
         })
+    }
+}
+
+impl Intake {
+    /// Usage of which a part is counted already, by the same source.
+    fn doubt_used_twice(
+        &self,
+        terms: Terms<'_>,
+        fact: &Fact,
+        name: &TrancheName,
+    ) -> Option<Doubt> {
+        if name.contract.as_deref().is_some_and(|contract| contract != terms.id()) {
+            return None;
+        }
+        let of_name = |found: &&TrancheRecord| found.id == name.tranche;
+        let found = self.record.tranches.iter().find(of_name)?;
+        let during = fact.during();
+        let twice = found.usage.iter().find(|used| {
+            used.source.0 == fact.site
+                && used.source.1 == fact.source
+                && used.during != during
+                && used.during.overlaps(during)
+        })?;
+        let text = format!(
+            "expected usage of {} that is counted once, found part of it in fact {} too; \
+             the same interval again takes its place",
+            name.tranche, twice.seq
+        );
+        Some(Doubt::Never(text))
     }
 }
 

@@ -96,6 +96,16 @@ pub(crate) struct Ending {
     pub(crate) seq: u64,
 }
 
+/// What a source said was used over an interval.
+#[derive(Clone, Debug)]
+pub(crate) struct Used {
+    pub(crate) during: Interval,
+    pub(crate) gpu_seconds: i64,
+    /// Whose word it is: the site and the source there.
+    pub(crate) source: (String, String),
+    pub(crate) seq: u64,
+}
+
 /// What belongs to one tranche besides its units.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrancheRecord {
@@ -110,7 +120,7 @@ pub(crate) struct TrancheRecord {
     /// How many units of each domain are accepted.
     pub(crate) domains: BTreeMap<String, u32>,
     pub(crate) flex: Vec<From<Interval>>,
-    pub(crate) usage: Vec<From<(Interval, i64)>>,
+    pub(crate) usage: Vec<Used>,
     /// Prepayments received: when, and how many minor units.
     pub(crate) payments: Vec<From<(Timestamp, i64)>>,
     /// Claims and when they became known.
