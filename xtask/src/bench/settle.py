@@ -26,7 +26,7 @@ TERMS = json.load(open(f"{FOLDER}/terms.json"))
 READ = """
 create table facts as
 select seq, kind, epoch(valid_from::timestamptz)::bigint as start,
-       coalesce(epoch(valid_to::timestamptz)::bigint, 1 << 40) as stop, body
+       coalesce(epoch(valid_to::timestamptz)::bigint, 1099511627776) as stop, body
 from read_json('{folder}/facts.jsonl', format = 'newline_delimited', columns = {{
     seq: 'bigint', kind: 'varchar', valid_from: 'varchar', valid_to: 'varchar',
     body: 'json'}}, maximum_object_size = 67108864);
@@ -57,10 +57,10 @@ with several as (
 ), spoken as (
     select s.* from said s semi join several using (unit)
 ), edges as (
-    select distinct unit, at from (
-        select unit, start as at from spoken union all select unit, stop from spoken)
+    select distinct unit, edge from (
+        select unit, start as edge from spoken union all select unit, stop from spoken)
 ), parts as (
-    select unit, at as start, lead(at) over (partition by unit order by at) as stop
+    select unit, edge as start, lead(edge) over (partition by unit order by edge) as stop
     from edges
 ), held as (
     select p.unit, p.start, any_value(p.stop) as stop, arg_max(s.state, s.seq) as state

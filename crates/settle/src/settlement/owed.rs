@@ -265,7 +265,7 @@ impl<'b> Books<'b> {
             owed.holds.push((HoldReason::UsageMissing, None, text));
         }
         if owed.seconds.reserved == 0 && used.unwrap_or(0) == 0 {
-            owed.make_up = self.balance_after(stated, owed, carried, end);
+            owed.make_up = self.balance_after(tranche, stated, owed, carried, end);
             return;
         }
         let pieces = fee::pieces(
@@ -312,13 +312,14 @@ impl<'b> Books<'b> {
         ] {
             owed.amounts[at(kind)] = minor(contract, exact);
         }
-        owed.make_up = self.balance_after(stated, owed, carried, end);
+        owed.make_up = self.balance_after(tranche, stated, owed, carried, end);
     }
 
     /// Adds the month's shortfall to the balance and returns what is left after the
     /// month; `end` is the end of service.
     fn balance_after(
         &self,
+        tranche: usize,
         stated: &Stated<'_>,
         owed: &Owed,
         carried: &mut Carried,
@@ -334,7 +335,12 @@ impl<'b> Books<'b> {
                 owed.place + usize::try_from(months).expect("months are positive")
             }
         };
-        if !owed.fee.shortfall_seconds.is_zero() {
+        // Of a month that stays as issued, only what was paid for can be drawn later.
+        let key = || (self.record.tranches[tranche].id.clone(), self.period(owed.place));
+        let is_paid = !owed.frozen
+            || (self.issued.get(&key()))
+                .is_some_and(|issued| issued[at(LineKind::Shortfall)] != 0);
+        if is_paid && !owed.fee.shortfall_seconds.is_zero() {
             carried.balance.add(last, owed.fee.shortfall_seconds);
         }
         Some(carried.balance.left(owed.place + 1))
