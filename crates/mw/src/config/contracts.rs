@@ -121,7 +121,7 @@ impl Contracts {
         for contract in versions.all() {
             if let Some(sla) = &contract.sla
                 && let Basis::Blocks { units, .. } = sla.basis
-                && racks.gpus_per_rack % units != 0
+                && !racks.gpus_per_rack.is_multiple_of(units)
             {
                 let expected = format!("racks that divide into blocks of {units} units");
                 let what = format!("racks of {} GPUs", racks.gpus_per_rack);

@@ -87,6 +87,10 @@ impl Exposures {
 }
 
 /// Puts exposures into the inbox as facts arrive and months begin, until the run ends.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread that looks at a file now and then waits for nothing else"
+)]
 pub fn follow(
     mut exposures: Exposures,
     site_file: PathBuf,

@@ -13,7 +13,7 @@ use engine::{MeteredInterval, Setpoint, Site, Work};
 use serde_json::{Value, json};
 use settle::contract::{Basis, Contract, PowerMode, Quantity, Versions};
 use settle::exact::Exact;
-use settle::facts::{Body, Facts};
+use settle::facts::{Body, Facts, Purpose, Size};
 use settle::prepayment::agreed;
 use units::{EnergyPrice, Interval, Seconds, Timestamp};
 
@@ -553,21 +553,16 @@ fn accepted_in<'f>(
     given: &'f Facts,
     tranche: &'f Tranche,
 ) -> impl Iterator<Item = Unit> + 'f {
-    let accepted = given.all().iter().filter_map(move |fact| match &fact.body {
-        Body::Acceptance(accepted)
-            if accepted.contract == tranche.contract
-                && accepted.tranche == tranche.id =>
-        {
-            Some(accepted)
-        }
-        _ => None,
+    let accepted = given.all().iter().filter_map(move |fact| {
+        let Body::Acceptance(accepted) = &fact.body else { return None };
+        let is_meant =
+            accepted.contract == tranche.contract && accepted.tranche == tranche.id;
+        is_meant.then_some(accepted)
     });
     accepted.flat_map(|accepted| &accepted.units).map(|unit| Unit {
         name: unit.unit.clone(),
         size: match unit.size {
-            settle::facts::Size::Gpus(size) | settle::facts::Size::Kilowatts(size) => {
-                size
-            }
+            Size::Gpus(size) | Size::Kilowatts(size) => size,
         },
         domain: unit.domain.clone(),
     })
@@ -575,12 +570,10 @@ fn accepted_in<'f>(
 
 /// Whether a fact is the prepayment of a load's tranche.
 fn pays_ahead(body: &Body, served: &Served) -> bool {
-    match body {
-        Body::Payment { purpose: settle::facts::Purpose::Prepayment(name), .. } => {
-            let contract = name.contract.as_deref();
-            name.tranche == served.tranche.id
-                && contract.is_none_or(|id| id == served.tranche.contract)
-        }
-        _ => false,
-    }
+    let Body::Payment { purpose: Purpose::Prepayment(name), .. } = body else {
+        return false;
+    };
+    let contract = name.contract.as_deref();
+    name.tranche == served.tranche.id
+        && contract.is_none_or(|id| id == served.tranche.contract)
 }

@@ -56,12 +56,13 @@ impl Intake {
                     );
                     return Some(Doubt::Never(text));
                 }
-                let unnamed =
-                    said.units.iter().find(|unit| {
-                        self.record.slot_of.get(*unit).is_none_or(|slot| {
-                            self.record.slots[*slot].tenures.is_empty()
-                        }) && !self.record.foreign.contains_key(*unit)
-                    })?;
+                let unnamed = said.units.iter().find(|unit| {
+                    self.record
+                        .slot_of
+                        .get(*unit)
+                        .is_none_or(|slot| self.record.slots[slot].tenures.is_empty())
+                        && !self.record.foreign.contains_key(*unit)
+                })?;
                 let text = format!("expected a unit that was accepted, found {unnamed}");
                 Some(Doubt::UntilSlot(unnamed.clone(), text))
             }
@@ -197,7 +198,7 @@ impl Intake {
         {
             return Some(other.clone());
         }
-        let slot = &self.record.slots[*self.record.slot_of.get(unit)?];
+        let slot = &self.record.slots[self.record.slot_of.get(unit)?];
         for place in &slot.tenures {
             let tenure = &self.record.tenures[*place];
             let id = &self.record.tranches[tenure.tranche].id;
@@ -272,7 +273,7 @@ impl Intake {
             }
             // What is accepted again is counted once.
             for tenure in acceptance.units.iter().filter_map(|unit| {
-                let slot = &self.record.slots[*self.record.slot_of.get(&unit.unit)?];
+                let slot = &self.record.slots[self.record.slot_of.get(&unit.unit)?];
                 let tenures =
                     slot.tenures.iter().map(|place| &self.record.tenures[*place]);
                 let mut same = tenures.filter(|tenure| {

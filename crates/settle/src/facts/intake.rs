@@ -254,7 +254,7 @@ impl Intake {
                     cap_w_per_gpu: said.cap_w_per_gpu,
                 };
                 for unit in &said.units {
-                    let Some(slot) = record.slot_of.get(unit).copied() else { continue };
+                    let Some(slot) = record.slot_of.get(unit) else { continue };
                     let found = &mut record.slots[slot];
                     match fact.valid_to {
                         Some(_) => found.bounded.push(assertion),
@@ -417,14 +417,10 @@ impl Intake {
         let anchor = record.anchor(tranche);
         let mut replaced = false;
         for unit in &acceptance.units {
-            let slot = match record.slot_of.get(&unit.unit) {
-                Some(slot) => *slot,
-                None => {
-                    record.slots.push(Slot::default());
-                    record.slot_of.insert(unit.unit.clone(), record.slots.len() - 1);
-                    record.slots.len() - 1
-                }
-            };
+            let slot = record.slot_of.number(&unit.unit);
+            if slot == record.slots.len() {
+                record.slots.push(Slot::default());
+            }
             let size = match unit.size {
                 Size::Gpus(size) | Size::Kilowatts(size) => size,
             };

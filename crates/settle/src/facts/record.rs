@@ -3,6 +3,7 @@
 use super::{About, Cause, MeterOwner, State};
 use crate::calendar::Period;
 use crate::exact::Exact;
+use crate::names::Names;
 use std::collections::{BTreeMap, BTreeSet};
 use units::{Interval, Timestamp};
 
@@ -134,11 +135,11 @@ pub(crate) struct TrancheRecord {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
     pub(crate) slots: Vec<Slot>,
-    pub(crate) slot_of: BTreeMap<String, usize>,
+    pub(crate) slot_of: Names,
     pub(crate) tenures: Vec<Tenure>,
     pub(crate) tranches: Vec<TrancheRecord>,
     pub(crate) references: Vec<Reference>,
-    pub(crate) reference_of: BTreeMap<String, usize>,
+    pub(crate) reference_of: Names,
     /// Slots accepted for other contracts, and when.
     pub(crate) foreign: BTreeMap<String, Vec<(String, Interval)>>,
     /// Tranches of other contracts, by name.
@@ -183,12 +184,11 @@ impl Record {
     }
 
     pub(crate) fn reference(&mut self, id: &str) -> usize {
-        if let Some(place) = self.reference_of.get(id) {
-            return *place;
+        let place = self.reference_of.number(id);
+        if place == self.references.len() {
+            self.references.push(Reference::default());
         }
-        self.references.push(Reference::default());
-        self.reference_of.insert(id.to_owned(), self.references.len() - 1);
-        self.references.len() - 1
+        place
     }
 
     /// Marks every slot whose state rests on a reference.
