@@ -87,11 +87,6 @@ impl Tenancy {
         Self { contracts: served.collect(), worked_out: None }
     }
 
-    /// Whether the site serves no contract.
-    pub fn is_empty(&self) -> bool {
-        self.contracts.is_empty()
-    }
-
     /// Takes in further lines of the record.
     ///
     /// # Errors

@@ -189,3 +189,30 @@ fn a_living_run_hears_what_is_at_stake_as_facts_arrive() {
     let january = exposures.read_on(at("2027-01-01"));
     assert_eq!(tranches(&january), 4, "a month begins anew");
 }
+
+#[test]
+fn a_site_file_says_what_is_wrong_with_a_contract_it_names() {
+    let folder = root().join("examples/childress-750mw");
+    let text = std::fs::read_to_string(folder.join("site.toml")).expect("an example");
+    let first = "contract = \"contract.toml\", tranche = \"H1\"";
+    for (instead, expected) in [
+        ("contract = \"contract.toml\"", "expected `tranche` beside `contract`"),
+        ("tranche = \"H1\"", "expected `contract` beside `tranche`"),
+        (
+            "contract = \"contract.toml\", tranche = \"H9\"",
+            "expected a tranche of CHILDRESS-2025-11, found \"H9\"",
+        ),
+        (
+            "contract = \"contract.toml\", tranche = \"H2\"",
+            "expected at most the 19008 GPUs of H2, found 38016",
+        ),
+        ("contract = \"nosuch.toml\", tranche = \"H1\"", "cannot read"),
+    ] {
+        let changed = text.replacen(first, instead, 1);
+        assert_ne!(changed, text);
+        let errors = config::read(&folder.join("site.toml"), changed)
+            .expect_err("it is wrong")
+            .to_string();
+        assert!(errors.contains(expected), "{instead}: {errors}");
+    }
+}
