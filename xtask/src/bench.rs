@@ -1,8 +1,10 @@
-//! `cargo xtask bench`: measures a year's backtest and the cost of a decision, or
-//! what a live run costs.
+//! `cargo xtask bench`: measures a year's backtest and the cost of a decision, what a
+//! live run costs, or what settling a large contract costs beside DuckDB.
 //!
 //! Prints each figure with its command and the machine. Nothing here passes or
 //! fails by time: a slow machine is not a fault.
+
+mod settle;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell::{self, cargo, history, program, quietly, shown, target};
+use crate::shell::{self, cargo, history, quietly, shown, target};
 
 /// What `cargo xtask bench` takes.
 #[derive(Debug, clap::Args)]
@@ -29,6 +31,8 @@ pub(crate) struct BenchArgs {
 enum What {
     /// A year's backtest, and the cost of a decision.
     Backtest,
+    /// A large contract, beside the same recomputation in DuckDB.
+    Settle,
     /// A live run: state, ticks, sweeps, journal, restart; and the simulated machines.
     Live,
 }
@@ -41,6 +45,9 @@ pub(crate) fn run(arguments: &BenchArgs) -> Result<()> {
     println!("{}", machine());
     if arguments.build {
         build_from_nothing()?;
+    }
+    if arguments.what == What::Settle {
+        return settle::run();
     }
     shell::run(&mut cargo(&["build", "--release", "--locked", "--package", "mw"]))?;
     if arguments.what == What::Live {
@@ -205,6 +212,10 @@ fn build_from_nothing() -> Result<()> {
     Ok(())
 }
 
+fn program(path: &Path) -> Command {
+    Command::new(path)
+}
+
 fn machine() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus
@@ -214,6 +225,6 @@ fn machine() -> String {
             rest.trim_start_matches([' ', '\t', ':'])
         });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let rustc = quietly(&mut program("rustc", &["--version"])).unwrap_or_default();
+    let rustc = quietly(program(Path::new("rustc")).arg("--version")).unwrap_or_default();
     format!("{model}, {cores} cores, {}", rustc.trim())
 }

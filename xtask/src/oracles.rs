@@ -35,7 +35,7 @@ impl Oracles {
 /// Makes the environment, unless it is there already.
 pub(crate) fn install() -> Oracles {
     let folder = target().join("oracles");
-    match environment(&folder) {
+    match environment(&folder, REQUIREMENTS) {
         Ok(python) => Oracles::Ready(python),
         Err(error) => {
             println!(
@@ -47,11 +47,12 @@ pub(crate) fn install() -> Oracles {
     }
 }
 
-fn environment(folder: &Path) -> Result<PathBuf> {
+/// A virtual environment in `folder` with `requirements` installed; its Python.
+pub(crate) fn environment(folder: &Path, requirements: &str) -> Result<PathBuf> {
     let python = folder.join("bin/python");
     let installed = folder.join("installed.txt");
     if python.exists()
-        && fs::read_to_string(&installed).is_ok_and(|text| text == REQUIREMENTS)
+        && fs::read_to_string(&installed).is_ok_and(|text| text == requirements)
     {
         return Ok(python);
     }
@@ -67,13 +68,13 @@ fn environment(folder: &Path) -> Result<PathBuf> {
         }
     }
     let python_text = python.to_str().context("the target folder is not UTF-8")?;
-    let requirements = folder.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS)?;
-    let requirements = requirements.to_str().context("the target folder is not UTF-8")?;
+    let list = folder.join("requirements.txt");
+    fs::write(&list, requirements)?;
+    let list = list.to_str().context("the target folder is not UTF-8")?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    let what = ["--only-binary", ":all:", "--requirement", requirements];
+    let what = ["--only-binary", ":all:", "--requirement", list];
     run(program(python_text, &pip).args(what))?;
-    fs::write(&installed, REQUIREMENTS)?;
+    fs::write(&installed, requirements)?;
     Ok(python)
 }
 

@@ -62,6 +62,8 @@ pub fn decide(
 #[derive(Clone, Debug, Default)]
 pub struct Memo {
     basis: Option<(Option<Hashprice>, Option<Temperature>)>,
+    /// What a lost MWh at the plug of each load under contract costs.
+    lost: Vec<Option<EnergyPrice>>,
     worths: Vec<Worths>,
     pues: Vec<Pue>,
     /// The setpoint each load stood at when the steps were put in order, and
@@ -83,7 +85,10 @@ impl Memo {
         let outside = state.outside(interval.start);
         let count = site.loads.len();
         let reach = |load: LoadIx| state.fleet.reach(site, load);
-        let anew = self.basis != Some((hashprice, outside));
+        let lost = |load: LoadIx| state.exposures.lost_mwh(site, load, interval.start);
+        let lost_otherwise =
+            (0..count).any(|load| self.lost.get(load) != Some(&lost(load)));
+        let anew = self.basis != Some((hashprice, outside)) || lost_otherwise;
         // Only machines that are known one by one get out of reach.
         let reached_otherwise = state.fleet.is_by_machine()
             && (0..count).any(|load| self.reaches.get(load) != Some(&reach(load)));
@@ -100,8 +105,9 @@ impl Memo {
         }
         if anew {
             self.pues = (0..count).map(|load| site.pue_of(load, outside)).collect();
-            self.worths = (site.loads.iter().zip(&self.pues))
-                .map(|(load, pue)| Worths::of(site, load, hashprice, *pue))
+            self.lost = (0..count).map(lost).collect();
+            self.worths = (site.loads.iter().zip(self.pues.iter().zip(&self.lost)))
+                .map(|(load, (pue, lost))| Worths::of(site, load, hashprice, *lost, *pue))
                 .collect();
             self.firm = (0..count).filter(|load| site.loads[*load].is_firm()).collect();
             self.firm
@@ -207,6 +213,7 @@ impl<'a> Draft<'a> {
             sheddable_limit: asked.sheddable_limit(site),
             unexplained: state.residual.beyond(),
             asked,
+            exposures: state.exposures.in_force(interval.start).cloned().collect(),
             entries: Vec::with_capacity(site.loads.len()),
         };
         Self {

@@ -45,7 +45,8 @@ pub(super) fn in_dispatch(
     };
     for violation in wrong_with(facts, dispatch, at) {
         let what = match violation.fault {
-            engine::check::Fault::FirmShedBeforeSheddable { .. } => "S2",
+            engine::check::Fault::FirmShedBeforeSheddable { .. }
+            | engine::check::Fault::DearerFirmShed { .. } => "S2",
             engine::check::Fault::LockedOutRuns => "S13",
             engine::check::Fault::OverLimit { .. }
             | engine::check::Fault::NotTightestLimit { .. } => "S1",
