@@ -46,7 +46,9 @@ pub use decide::{Dispatch, Entry, Limit, Reason, Setpoint};
 pub use meter::{Metered, MeteredInterval, Quality};
 pub use people::{Accepted, Person, RefusedBecause, Request};
 pub use ranges::Ranges;
-pub use signals::{Ask, Instruction, Known, Reading, Signal, Source, Sweep, Work};
+pub use signals::{
+    Ask, Capacity, Exposure, Instruction, Known, Reading, Signal, Source, Sweep, Work,
+};
 pub use site::Site;
 pub use state::{Freshness, State};
 pub use step::{Change, Engine, Event, Input, Notice, Output};

@@ -9,8 +9,10 @@ use units::{
     Temperature, Timestamp,
 };
 
+mod exposure;
 mod instruction;
 
+pub use exposure::{Capacity, Exposure};
 pub use instruction::{Ask, Instruction};
 
 use crate::site::{LoadIx, ProgrammeIx};
@@ -88,6 +90,8 @@ pub enum Signal {
     Draw(Known<Power>),
     /// What the meters read over an interval.
     Sweep(Sweep),
+    /// What a tranche under contract stands to lose.
+    Exposure(Exposure),
 }
 
 /// Every meter of the site, read over the same interval.
@@ -148,6 +152,7 @@ impl Signal {
             Self::PeakProbability(known) => Some(known.knowable_at()),
             Self::Draw(known) => Some(known.knowable_at()),
             Self::Instruction(instruction) => Some(instruction.known_at),
+            Self::Exposure(exposure) => Some(exposure.known_at),
             Self::Heard(_) => None,
             Self::Sweep(sweep) => Some(sweep.during.end),
         }
@@ -163,6 +168,7 @@ impl Signal {
             Self::PeakProbability(known) => Some(known.known_at),
             Self::Draw(known) => Some(known.known_at),
             Self::Instruction(instruction) => Some(instruction.known_at),
+            Self::Exposure(exposure) => Some(exposure.known_at),
             Self::Heard(_) | Self::Sweep(_) => None,
         }
     }

@@ -15,3 +15,4 @@ pub mod proof;
 pub mod records;
 pub mod report;
 pub mod run_folder;
+pub mod tenancy;
