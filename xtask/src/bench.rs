@@ -1,19 +1,12 @@
-<<<<<<< HEAD
-//! `cargo xtask bench`: measures a year's backtest and the cost of a decision,
-//! what a live run costs, or how fast the optimum ahead is beside other programs.
-=======
 //! `cargo xtask bench`: measures a year's backtest and the cost of a decision, what a
-//! live run costs, or what settling a large contract costs beside DuckDB.
->>>>>>> main
+//! live run costs, how fast the optimum ahead is beside other programs, or what
+//! settling a large contract costs beside DuckDB.
 //!
 //! Prints each figure with its command and the machine. Nothing here passes or
 //! fails by time: a slow machine is not a fault.
 
-<<<<<<< HEAD
 mod dispatch;
-=======
 mod settle;
->>>>>>> main
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,13 +52,11 @@ pub(crate) fn run(arguments: &BenchArgs) -> Result<()> {
     if arguments.build {
         build_from_nothing()?;
     }
-<<<<<<< HEAD
     if arguments.what == What::Dispatch {
         return dispatch::run(&arguments.dispatch);
-=======
+    }
     if arguments.what == What::Settle {
         return settle::run();
->>>>>>> main
     }
     shell::run(&mut cargo(&["build", "--release", "--locked", "--package", "mw"]))?;
     if arguments.what == What::Live {
