@@ -88,7 +88,7 @@ impl Solver {
     ) -> Result<(), Conflict> {
         if horizon.batteries.len() > 1 {
             answer.fit(horizon);
-            return whole::solve(&mut self.whole, horizon, &self.caps, answer)
+            return whole::solve(&mut self.whole, None, horizon, &self.caps, answer)
                 .or_else(Unrepaired::conflict);
         }
         self.free.forward(horizon, &self.caps)?;
@@ -97,7 +97,8 @@ impl Solver {
             Ok(()) => Ok(()),
             Err(Unrepaired::Conflict(conflict)) => Err(conflict),
             Err(Unrepaired::TooWide) => {
-                whole::solve(&mut self.whole, horizon, &self.caps, answer)
+                let free = Some(&mut self.free);
+                whole::solve(&mut self.whole, free, horizon, &self.caps, answer)
                     .or_else(Unrepaired::conflict)
             }
         }

@@ -67,6 +67,11 @@ impl Free {
         self.sources.clear();
         self.gains.clear();
         self.arrive.clear();
+        // Some four pieces an interval are the rule.
+        for list in [&mut self.gains, &mut self.arrive] {
+            list.reserve(4 * horizon.len());
+        }
+        self.marks.reserve(horizon.len());
         let segments = horizon.segments();
         let mut span = Span {
             from: battery.map_or(0.0, |store| store.stored_mwh),

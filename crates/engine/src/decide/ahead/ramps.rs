@@ -99,7 +99,7 @@ const BEFORE: usize = 2;
 const AFTER: usize = 3;
 
 /// The most rows of a window's first basis: beyond, the inverse costs too much.
-const WIDEST: usize = 1_200;
+const WIDEST: usize = 500;
 
 impl Repair {
     /// Makes the plan of `answer`, the optimum without ramps, keep them.
@@ -220,6 +220,7 @@ impl Repair {
             });
         }
         let outside = (before.as_slice(), after.as_slice());
+        self.window.stand_alone();
         let solved =
             self.window.solve(horizon, caps, &self.steps, &self.gains, outside, answer);
         answer.found.pivots += self.window.pivots();

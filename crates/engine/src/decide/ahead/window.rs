@@ -90,6 +90,9 @@ pub(super) struct Window {
     /// What they count from.
     before_from: Vec<f64>,
     after_from: Vec<f64>,
+    /// What each load drew before the first step, and last the exchange; empty
+    /// where that is not settled.
+    drawn_before: Vec<f64>,
     /// By step and feeder or ramp: whether its row is there.
     has_row: Vec<bool>,
     /// The first segment of each load, and one past the last of all.
@@ -113,6 +116,24 @@ struct Columns {
 const PER_STORE: usize = 3;
 
 impl Window {
+    /// Counts ramps into the first step from what `answer` has before it.
+    pub(super) fn follow_on(&mut self, horizon: &Horizon, answer: &Answer, from: usize) {
+        self.drawn_before.clear();
+        let Some(t) = from.checked_sub(1) else { return };
+        let mut segment = t * horizon.segments();
+        for load in &horizon.loads {
+            let next = segment + load.segments_mw.len();
+            self.drawn_before.push(answer.segments_mw[segment..next].iter().sum());
+            segment = next;
+        }
+        self.drawn_before.push(answer.exchange_mw[t]);
+    }
+
+    /// Forgets what was drawn before: it is not settled.
+    pub(super) fn stand_alone(&mut self) {
+        self.drawn_before.clear();
+    }
+
     /// Solves `steps`, which follow each other. `answer` holds a plan to start
     /// from.
     pub(super) fn solve(
@@ -555,10 +576,12 @@ impl Window {
                 if self.has_row[row] || ramp.is_free() {
                     continue;
                 }
-                let before = match (self.earlier(at), t, ramp.before_mw) {
-                    (Some(earlier), _, _) => self.drawn(earlier, load),
-                    (None, 0, Some(before)) => before,
-                    (None, _, _) => continue,
+                let before = match self.earlier(at) {
+                    Some(earlier) => self.drawn(earlier, load),
+                    None => match self.settled_before(at, t, who, ramp) {
+                        Some(before) => before,
+                        None => continue,
+                    },
                 };
                 let rise = self.drawn(at, load) - before;
                 if rise > ramp.up_mw + PRIMAL || rise < -ramp.down_mw - PRIMAL {
@@ -566,6 +589,21 @@ impl Window {
                     self.ramp_row(at, load, ramp);
                 }
             }
+        }
+    }
+
+    /// What was drawn before a step that no interval of the window precedes.
+    fn settled_before(
+        &self,
+        at: usize,
+        t: usize,
+        who: usize,
+        ramp: &Ramp,
+    ) -> Option<f64> {
+        match t {
+            0 => ramp.before_mw,
+            _ if at == 0 => self.drawn_before.get(who).copied(),
+            _ => None,
         }
     }
 
@@ -643,7 +681,11 @@ impl Window {
         let earlier = self.earlier(at).map(of);
         let before = match &earlier {
             Some((_, least)) => *least,
-            None => ramp.before_mw.unwrap_or(0.0),
+            None => {
+                let who = load.unwrap_or(self.first.len() - 1);
+                let t = self.steps[at].from();
+                self.settled_before(at, t, who, ramp).unwrap_or(0.0)
+            }
         };
         for column in now {
             self.program.entry(column, 1.0);
@@ -666,7 +708,8 @@ impl Window {
         let (from, to) = (self.from(), self.to());
         // A ramp into the first interval belongs to what lies before, unless
         // nothing does.
-        let own = |t: usize| (from < t || t == 0) && (from..to).contains(&t);
+        let follows = !self.drawn_before.is_empty();
+        let own = |t: usize| (from < t || t == 0 || follows) && (from..to).contains(&t);
         answer.prices.ramps.retain(|price| !own(price.t));
         for (at, step) in self.steps.iter().enumerate() {
             let columns = self.columns[at];
