@@ -32,8 +32,8 @@ use sim::ahead::reference::{
 /// A day.
 const WINDOW: usize = 96;
 
-/// A week.
-const WEEK: usize = 7 * WINDOW;
+/// A day.
+const DAY: usize = WINDOW;
 
 /// How many windows of a rolling run are written down for comparison.
 const SAMPLES: usize = 200;
@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let build = || vec![reference(&arrays.prices, &arrays.worths, ramps, end())];
             whole(runs, build, dump)?
         }
-        "full" => whole(runs, || arrays.weeks(), dump)?,
+        "full" => whole(runs, || arrays.days(), dump)?,
         "rolling" | "rolling-ramps" => rolling(&arrays, ramps, runs, steps, dump)?,
         "scale" | "scale-ramps" => scale(&arrays, ramps, runs)?,
         _ => return Err(usage.into()),
@@ -99,12 +99,12 @@ impl Arrays {
 }
 
 impl Arrays {
-    /// Everything at once, a week at a time: as far as anybody looks ahead with
+    /// Everything at once, a day at a time: as far as a site looks ahead with
     /// feeders, blocks and a peak that is charged by the month.
-    fn weeks(&self) -> Vec<Horizon> {
+    fn days(&self) -> Vec<Horizon> {
         let classes = CLASSES_MW.len();
-        let worths = self.worths.chunks_exact(WEEK * classes);
-        (self.prices.chunks_exact(WEEK).zip(worths)).map(|(p, w)| full(p, w)).collect()
+        let worths = self.worths.chunks_exact(DAY * classes);
+        (self.prices.chunks_exact(DAY).zip(worths)).map(|(p, w)| full(p, w)).collect()
     }
 }
 

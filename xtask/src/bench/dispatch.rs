@@ -8,7 +8,7 @@
 //! - a decision each quarter of an hour with a day of perfect prices handed anew
 //!   (96 intervals, free end, full windows only; stored energy and ramps go on
 //!   from the interval carried out), without ramps and with them;
-//! - the year's 52 weeks with everything at once, which `sim::ahead::reference::full`
+//! - the year's 365 days with everything at once, which `sim::ahead::reference::full`
 //!   defines: a feeder tree, a peak charge, blocks, segments, wear and ramps.
 //!
 //! The reference problem and how HiGHS and PyPSA solve it stand in

@@ -117,6 +117,16 @@ impl Program {
         self.right.len() - 1
     }
 
+    /// The basic variables, row by row.
+    pub(super) fn basis(&self) -> &[usize] {
+        &self.basis
+    }
+
+    /// The column of a row's last entry.
+    pub(super) fn last_of(&self, row: usize) -> usize {
+        self.row_entries[self.row_from[row + 1] - 1].0
+    }
+
     /// Chooses another first basic variable for a row.
     pub(super) fn set_basic(&mut self, row: usize, basic: usize) {
         self.basis[row] = basic;

@@ -178,6 +178,7 @@ impl Window {
             self.add_rows(horizon, at, &mut least);
         }
         self.choose_basis(horizon, answer);
+        self.known_rows(horizon, answer);
         if !self.program.start() {
             self.safe_basis(horizon);
             if !self.program.start() {
@@ -551,9 +552,73 @@ impl Window {
                 }
                 Row::Stored(at, store) => self.columns[at].held(store),
                 Row::Worth(store) => self.after[store][0],
-                Row::Feeder(..) | Row::Ramp(..) => continue,
+                Row::Feeder(..) | Row::Ramp(..) => self.program.last_of(row),
             };
             self.program.set_basic(row, basic);
+        }
+    }
+
+    /// Writes rows for ramps that have a price in the plan to start from: they bind
+    /// again as a rule. What stands between its bounds next to such a ramp is basic
+    /// in its row.
+    fn known_rows(&mut self, horizon: &Horizon, answer: &Answer) {
+        let limits = horizon.feeders.len() + horizon.loads.len() + 1;
+        let mut taken = vec![false; self.program.count()];
+        self.program.basis().iter().for_each(|column| taken[*column] = true);
+        for price in &answer.prices.ramps {
+            let at = self.steps.partition_point(|step| step.to() <= price.t);
+            if self.steps.get(at) != Some(&Step::Interval(price.t)) {
+                continue;
+            }
+            let who = price.load.unwrap_or(horizon.loads.len());
+            let ramp = horizon.ramp(price.load);
+            let row = at * limits + horizon.feeders.len() + who;
+            let earlier = self.earlier(at);
+            let settled = self.settled_before(at, price.t, who, ramp);
+            if self.has_row[row] || (earlier.is_none() && settled.is_none()) {
+                continue;
+            }
+            self.has_row[row] = true;
+            let between = [Some(at), earlier].into_iter().flatten().find_map(|at| {
+                let t = self.steps[at].from();
+                self.between(horizon, answer, at, t, price.load, &taken)
+            });
+            let written = self.program.rows();
+            self.ramp_row(at, price.load, ramp);
+            taken.resize(self.program.count(), false);
+            if let Some(column) = between {
+                taken[column] = true;
+                self.program.set_basic(written, column);
+            }
+        }
+    }
+
+    /// A column of a load, or of the exchange, that stands between its bounds in a
+    /// plan and is not taken.
+    fn between(
+        &self,
+        horizon: &Horizon,
+        answer: &Answer,
+        at: usize,
+        t: usize,
+        load: Option<usize>,
+        taken: &[bool],
+    ) -> Option<usize> {
+        let columns = self.columns[at];
+        match load {
+            Some(load) => self.of_load(at, load).find(|column| {
+                let segment = t * horizon.segments() + column - columns.segments;
+                !taken[*column]
+                    && self.program.is_inside(*column, answer.segments_mw[segment])
+            }),
+            None => {
+                let mut left = answer.exchange_mw[t] - columns.least;
+                (columns.grid..columns.grid_end).find(|column| {
+                    let part = self.program.is_inside(*column, left);
+                    left -= self.program.bounds(*column).1;
+                    part && !taken[*column]
+                })
+            }
         }
     }
 
