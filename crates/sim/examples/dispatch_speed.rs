@@ -32,9 +32,6 @@ use sim::ahead::reference::{
 /// A day.
 const WINDOW: usize = 96;
 
-/// A day.
-const DAY: usize = WINDOW;
-
 /// How many windows of a rolling run are written down for comparison.
 const SAMPLES: usize = 200;
 
@@ -103,8 +100,8 @@ impl Arrays {
     /// feeders, blocks and a peak that is charged by the month.
     fn days(&self) -> Vec<Horizon> {
         let classes = CLASSES_MW.len();
-        let worths = self.worths.chunks_exact(DAY * classes);
-        (self.prices.chunks_exact(DAY).zip(worths)).map(|(p, w)| full(p, w)).collect()
+        let worths = self.worths.chunks_exact(WINDOW * classes);
+        (self.prices.chunks_exact(WINDOW).zip(worths)).map(|(p, w)| full(p, w)).collect()
     }
 }
 
