@@ -487,18 +487,17 @@ impl Audit<'_> {
         let later = &lifts[place + 1..];
         let (mut step, mut since) = (Power::ZERO, Power::ZERO);
         for (load, entry) in self.dispatch.entries.iter().enumerate() {
-            let (is_by_this, is_by_later) = match entry.reason {
-                Reason::Instructed { programme, level, of } => {
+            let (is_by_this, is_by_later) =
+                if let Reason::Instructed { programme, level, of } = entry.reason {
                     let by = Lift { programme, level, of };
                     (by == lift, later.contains(&by))
-                }
-                // It may have gone back to where it stood for any lift it is meant by.
-                Reason::MinimumDown { .. } => (
-                    self.is_meant(lift, load),
-                    later.iter().any(|lift| self.is_meant(*lift, load)),
-                ),
-                _ => continue,
-            };
+                } else if let Reason::MinimumDown { .. } = entry.reason {
+                    // Any lift it is meant by may have brought it back to where it stood.
+                    let meant = |lift: &Lift| self.is_meant(*lift, load);
+                    (meant(&lift), later.iter().any(meant))
+                } else {
+                    continue;
+                };
             if is_by_this {
                 step = step.max(self.last_step(load));
             }
