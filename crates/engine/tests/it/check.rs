@@ -54,9 +54,8 @@ fn band_and_level() -> (Engine, Dispatch) {
     }
     let tick = Event::Tick(Interval::starting(hour.start, Seconds::minutes(5)));
     let outputs = engine.step(&Input { at: hour.start, event: tick });
-    let dispatch = outputs.into_iter().find_map(|output| match output {
-        Output::Dispatch(dispatch) => Some(dispatch),
-        _ => None,
+    let dispatch = outputs.into_iter().find_map(|output| {
+        if let Output::Dispatch(dispatch) = output { Some(dispatch) } else { None }
     });
     (engine, dispatch.expect("a tick is decided"))
 }
@@ -64,12 +63,13 @@ fn band_and_level() -> (Engine, Dispatch) {
 #[test]
 fn a_battery_raised_for_a_later_level_does_not_fill_an_earlier_band() {
     let (engine, dispatch) = band_and_level();
-    let lifted = |load: LoadIx| match dispatch.entries[load].reason {
-        Reason::Instructed { of, .. } => of,
-        other => panic!("expected an instruction, found {other:?}"),
-    };
-    assert_eq!((lifted(RIGS), lifted(BATTERY)), (LiftOf::Armed, LiftOf::Site));
-    let band = dispatch.asked.lifts[0];
+    let lifts = &dispatch.asked.lifts;
+    let band = lifts[0];
+    let reason =
+        |Lift { programme, level, of }| Reason::Instructed { programme, level, of };
+    assert_eq!(dispatch.entries[RIGS].reason, reason(band));
+    assert_eq!(dispatch.entries[BATTERY].reason, reason(lifts[1]));
+    assert_eq!((band.of, lifts[1].of), (LiftOf::Armed, LiftOf::Site));
     assert!(dispatch.drawn(&engine.state().site, band) > band.level + Power::from_kw(5));
     assert_eq!(check_now(engine.state(), &dispatch), []);
 }
