@@ -31,6 +31,19 @@ pub struct ContractRecords<'r> {
     pub as_of: Timestamp,
     /// Whether payments that say nothing of what they are for are this contract's.
     pub takes_unnamed: bool,
+    /// The ids of the other contracts of the same books.
+    pub others: &'r [String],
+}
+
+impl ContractRecords<'_> {
+    /// Whether a payment for a document is this contract's to book: its own, or one that
+    /// no contract has and somebody has to keep.
+    pub(super) fn takes_document(&self, number: &str) -> bool {
+        let of =
+            |id: &str| number.strip_prefix(id).is_some_and(|rest| rest.starts_with('-'));
+        let own = of(&self.versions.first().id);
+        own || self.takes_unnamed && !self.others.iter().any(|id| of(id))
+    }
 }
 
 /// A tranche's accounts.
@@ -140,9 +153,12 @@ impl<'r> Posting<'_, 'r> {
             .iter()
             .filter(|one| !one.is_held() && one.as_of <= records.as_of)
             .collect();
+        // Before the first statement nothing is closed.
+        let mut open = None;
         for statement in &issued {
             let (kept, versions) = settlement.advanced(statement.as_of, statement.period);
-            self.receive(kept, Some(statement.period));
+            self.receive(kept, open);
+            open = Some(statement.period.next());
             self.earn(statement);
             self.recognise(kept, versions, statement);
             let day = last_day(statement.period);
@@ -152,7 +168,7 @@ impl<'r> Posting<'_, 'r> {
         let last = issued.last().map(|one| one.period);
         let until = last.unwrap_or_else(|| self.zone.period(records.as_of));
         let (kept, versions) = settlement.advanced(records.as_of, until);
-        self.receive(kept, last.map(Period::next));
+        self.receive(kept, open);
         self.settle_documents(&issued);
         self.schedules(kept, versions, last)
     }
@@ -236,11 +252,7 @@ impl<'r> Posting<'_, 'r> {
                 name.contract.as_ref().is_none_or(|named| named == id)
                     && known.next().is_some()
             }
-            Purpose::Document(number) => {
-                let own = number.strip_prefix(id.as_str());
-                own.is_some_and(|rest| rest.starts_with('-'))
-                    || self.records.takes_unnamed
-            }
+            Purpose::Document(number) => self.records.takes_document(number),
             Purpose::Unstated => self.records.takes_unnamed,
         }
     }

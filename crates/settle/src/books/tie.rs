@@ -59,12 +59,10 @@ impl Tie<'_> {
                         ahead.push((name.tranche.as_str(), minor));
                     }
                 }
-                Purpose::Document(number) => {
-                    let own = number.strip_prefix(id).is_some_and(|r| r.starts_with('-'));
-                    if own || self.records.takes_unnamed {
-                        other += minor;
-                    }
+                Purpose::Document(number) if self.records.takes_document(number) => {
+                    other += minor;
                 }
+                Purpose::Document(_) => {}
                 Purpose::Unstated if self.records.takes_unnamed => other += minor,
                 Purpose::Unstated => {}
             }

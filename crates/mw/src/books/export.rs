@@ -1,0 +1,84 @@
+//! Books and documents as the files that other programs and people read.
+
+pub mod beancount;
+pub mod focus;
+mod pdf;
+pub mod plain;
+pub mod ubl;
+
+use std::io::{self, Write};
+
+use settle::books::{Book, MonthEnd, month_ends};
+
+pub use pdf::statement as statement_pdf;
+
+/// What a book's journal is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Journal {
+    /// For beancount.
+    Beancount,
+    /// For hledger.
+    Hledger,
+    /// For ledger.
+    Ledger,
+}
+
+impl Journal {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Beancount, Self::Hledger, Self::Ledger];
+
+    /// What the file is called.
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            Self::Beancount => "books.beancount",
+            Self::Hledger => "books.journal",
+            Self::Ledger => "books.ledger",
+        }
+    }
+
+    /// Writes sorted books, with the balance of every account at every month's end.
+    ///
+    /// # Errors
+    /// When the writer fails.
+    pub fn write(self, book: &Book, to: &mut dyn Write) -> io::Result<()> {
+        let ends = month_ends(book);
+        match self {
+            Self::Beancount => beancount::write(book, &ends, to),
+            Self::Hledger | Self::Ledger => plain::write(self, book, &ends, to),
+        }
+    }
+}
+
+/// Which accounts were ever posted to, by place, in an order for people.
+fn used(book: &Book, ends: &[MonthEnd]) -> Vec<settle::books::AccountId> {
+    let mut used: Vec<_> = ends
+        .last()
+        .map(|end| end.balances.iter().map(|balance| balance.account).collect())
+        .unwrap_or_default();
+    used.sort_by(|a, b| book.get(*a).name.cmp(&book.get(*b).name));
+    used
+}
+
+/// A text that no journal format reads more into than words.
+fn plain_words(text: &str) -> String {
+    let word = |c: char| match c {
+        '"' | '\\' | ';' | '|' | '\n' | '\r' | '\t' | '*' | '!' | '#' | '^' => ' ',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    text.chars().map(word).collect::<String>().trim().to_owned()
+}
+
+/// An amount in a commodity's places, as text, appended to a line.
+fn push_amount(line: &mut String, amount: i64, places: u8) {
+    use std::fmt::Write as _;
+    if amount < 0 {
+        line.push('-');
+    }
+    let unit = 10_u64.pow(u32::from(places));
+    let size = amount.unsigned_abs();
+    let _ = write!(line, "{}", size / unit);
+    if places > 0 {
+        let _ = write!(line, ".{:0width$}", size % unit, width = usize::from(places));
+    }
+}
