@@ -325,7 +325,11 @@ impl Register {
                     state: State::Draft { by: event.by.clone() },
                 });
             }
-            step => {
+            step @ (Step::Approve { .. }
+            | Step::Issue
+            | Step::Withdraw { .. }
+            | Step::Dispute { .. }
+            | Step::Dismiss { .. }) => {
                 let state = self.next(event, step)?;
                 let place = self.of_number[&event.number];
                 if state == State::Issued && !self.documents[place].state.is_out() {

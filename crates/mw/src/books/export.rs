@@ -66,7 +66,51 @@ fn plain_words(text: &str) -> String {
         c if c.is_control() => ' ',
         c => c,
     };
-    text.chars().map(word).collect::<String>().trim().to_owned()
+    ascii(&text.chars().map(word).collect::<String>()).trim().to_owned()
+}
+
+/// A text in ASCII, which FOCUS asks for and hledger reads in any locale: letters with
+/// marks lose them, and what has no such letter is a question mark.
+fn ascii(text: &str) -> String {
+    const SPELLED: [(&str, &str); 24] = [
+        ("ÀÁÂÃÅĀĂĄ", "A"),
+        ("àáâãåāăą", "a"),
+        ("ÇĆČ", "C"),
+        ("çćč", "c"),
+        ("ÈÉÊËĒĖĘĚ", "E"),
+        ("èéêëēėęě", "e"),
+        ("ÌÍÎÏĪĮİ", "I"),
+        ("ìíîïīįı", "i"),
+        ("ÑŃŇ", "N"),
+        ("ñńň", "n"),
+        ("ÒÓÔÕØŌŐ", "O"),
+        ("òóôõøōő", "o"),
+        ("ŚŠŞ", "S"),
+        ("śšş", "s"),
+        ("ÙÚÛŪŮŰ", "U"),
+        ("ùúûūůű", "u"),
+        ("ÝŸ", "Y"),
+        ("ýÿ", "y"),
+        ("ŹŻŽ", "Z"),
+        ("źżž", "z"),
+        ("Łł", "l"),
+        ("Ää", "ae"),
+        ("Öö", "oe"),
+        ("Üü", "ue"),
+    ];
+    let mut spelled = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            ' '..='~' => spelled.push(letter),
+            'ß' => spelled.push_str("ss"),
+            '\u{2013}' | '\u{2014}' | '\u{2212}' => spelled.push('-'),
+            letter => {
+                let known = SPELLED.iter().find(|(letters, _)| letters.contains(letter));
+                spelled.push_str(known.map_or("?", |(_, plain)| plain));
+            }
+        }
+    }
+    spelled
 }
 
 /// An amount in a commodity's places, as text, appended to a line.

@@ -207,7 +207,10 @@ impl BooksFile {
                 self.timezone
             );
         }
-        for power in &self.power {
+        for (place, power) in self.power.iter().enumerate() {
+            if self.power[..place].iter().any(|before| before.biller == power.biller) {
+                bail!("{name}, power: expected {} once, found it twice", power.biller);
+            }
             if power.from_run && self.run.is_none() {
                 bail!(
                     "{name}, power.from_run: expected the key run beside it, found none"

@@ -37,10 +37,11 @@ pub fn accruals(path: &Path, places: u32) -> anyhow::Result<Vec<Accrual>> {
 }
 
 /// Bills, a row a charge: `number, date, month, charge, mwh, per_mwh, amount`, and
-/// optionally what the whole bill states, `total`, and when it was `paid`.
+/// optionally what the whole bill states, `total`, when it was `paid`, and the earlier bill
+/// that it `replaces`.
 pub fn bills(path: &Path, places: u32) -> anyhow::Result<Vec<Bill>> {
     let needed = ["number", "date", "month", "charge", "amount"];
-    let optional = ["mwh", "per_mwh", "total", "paid"];
+    let optional = ["mwh", "per_mwh", "total", "paid", "replaces"];
     let read = rows::read(path, &needed, &optional, |row| {
         let (number, date) = (row.text("number"), row.date("date"));
         let (month, charge) = (row.month("month"), row.text("charge"));
@@ -56,6 +57,7 @@ pub fn bills(path: &Path, places: u32) -> anyhow::Result<Vec<Bill>> {
             lines: vec![line],
             total,
             paid,
+            replaces: row.text_if("replaces"),
         };
         Some((row.number, bill))
     })?;
@@ -80,6 +82,7 @@ pub fn bills(path: &Path, places: u32) -> anyhow::Result<Vec<Bill>> {
         }
         known.total = known.total.or(row.total);
         known.paid = known.paid.or(row.paid);
+        known.replaces = known.replaces.take().or(row.replaces);
         known.lines.extend(row.lines);
     }
     for bill in &bills {

@@ -461,7 +461,9 @@ pub fn lender_text(document: &Value) -> String {
     let cell = |value: &Value| match value {
         Value::String(text) => text.clone(),
         Value::Null => "none".to_owned(),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            value.to_string()
+        }
     };
     let mut text =
         format!("{}, in {}\n", cell(&document["site"]), cell(&document["currency"]));

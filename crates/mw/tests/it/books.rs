@@ -151,7 +151,7 @@ fn a_bill_that_disagrees_is_explained_line_by_line() {
     let files = [("accrued.csv", ACCRUED), ("bills.csv", bills)];
     let books = site("books-bill-disagrees", POWER, &files).expect("books");
     let bill = &books.bills[0].1[0];
-    assert_eq!(bill.billed - bill.accrued, 33_205_00 - 31_500_00);
+    assert_eq!(bill.billed - bill.accrued, 3_320_500 - 3_150_000);
     let sum: i64 = bill.differences.iter().map(|one| one.amount).sum();
     assert_eq!(sum, bill.billed - bill.accrued);
     let shown: Vec<String> = bill
@@ -174,14 +174,14 @@ fn a_bill_that_disagrees_is_explained_line_by_line() {
             "the whole bill Total 100000 disputed",
         ]
     );
-    assert_eq!(bill.state, BillState::Disputed(1_705_00));
-    assert_eq!(balance(&books, Root::Assets, &["DisputedCharges", "qse"]), 1_705_00);
-    assert_eq!(balance(&books, Root::Liabilities, &["Payable", "qse"]), -33_205_00);
+    assert_eq!(bill.state, BillState::Disputed(170_500));
+    assert_eq!(balance(&books, Root::Assets, &["DisputedCharges", "qse"]), 170_500);
+    assert_eq!(balance(&books, Root::Liabilities, &["Payable", "qse"]), -3_320_500);
     // What of May is not billed stays accrued.
-    assert_eq!(balance(&books, Root::Liabilities, &["AccruedPower", "qse"]), -31_000_00);
+    assert_eq!(balance(&books, Root::Liabilities, &["AccruedPower", "qse"]), -3_100_000);
     assert_eq!(books.check(), Vec::<String>::new());
 
-    for (decision, payable) in [("accepted", -33_205_00), ("taken-back", -31_500_00)] {
+    for (decision, payable) in [("accepted", -3_320_500), ("taken-back", -3_150_000)] {
         let decided = format!("bill,date,by,decision\nB-1,2026-06-01,ann,{decision}\n");
         let rest = format!("{POWER}decisions = \"decided.csv\"\n");
         let files =
@@ -190,6 +190,28 @@ fn a_bill_that_disagrees_is_explained_line_by_line() {
         assert_eq!(balance(&books, Root::Assets, &["DisputedCharges", "qse"]), 0);
         assert_eq!(balance(&books, Root::Liabilities, &["Payable", "qse"]), payable);
     }
+}
+
+#[test]
+fn a_resettlement_takes_the_place_of_the_bill_it_replaces() {
+    let bills = "number,date,month,charge,mwh,per_mwh,amount,replaces\n\
+                 B-1,2026-05-12,2026-04,energy,1000,30,30000.00,\n\
+                 B-1,2026-05-12,2026-04,delivery,,,2000.00,\n\
+                 B-1,2026-05-12,2026-04,ecrs,,,-500.00,\n\
+                 B-1,2026-05-12,2026-04,fee,,,900.00,\n\
+                 B-2,2026-07-12,2026-04,energy,1002,30,30060.00,B-1\n\
+                 B-2,2026-07-12,2026-04,delivery,,,2000.00,\n\
+                 B-2,2026-07-12,2026-04,ecrs,,,-500.00,\n";
+    let files = [("accrued.csv", ACCRUED), ("bills.csv", bills)];
+    let books = site("books-bill-replaced", POWER, &files).expect("books");
+    let bills = &books.bills[0].1;
+    assert_eq!(bills[0].state, BillState::Disputed(90_000));
+    assert_eq!((bills[1].accrued, bills[1].billed), (3_240_000, 3_156_000));
+    // The fee that was in dispute is gone again.
+    assert_eq!(bills[1].state, BillState::Disputed(-90_000));
+    assert_eq!(balance(&books, Root::Assets, &["DisputedCharges", "qse"]), 0);
+    assert_eq!(balance(&books, Root::Liabilities, &["Payable", "qse"]), -3_156_000);
+    assert_eq!(books.check(), Vec::<String>::new());
 }
 
 #[test]
@@ -202,9 +224,9 @@ fn a_bill_within_the_tolerance_is_trued_up() {
     let books = site("books-bill-agrees", POWER, &files).expect("books");
     assert_eq!(books.bills[0].1[0].state, BillState::Agreed);
     let trued = balance(&books, Root::Expenses, &["Power", "TrueUp", "qse", "Quantity"]);
-    assert_eq!(trued, 30_00);
+    assert_eq!(trued, 3_000);
     assert_eq!(balance(&books, Root::Liabilities, &["Payable", "qse"]), 0);
-    assert_eq!(balance(&books, Root::Assets, &["Bank", "USD"]), -31_530_00);
+    assert_eq!(balance(&books, Root::Assets, &["Bank", "USD"]), -3_153_000);
 }
 
 const MINING: &str = "[mining]\nearned = \"earned.csv\"\npayouts = \"payouts.csv\"\n\
@@ -250,7 +272,7 @@ fn a_pool_that_underpays_owes_the_rest_until_it_pays_or_is_let_off() {
     assert_eq!(balance(&books, Root::Assets, &["Pool", "Disputed", "foundry"]), 0);
     // Its worth leaves revenue: 121 000 x 0.21601 / 1.98.
     let lost = balance(&books, Root::Income, &["Contra", "PoolDifference", "foundry"]);
-    assert_eq!(lost, 13_200_61);
+    assert_eq!(lost, 1_320_061);
 }
 
 #[test]
@@ -382,7 +404,7 @@ fn the_example_says_what_is_open() {
     assert_eq!(books.check(), Vec::<String>::new());
     let bills = &books.bills[0].1;
     assert_eq!(bills[0].state, BillState::Agreed);
-    assert_eq!(bills[1].state, BillState::Disputed(4_375_00));
+    assert_eq!(bills[1].state, BillState::Disputed(437_500));
     assert_eq!(books.payouts[0].state, PayoutState::Agreed);
     assert!(matches!(books.payouts[1].state, PayoutState::Short(_)));
     // March was billed with a credit that April takes back.
@@ -434,4 +456,43 @@ fn what_halls_and_models_earned_sums_to_what_the_run_earned() {
     let accrued = balance(&books, Root::Liabilities, &["AccruedPower", "qse"]);
     assert!((accrued * 10_000 - power).abs() <= 3 * 10_000, "{accrued} {power}");
     assert_eq!(books.check(), Vec::<String>::new());
+}
+
+#[test]
+fn a_statement_that_is_disputed_after_its_close_is_corrected_by_a_later_one() {
+    let folder_of = crate::backtest::root().join("examples/north-books");
+    let versions = mw::contract_files::versions(&folder_of.join("contract.toml"));
+    let versions = versions.expect("an example");
+    let facts = mw::contract_files::facts(&folder_of.join("facts.jsonl")).expect("facts");
+    let as_of = Timestamp::parse("2026-06-10").expect("an instant");
+    let made = statements(&versions, &facts, as_of);
+    let path = folder("books-register-disputed");
+    let register = RegisterFolder::at(&path);
+    let at = Timestamp::from_unix_seconds(1_790_000_000);
+    let act = |by: &str, number: &str, step: Step| {
+        let done = register.act(at, by, number, &step).expect("written");
+        assert!(matches!(done, Done::Written), "{done:?}");
+    };
+    let issue = |place: usize| {
+        let (number, draft) = register.keep(&made[place]).expect("kept");
+        let Step::Draft { sha256, .. } = draft.clone() else { unreachable!("a draft") };
+        act("ann", &number, draft);
+        act("bo", &number, Step::Approve { sha256 });
+        act("ann", &number, Step::Issue);
+    };
+    issue(0);
+    let why = "the tenant had switched them off".to_owned();
+    act("tenant", "NORTH-1-0001", Step::Dispute { why });
+    issue(1);
+    let read = register.read().expect("it reads");
+    let state = |number: &str| read.document(number).expect("it is there").state.clone();
+    assert_eq!(state("NORTH-1-0001"), State::Corrected { by: "NORTH-1-0002".to_owned() });
+    assert_eq!(state("NORTH-1-0002"), State::Issued);
+    // Both are as they were issued, and the books have the correction beside them.
+    let books =
+        Books::of_contract(versions, facts, Some(&path), Some(as_of)).expect("books");
+    assert_eq!(books.contracts[0].issued, made[..2]);
+    assert_eq!(books.check(), Vec::<String>::new());
+    let credit = balance(&books, Root::Income, &["Contra", "SLA", "NORTH-1", "H1"]);
+    assert_eq!(credit, 0);
 }

@@ -177,13 +177,14 @@ fn share(amount: i64, part: i64, whole: i64) -> i64 {
 /// Posts what was earned and paid, and says how each payout came out.
 ///
 /// # Errors
-/// In words, when a payout has the id of another, ends before it begins, is for days
-/// that were paid already, or something names a payout that is not there.
+/// In words, when a payout has the id of another or ends before it begins, or something
+/// names a payout that is not there. Days that were paid already are not earned again: a
+/// second payout for them is too much.
 pub fn post(book: &mut Book, mining: &Mining<'_>) -> Result<Vec<Reconciled>, String> {
     let mut open: BTreeMap<(&str, Date), (Option<i64>, i64, i64)> = BTreeMap::new();
-    for one in mining.earned {
+    for (place, one) in mining.earned.iter().enumerate() {
         let accounts = Accounts::of(book, &one.pool, mining.currency);
-        let id = format!("mining-{}-{}", one.pool, one.day);
+        let id = format!("mining-{}-{}-{}", one.pool, one.day, place + 1);
         let postings = [
             (accounts.receivable, one.satoshis),
             (accounts.exchange, -one.satoshis),

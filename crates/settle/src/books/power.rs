@@ -63,6 +63,8 @@ pub struct Bill {
     pub total: Option<i64>,
     /// When it was paid, if it was.
     pub paid: Option<Date>,
+    /// The earlier bill of the month whose place it takes: a resettlement.
+    pub replaces: Option<String>,
 }
 
 /// What a person decided about a bill's disputed differences.
@@ -186,6 +188,19 @@ impl Bill {
     fn rows(&self) -> i64 {
         self.lines.iter().map(|line| line.amount).sum()
     }
+
+    /// Its rows, as what a bill that replaces it is held against.
+    fn charges(&self) -> Charges {
+        let mut charges = Charges::new();
+        for line in &self.lines {
+            let entry = charges.entry(line.charge.clone()).or_insert((None, 0));
+            if let Some(wh) = line.wh {
+                *entry.0.get_or_insert(0) += wh;
+            }
+            entry.1 += line.amount;
+        }
+        charges
+    }
 }
 
 /// Posts accruals and bills, and says how each bill came out.
@@ -208,10 +223,10 @@ pub fn post(book: &mut Book, power: &Power<'_>) -> Result<Vec<Reconciled>, Strin
             book.account(Root::Income, &["Grid", biller, charge], money)
         }
     };
-    for one in power.accruals {
+    for (place, one) in power.accruals.iter().enumerate() {
         let day = one.period.next().first_day().plus_days(-1);
         let account = expense(book, one.kind, &one.charge);
-        let id = format!("power-{biller}-{}-{}", one.period, one.charge);
+        let id = format!("power-{biller}-{}-{}-{}", one.period, one.charge, place + 1);
         let text = format!("{} of {}, as metered", one.charge, one.period);
         book.post(day, &id, &text, &[(account, one.amount), (accrued, -one.amount)]);
     }
@@ -219,6 +234,7 @@ pub fn post(book: &mut Book, power: &Power<'_>) -> Result<Vec<Reconciled>, Strin
     bills.sort_by(|a, b| (a.date, &a.number).cmp(&(b.date, &b.number)));
     let mut numbers = BTreeSet::new();
     let mut open = open_accruals(power.accruals);
+    let mut earlier: BTreeMap<&str, (i64, Charges)> = BTreeMap::new();
     let mut reconciled = Vec::new();
     for bill in bills {
         let number = &bill.number;
@@ -227,9 +243,27 @@ pub fn post(book: &mut Book, power: &Power<'_>) -> Result<Vec<Reconciled>, Strin
                 "bill {number}: expected each number once, found it twice with other content"
             ));
         }
-        let (was, differences) = differences(power, bill, &mut open);
+        // A bill takes the place of what was accrued, or of the bill it replaces.
+        let (taken, (was, charges)) = match &bill.replaces {
+            None => {
+                let charges = open.remove(&bill.period).unwrap_or_default();
+                let was = charges.values().map(|(_, amount)| amount).sum();
+                (accrued, (was, charges))
+            }
+            Some(replaced) => match earlier.remove(replaced.as_str()) {
+                Some(replaced) => (payable, replaced),
+                None => {
+                    return Err(format!(
+                        "bill {number}: expected an earlier bill that it replaces and that \
+                         none replaced before, found {replaced}"
+                    ));
+                }
+            },
+        };
+        let differences = differences(power, bill, was, &charges);
         let billed = bill.payable();
-        let mut postings = vec![(accrued, was), (payable, -billed)];
+        let mut postings = vec![(taken, was), (payable, -billed)];
+        earlier.insert(number, (billed, bill.charges()));
         let mut waits = 0;
         for difference in &differences {
             let account = if difference.disputed {
@@ -298,11 +332,12 @@ pub fn post(book: &mut Book, power: &Power<'_>) -> Result<Vec<Reconciled>, Strin
     Ok(reconciled)
 }
 
-/// What was accrued and not billed yet: energy and amount by month and charge.
-type Open = BTreeMap<Period, BTreeMap<String, (Option<i64>, i64)>>;
+/// Energy and amount by charge.
+type Charges = BTreeMap<String, (Option<i64>, i64)>;
 
-fn open_accruals(accruals: &[Accrual]) -> Open {
-    let mut open = Open::new();
+/// What was accrued, by month.
+fn open_accruals(accruals: &[Accrual]) -> BTreeMap<Period, Charges> {
+    let mut open: BTreeMap<Period, Charges> = BTreeMap::new();
     for one in accruals {
         let charges = open.entry(one.period).or_default();
         let entry = charges.entry(one.charge.clone()).or_insert((None, 0));
@@ -314,14 +349,13 @@ fn open_accruals(accruals: &[Accrual]) -> Open {
     open
 }
 
-/// What a bill takes the place of, and how it differs, charge by charge.
+/// How a bill differs from what it takes the place of, charge by charge.
 fn differences(
     power: &Power<'_>,
     bill: &Bill,
-    open: &mut Open,
-) -> (i64, Vec<Difference>) {
-    let accruals = open.remove(&bill.period).unwrap_or_default();
-    let was: i64 = accruals.values().map(|(_, amount)| amount).sum();
+    was: i64,
+    accruals: &Charges,
+) -> Vec<Difference> {
     let mut found = Vec::new();
     let charges: BTreeSet<&str> =
         bill.lines.iter().map(|line| line.charge.as_str()).collect();
@@ -330,7 +364,7 @@ fn differences(
             bill.lines.iter().filter(|line| line.charge == charge).collect();
         charge_differences(power, charge, &lines, accruals.get(charge), &mut found);
     }
-    for (charge, (_, amount)) in &accruals {
+    for (charge, (_, amount)) in accruals {
         if !bill.lines.iter().any(|line| line.charge == *charge) && *amount != 0 {
             let text = "accrued and not on the bill".to_owned();
             found.push(Difference {
@@ -342,7 +376,9 @@ fn differences(
             });
         }
     }
-    let off = bill.payable() - bill.rows();
+    // What the earlier bill stated beyond its own rows goes with it.
+    let before: i64 = was - accruals.values().map(|(_, amount)| amount).sum::<i64>();
+    let off = bill.payable() - bill.rows() - before;
     if off != 0 {
         found.push(Difference {
             charge: "the whole bill".to_owned(),
@@ -356,7 +392,7 @@ fn differences(
             disputed: true,
         });
     }
-    (was, found)
+    found
 }
 
 fn charge_differences(

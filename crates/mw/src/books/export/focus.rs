@@ -17,6 +17,7 @@ use settle::prepayment::signed_value;
 use settle::statement::{Line, LineKind, Statement};
 use units::Timestamp;
 
+use super::ascii;
 use crate::books::OneContract;
 use crate::report::statement::words;
 
@@ -130,50 +131,6 @@ impl<'c> Row<'c> {
         let place = self.columns.iter().position(|name| *name == column);
         self.values[place.expect("a column of the dataset")] = ascii(&value.into());
     }
-}
-
-/// A text as FOCUS takes it, which is in ASCII: letters with marks lose them, and what
-/// has no such letter is a question mark.
-fn ascii(text: &str) -> String {
-    const SPELLED: [(&str, &str); 24] = [
-        ("ÀÁÂÃÅĀĂĄ", "A"),
-        ("àáâãåāăą", "a"),
-        ("ÇĆČ", "C"),
-        ("çćč", "c"),
-        ("ÈÉÊËĒĖĘĚ", "E"),
-        ("èéêëēėęě", "e"),
-        ("ÌÍÎÏĪĮİ", "I"),
-        ("ìíîïīįı", "i"),
-        ("ÑŃŇ", "N"),
-        ("ñńň", "n"),
-        ("ÒÓÔÕØŌŐ", "O"),
-        ("òóôõøōő", "o"),
-        ("ŚŠŞ", "S"),
-        ("śšş", "s"),
-        ("ÙÚÛŪŮŰ", "U"),
-        ("ùúûūůű", "u"),
-        ("ÝŸ", "Y"),
-        ("ýÿ", "y"),
-        ("ŹŻŽ", "Z"),
-        ("źżž", "z"),
-        ("Łł", "l"),
-        ("Ää", "ae"),
-        ("Öö", "oe"),
-        ("Üü", "ue"),
-    ];
-    let mut spelled = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            ' '..='~' => spelled.push(letter),
-            'ß' => spelled.push_str("ss"),
-            '\u{2013}' | '\u{2014}' | '\u{2212}' => spelled.push('-'),
-            letter => {
-                let known = SPELLED.iter().find(|(letters, _)| letters.contains(letter));
-                spelled.push_str(known.map_or("?", |(_, plain)| plain));
-            }
-        }
-    }
-    spelled
 }
 
 /// A number as FOCUS readers take it for a decimal: with a point.
@@ -317,7 +274,14 @@ fn charge(row: &mut Row<'_>, statement: &Statement, line: &Line, zone: &Zone) {
             "ChargeCategory",
             match line.kind {
                 LineKind::TerminationFee => "Adjustment",
-                _ => "Credit",
+                LineKind::Capacity
+                | LineKind::Shortfall
+                | LineKind::Overage
+                | LineKind::Sla
+                | LineKind::Delay
+                | LineKind::Power
+                | LineKind::Prepayment
+                | LineKind::Refund => "Credit",
             },
         );
         row.set("ChargeFrequency", "One-Time");

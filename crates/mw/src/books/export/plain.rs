@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use settle::books::{Book, Commodity, MonthEnd};
 
-use super::{Journal, plain_words, push_amount, used};
+use super::{Journal, ascii, plain_words, push_amount, used};
 
 /// Writes books for one of the two.
 pub(super) fn write(
@@ -100,7 +100,5 @@ fn declare(
 
 /// An entry's name within parentheses.
 fn code(id: &str) -> String {
-    id.chars()
-        .map(|c| if matches!(c, '(' | ')') || c.is_control() { '-' } else { c })
-        .collect()
+    ascii(&id.replace(['(', ')'], "-"))
 }
