@@ -24,7 +24,7 @@ use crate::prepayment;
 use crate::settlement::Kept;
 use crate::settlement::owed::minor;
 use fixed::Factor;
-use schedule::{Carried, Flow, Step};
+use schedule::{Carried, Flow, Paid, Step};
 use units::Interval;
 
 /// How a contract's revenue is recognised.
@@ -58,6 +58,9 @@ pub struct Month {
     pub fee: i64,
     /// What was paid ahead and is credited or owed back in the month.
     pub credited: i64,
+    /// What of the month's payments counts from its first day; the rest counts from the
+    /// first day of the next.
+    pub paid_at_start: i64,
     /// What it comes to.
     pub step: Step,
 }
@@ -155,8 +158,16 @@ impl Making {
     /// Takes a month: the first of `flows`, with the others expected after it.
     pub(crate) fn take(&mut self, period: Period, settled: bool, flows: &[Flow]) -> Step {
         let step = self.carried.step(self.schedule.monthly, flows);
-        let (fee, credited) = (flows[0].fee, flows[0].credited);
-        self.schedule.months.push(Month { period, settled, fee, credited, step });
+        let Flow { paid, fee, credited, .. } = &flows[0];
+        let at_start = paid.iter().filter(|paid| paid.from_start);
+        self.schedule.months.push(Month {
+            period,
+            settled,
+            fee: *fee,
+            credited: *credited,
+            paid_at_start: at_start.map(|paid| paid.amount).sum(),
+            step,
+        });
         step
     }
 
@@ -276,10 +287,13 @@ fn fee_of(
     minor(contract, fee * contract.take_or_pay.share)
 }
 
-/// An amount paid on a day, with the days of the month it is there.
-pub(crate) fn there(day: Date, amount: i64) -> (i64, i64, i64) {
-    let next = day.period().next().first_day();
-    (next.days_since(day), next.days_since(day.period().first_day()), amount)
+/// An amount paid on a day, which counts from the nearer edge of its month: the closed
+/// form has whole months, and so a schedule earns its rate month by month.
+pub(crate) fn there(day: Date, amount: i64) -> Paid {
+    let first = day.period().first_day();
+    let length = day.period().next().first_day().days_since(first);
+    let from_start = 2 * day.days_since(first) <= length;
+    Paid { from_start, amount }
 }
 
 /// How far away revenue is, for what remains to be recognised.

@@ -8,7 +8,7 @@ pub mod ubl;
 
 use std::io::{self, Write};
 
-use settle::books::{Book, MonthEnd, month_ends};
+use settle::books::{AccountId, Book, Commodity, Entry, MonthEnd, month_ends};
 
 pub use pdf::statement as statement_pdf;
 
@@ -50,7 +50,7 @@ impl Journal {
 }
 
 /// Which accounts were ever posted to, by place, in an order for people.
-fn used(book: &Book, ends: &[MonthEnd]) -> Vec<settle::books::AccountId> {
+fn used(book: &Book, ends: &[MonthEnd]) -> Vec<AccountId> {
     let mut used: Vec<_> = ends
         .last()
         .map(|end| end.balances.iter().map(|balance| balance.account).collect())
@@ -111,6 +111,26 @@ fn ascii(text: &str) -> String {
         }
     }
     spelled
+}
+
+/// An entry's postings, a line each, appended to a text.
+fn push_postings(text: &mut String, book: &Book, entry: &Entry, indent: &str) {
+    for (account, amount) in &entry.postings {
+        let commodity = book.commodity_of(*account);
+        text.extend([indent, &book.get(*account).name, "  "]);
+        push_amount(text, *amount, commodity.places);
+        text.extend([" ", &commodity.code, "\n"]);
+    }
+}
+
+/// The commodities that are posted in, in the order of the book.
+fn commodities<'b>(
+    book: &'b Book,
+    accounts: &'b [AccountId],
+) -> impl Iterator<Item = &'b Commodity> {
+    book.commodities().iter().filter(|commodity| {
+        accounts.iter().any(|account| book.commodity_of(*account) == *commodity)
+    })
 }
 
 /// An amount in a commodity's places, as text, appended to a line.

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use engine::Site;
 use engine::site::LoadKind;
 use parquet::column::reader::{ColumnReader, get_typed_column_reader};
-use parquet::data_type::{ByteArrayType, Int64Type};
+use parquet::data_type::{ByteArrayType, DataType, Int64Type};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use settle::books::power::{Accrual, ChargeKind};
 use settle::calendar::{Period, Zone};
@@ -29,6 +29,8 @@ pub struct Worth {
     pub name: String,
     /// What it can draw at most, at the plug.
     pub capacity: Power,
+    /// The part of that which machines draw.
+    pub machines: Power,
     /// Energy it took at the meter, in joules; what a battery gave back is taken off.
     pub energy_j: i128,
     /// What its work earned, in millionths of a dollar.
@@ -42,6 +44,8 @@ pub struct Worth {
     /// The mean shadow price of its megawatt-hour, where the run has one.
     pub shadow_micro_usd_per_mwh: Option<i64>,
     shadow: (i128, i64),
+    /// Watts at the plug that machines were set to, times seconds; nothing for others.
+    set_j: i128,
 }
 
 /// A run's estate, cut in three ways.
@@ -62,6 +66,7 @@ impl Worth {
         Self {
             name: name.to_owned(),
             capacity: Power::ZERO,
+            machines: Power::ZERO,
             energy_j: 0,
             revenue_micro_usd: 0,
             power_micro_usd: 0,
@@ -69,17 +74,20 @@ impl Worth {
             seconds,
             shadow_micro_usd_per_mwh: None,
             shadow: (0, 0),
+            set_j: 0,
         }
     }
 
     fn add(&mut self, other: &Self) {
         self.capacity += other.capacity;
+        self.machines += other.machines;
         self.energy_j += other.energy_j;
         self.revenue_micro_usd += other.revenue_micro_usd;
         self.power_micro_usd += other.power_micro_usd;
         self.wear_micro_usd += other.wear_micro_usd;
         self.shadow.0 += other.shadow.0;
         self.shadow.1 += other.shadow.1;
+        self.set_j += other.set_j;
     }
 
     /// Revenue less power and wear.
@@ -87,11 +95,11 @@ impl Worth {
         self.revenue_micro_usd + self.power_micro_usd + self.wear_micro_usd
     }
 
-    /// Energy taken over what could have been taken at the plug, in parts per million;
-    /// cooling may lift it above one. `None` without capacity or time.
+    /// What its machines were set to over what they can draw, at the plug and over the
+    /// run, in parts per million. `None` without machines or time.
     pub fn utilisation_ppm(&self) -> Option<i128> {
-        let whole = i128::from(self.capacity.as_watts()) * i128::from(self.seconds);
-        (whole > 0).then(|| self.energy_j * 1_000_000 / whole)
+        let whole = i128::from(self.machines.as_watts()) * i128::from(self.seconds);
+        (whole > 0).then(|| self.set_j * 1_000_000 / whole)
     }
 
     /// Margin for each megawatt it can draw; `None` without any.
@@ -146,33 +154,7 @@ impl Detail {
             let ColumnReader::Int64ColumnReader(_) = &reader else {
                 bail!("{}: expected whole numbers in column {place}", self.name);
             };
-            let mut typed = get_typed_column_reader::<Int64Type>(reader);
-            let (mut levels, mut values) = (Vec::new(), Vec::new());
-            let mut read = 0;
-            while read < rows {
-                let (records, ..) = typed.read_records(
-                    rows - read,
-                    Some(&mut levels),
-                    None,
-                    &mut values,
-                )?;
-                if records == 0 {
-                    break;
-                }
-                read += records;
-            }
-            let mut values = values.into_iter();
-            if levels.is_empty() {
-                found.extend(values.map(Some));
-            } else {
-                found.extend(
-                    levels.iter().map(
-                        |level| {
-                            if *level > 0 { values.next() } else { None }
-                        },
-                    ),
-                );
-            }
+            found.extend(values::<Int64Type>(reader, rows)?);
             Ok(())
         })?;
         Ok(found)
@@ -184,24 +166,8 @@ impl Detail {
             let ColumnReader::ByteArrayColumnReader(_) = &reader else {
                 bail!("{}: expected words in column {place}", self.name);
             };
-            let mut typed = get_typed_column_reader::<ByteArrayType>(reader);
-            let mut values = Vec::new();
-            let mut levels = Vec::new();
-            let mut read = 0;
-            while read < rows {
-                let (records, ..) = typed.read_records(
-                    rows - read,
-                    Some(&mut levels),
-                    None,
-                    &mut values,
-                )?;
-                if records == 0 {
-                    break;
-                }
-                read += records;
-            }
-            for value in values {
-                found.push(value.as_utf8()?.to_owned());
+            for word in values::<ByteArrayType>(reader, rows)?.into_iter().flatten() {
+                found.push(word.as_utf8()?.to_owned());
             }
             Ok(())
         })?;
@@ -220,6 +186,30 @@ impl Detail {
         }
         Ok(())
     }
+}
+
+/// The values of a column in one row group, a null where there is none.
+fn values<T: DataType>(
+    reader: ColumnReader,
+    rows: usize,
+) -> anyhow::Result<Vec<Option<T::T>>> {
+    let mut typed = get_typed_column_reader::<T>(reader);
+    let (mut levels, mut values) = (Vec::new(), Vec::new());
+    let mut read = 0;
+    while read < rows {
+        let (records, ..) =
+            typed.read_records(rows - read, Some(&mut levels), None, &mut values)?;
+        if records == 0 {
+            break;
+        }
+        read += records;
+    }
+    if levels.is_empty() {
+        return Ok(values.into_iter().map(Some).collect());
+    }
+    let mut values = values.into_iter();
+    let value = |level: &i16| if *level > 0 { values.next() } else { None };
+    Ok(levels.iter().map(value).collect())
 }
 
 /// What one interval's power cost: energy, adders and blocks; `None` without a price.
@@ -267,6 +257,7 @@ pub fn estate(run: &Path) -> anyhow::Result<Estate> {
     let energy = detail.whole(detail.needed("energy_j")?)?;
     let revenue = detail.whole(detail.needed("revenue_micro_usd")?)?;
     let starts = detail.whole(detail.needed("starts")?)?;
+    let level = detail.whole(detail.needed("level")?)?;
     // The optimiser may add what a further megawatt-hour would be worth.
     let shadow = detail
         .column(|name| name.starts_with("shadow") && name.ends_with("micro_usd_per_mwh"));
@@ -296,11 +287,11 @@ pub fn estate(run: &Path) -> anyhow::Result<Estate> {
             );
         }
         let mut worth = Worth::new(&load.name, seconds);
+        worth.machines =
+            load.machines().map_or(Power::ZERO, engine::site::Machines::ceiling);
         worth.capacity = match &load.kind {
             LoadKind::Battery(battery) => battery.charge_max,
-            LoadKind::Rigs(_) | LoadKind::Racks(_) => {
-                load.machines().map_or(Power::ZERO, engine::site::Machines::ceiling)
-            }
+            LoadKind::Rigs(_) | LoadKind::Racks(_) => worth.machines,
         };
         loads.push(worth);
     }
@@ -308,6 +299,8 @@ pub fn estate(run: &Path) -> anyhow::Result<Estate> {
     for interval in 0..intervals {
         let rows = interval * count..(interval + 1) * count;
         let cost = costs.total(interval);
+        let lasted = costs.start[interval].zip(costs.end[interval]);
+        let lasted = lasted.map_or(0, |(start, end)| (end - start) / 1_000_000);
         unpriced += u64::from(cost.is_none());
         let weights: Vec<i128> =
             rows.clone().map(|row| i128::from(energy[row].unwrap_or(0).max(0))).collect();
@@ -317,6 +310,10 @@ pub fn estate(run: &Path) -> anyhow::Result<Estate> {
             load.power_micro_usd += part;
             load.revenue_micro_usd += revenue[row].unwrap_or(0);
             let of = &site.loads[row % count];
+            if let (Some(machines), Some(level)) = (of.machines(), level[row]) {
+                let watts = machines.power_at(u32::try_from(level)?).as_watts();
+                load.set_j += i128::from(watts) * i128::from(lasted);
+            }
             if let (LoadKind::Rigs(rigs), Some(_)) = (&of.kind, cost) {
                 let starts = starts[row].unwrap_or(0);
                 load.wear_micro_usd -= rigs.restart_cost.times(starts).as_micro_usd();

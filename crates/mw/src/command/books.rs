@@ -293,7 +293,7 @@ fn write(books: &Loaded, format: Format, folder: &Path) -> anyhow::Result<String
                 }
                 Format::Text => (page(statement).into_bytes(), "txt"),
                 Format::Json => ((statement.to_json() + "\n").into_bytes(), "json"),
-                Format::Pdf => (statement_pdf(statement, zone)?, "pdf"),
+                Format::Pdf => (statement_pdf(statement, zone, &books.parties)?, "pdf"),
                 Format::Beancount | Format::Hledger | Format::Ledger | Format::Focus => {
                     unreachable!("written above")
                 }

@@ -296,6 +296,7 @@ pub fn revenue(books: &Books) -> Value {
                 "state": if month.settled { "settled" } else { "expected" },
                 "opening": money(month.step.opening),
                 "paid_ahead": money(month.step.paid),
+                "paid_at_start": money(month.paid_at_start),
                 "interest": money(month.step.interest),
                 "fee": money(month.fee),
                 "credited": money(month.credited),
@@ -356,6 +357,7 @@ pub fn revenue_csv(books: &Books) -> anyhow::Result<String> {
         "state",
         "opening",
         "paid_ahead",
+        "paid_at_start",
         "interest",
         "fee",
         "credited",
@@ -369,6 +371,7 @@ pub fn revenue_csv(books: &Books) -> anyhow::Result<String> {
             let amounts = [
                 step.opening,
                 step.paid,
+                month.paid_at_start,
                 step.interest,
                 month.fee,
                 month.credited,

@@ -111,7 +111,8 @@ fn exports_are_the_same_bytes_again() {
     }
     let pdf = |books: &Books| {
         let one = &books.contracts[0];
-        statement_pdf(&one.issued[0], &one.versions.first().zone).expect("a PDF")
+        statement_pdf(&one.issued[0], &one.versions.first().zone, &books.parties)
+            .expect("a PDF")
     };
     assert!(pdf(&first).starts_with(b"%PDF-"));
     assert_eq!(pdf(&first), pdf(&second));

@@ -11,7 +11,7 @@ use super::{AccountId, Book, CommodityId, Root};
 use crate::calendar::{Date, Period, Zone};
 use crate::contract::{Contract, Versions};
 use crate::facts::{Body, Fact, Facts, Purpose};
-use crate::revenue::schedule::Flow;
+use crate::revenue::schedule::{Flow, Paid};
 use crate::revenue::{self, Making, Policy, Prepaid, Schedule, Standard};
 use crate::settlement::{Kept, Settlement};
 use crate::statement::{Line, LineKind, Statement};
@@ -360,7 +360,7 @@ impl<'r> Posting<'_, 'r> {
         statement: &Statement,
     ) {
         let policy = self.policy;
-        let mut flow = Flow { paid: self.paid_in(id, Some(period)), ..Flow::default() };
+        let mut flow = Flow { paid: self.paid_in(id, period), ..Flow::default() };
         if period == statement.period {
             let lines = || statement.lines.iter().filter(|line| line.tranche == id);
             let sum = |kinds: &[LineKind]| -> i64 {
@@ -399,12 +399,11 @@ impl<'r> Posting<'_, 'r> {
         self.book.post(last_day(period), &entry, &text, &postings);
     }
 
-    /// What was paid ahead for a tranche in a month, or in all.
-    fn paid_in(&self, id: &str, period: Option<Period>) -> Vec<(i64, i64, i64)> {
+    /// What was paid ahead for a tranche in a month.
+    fn paid_in(&self, id: &str, period: Period) -> Vec<Paid> {
         let of = self.payments.iter().filter(|payment| match payment.purpose {
             Purpose::Prepayment(name) => {
-                name.tranche == id
-                    && period.is_none_or(|period| payment.day.period() == period)
+                name.tranche == id && payment.day.period() == period
             }
             Purpose::Document(_) | Purpose::Unstated => false,
         });
@@ -564,7 +563,7 @@ impl<'r> Posting<'_, 'r> {
                 let paid_until = self.payments.iter().map(|p| p.day.period()).max();
                 while paid_until.is_some_and(|until| period <= until) {
                     let prepaid = self.prepaid(id, period, 0);
-                    let paid = self.paid_in(id, Some(period));
+                    let paid = self.paid_in(id, period);
                     let mut flows = vec![Flow { paid, ..Flow::default() }];
                     let policy = self.policy;
                     flows.extend(revenue::expected(

@@ -1,10 +1,10 @@
 //! The schedule by the interest method, from what comes in and what is served.
 //!
-//! With the opening liability L, what is paid ahead in a month p (growing from its
-//! day), what is billed b, and the fee f that the service of the month is priced at:
+//! With the opening liability L, what is paid ahead at the beginning of a month p or at
+//! its end q, what is billed b, and the fee f that the service of the month is priced at:
 //!
 //! ```text
-//! L' = L (1 + i) + p (1 + i d/D) + b - R        R = lambda w
+//! L' = (L + p) (1 + i) + q + b - R        R = lambda w
 //! ```
 //!
 //! The weight w is the fee itself, or the time served where revenue is straight
@@ -25,14 +25,23 @@ const FINE: i128 = 1_000_000_000_000;
 /// What comes in and what is served in one month, in minor units.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
-    /// What is paid ahead: the days it is there, the days of the month, the amount.
-    pub paid: Vec<(i64, i64, i64)>,
+    /// What is paid ahead.
+    pub paid: Vec<Paid>,
     /// What the service of the month is priced at.
     pub fee: i64,
     /// What the month's revenue is in proportion to.
     pub weight: i64,
     /// What was paid ahead and is now credited, or owed back.
     pub credited: i64,
+}
+
+/// An amount paid ahead in a month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paid {
+    /// Whether it counts from the beginning of the month, or from its end.
+    pub from_start: bool,
+    /// The amount, in minor units.
+    pub amount: i64,
 }
 
 /// One month of a schedule, in minor units.
@@ -93,10 +102,9 @@ fn fine(minor: i64) -> i128 {
 
 /// What is paid in a month, grown to its end.
 fn grown(flow: &Flow, rate: Factor) -> i128 {
-    let paid = flow.paid.iter().map(|(days, of, amount)| {
-        let amount = fine(*amount);
-        let interest = rate.of_amount(amount) * i128::from(*days) / i128::from(*of);
-        amount + interest
+    let paid = flow.paid.iter().map(|paid| {
+        let amount = fine(paid.amount);
+        if paid.from_start { amount + rate.of_amount(amount) } else { amount }
     });
     paid.sum()
 }
@@ -117,7 +125,7 @@ impl Carried {
         let flow = flows.first().expect("a month to take");
         let rate = monthly.less_one();
         let opening = self.closing;
-        let paid: i64 = flow.paid.iter().map(|(_, _, amount)| amount).sum();
+        let paid: i64 = flow.paid.iter().map(|paid| paid.amount).sum();
         let with_interest =
             self.liability + rate.of_amount(self.liability) + grown(flow, rate);
         let interest = with_interest - self.liability - fine(paid);
@@ -175,7 +183,7 @@ mod tests {
         let ahead = fee * 60 / 5;
         let part = ahead / 36;
         let mut flows = vec![Flow::default(); 62];
-        flows[0].paid.push((30, 30, ahead));
+        flows[0].paid.push(Paid { from_start: true, amount: ahead });
         for month in 1..=60 {
             let flow = &mut flows[month + 1];
             (flow.fee, flow.weight) = (fee, fee);

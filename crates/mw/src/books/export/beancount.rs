@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use settle::books::{Book, MonthEnd};
 
-use super::{plain_words, push_amount, used};
+use super::{commodities, plain_words, push_amount, push_postings, used};
 
 /// The checks that beancount brings along and does not make by itself.
 const PLUGINS: [&str; 6] = [
@@ -35,11 +35,8 @@ pub(super) fn write(
     }
     writeln!(to)?;
     let accounts = used(book, ends);
-    for commodity in book.commodities() {
-        let is_used = |account| book.commodity_of(account) == commodity;
-        if accounts.iter().any(|account| is_used(*account)) {
-            writeln!(to, "{opened} commodity {}", commodity.code)?;
-        }
+    for commodity in commodities(book, &accounts) {
+        writeln!(to, "{opened} commodity {}", commodity.code)?;
     }
     writeln!(to)?;
     for account in accounts {
@@ -58,12 +55,7 @@ pub(super) fn write(
                 plain_words(&entry.text),
                 link(&entry.id)
             );
-            for (account, amount) in &entry.postings {
-                let commodity = book.commodity_of(*account);
-                let _ = write!(text, "  {}  ", book.get(*account).name);
-                push_amount(&mut text, *amount, commodity.places);
-                let _ = writeln!(text, " {}", commodity.code);
-            }
+            push_postings(&mut text, book, entry, "  ");
             to.write_all(text.as_bytes())?;
         }
         posted = end.entries;

@@ -5,10 +5,13 @@
 
 mod sheet;
 
+use std::collections::BTreeMap;
+
 use settle::calendar::{Period, Zone};
 use settle::exact::Amount;
 use settle::statement::{AvailabilityRow, Line, Statement};
 
+use crate::books::file::Party;
 use crate::report::figures::grouped;
 use crate::report::statement::{numbers, words};
 use sheet::{BOTTOM, LEFT, RIGHT, Sheet, Style};
@@ -20,13 +23,17 @@ const QUANTITY: f32 = 392.0;
 const PRICE: f32 = 462.0;
 
 /// A statement as the bytes of a PDF, always the same for the same statement; the day
-/// it was made is that of `zone`.
+/// it was made is that of `zone`, and parties are named as `parties` has them.
 ///
 /// # Errors
 /// When the document cannot be made; that is a fault of ours.
-pub fn statement(statement: &Statement, zone: &Zone) -> anyhow::Result<Vec<u8>> {
+pub fn statement(
+    statement: &Statement,
+    zone: &Zone,
+    parties: &BTreeMap<String, Party>,
+) -> anyhow::Result<Vec<u8>> {
     let mut page = Page { sheet: Sheet::new(), statement };
-    page.head(zone);
+    page.head(zone, parties);
     page.held();
     page.lines();
     page.sums();
@@ -43,6 +50,13 @@ pub fn statement(statement: &Statement, zone: &Zone) -> anyhow::Result<Vec<u8>> 
 struct Page<'p> {
     sheet: Sheet,
     statement: &'p Statement,
+}
+
+/// An address on one line.
+fn address(party: &Party) -> String {
+    let parts = [&party.street, &party.postcode, &party.city];
+    let known = parts.into_iter().flatten().chain([&party.country]);
+    known.map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn money(amount: Amount) -> String {
@@ -72,20 +86,30 @@ fn month(period: Period) -> String {
 }
 
 impl Page<'_> {
-    fn head(&mut self, zone: &Zone) {
+    fn head(&mut self, zone: &Zone, parties: &BTreeMap<String, Party>) {
         let one = self.statement;
         let sheet = &mut self.sheet;
-        sheet.left(LEFT, &one.supplier, Style::LARGE);
+        let named = |id: &str| match parties.get(id) {
+            Some(party) => (party.name.clone(), address(party)),
+            None => (id.to_owned(), String::new()),
+        };
+        let ((supplier, from), (customer, to)) =
+            (named(&one.supplier), named(&one.customer));
+        sheet.fitted(LEFT, 330.0, &supplier, Style::LARGE);
         let title = if one.is_held() { "Statement held" } else { "Statement" };
         sheet.right(RIGHT, title, Style::LARGE);
-        sheet.down(20.0);
-        sheet.left(LEFT, &format!("to {}", one.customer), Style::TEXT);
+        sheet.down(14.0);
+        sheet.fitted(LEFT, 330.0, &from, Style::QUIET);
+        sheet.down(14.0);
+        sheet.fitted(LEFT, 330.0, &format!("to {customer}"), Style::TEXT);
         sheet.right(
             RIGHT,
             one.number.as_deref().unwrap_or("without a number"),
             Style::BOLD,
         );
-        sheet.down(24.0);
+        sheet.down(12.0);
+        sheet.fitted(LEFT, 330.0, &to, Style::QUIET);
+        sheet.down(22.0);
         let facts = [
             ("Contract", one.contract.clone()),
             ("Period", month(one.period)),

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use settle::books::{Book, Commodity, MonthEnd};
 
-use super::{Journal, ascii, plain_words, push_amount, used};
+use super::{Journal, ascii, commodities, plain_words, push_amount, push_postings, used};
 
 /// Writes books for one of the two.
 pub(super) fn write(
@@ -20,11 +20,8 @@ pub(super) fn write(
 ) -> io::Result<()> {
     writeln!(to, "; {}", plain_words(book.title()))?;
     let accounts = used(book, ends);
-    for commodity in book.commodities() {
-        let is_used = |account| book.commodity_of(account) == commodity;
-        if accounts.iter().any(|account| is_used(*account)) {
-            declare(journal, commodity, to)?;
-        }
+    for commodity in commodities(book, &accounts) {
+        declare(journal, commodity, to)?;
     }
     for account in accounts {
         writeln!(to, "account {}", book.get(account).name)?;
@@ -47,12 +44,7 @@ pub(super) fn write(
             if journal == Journal::Ledger {
                 let _ = writeln!(text, "    ; day: {}", entry.date);
             }
-            for (account, amount) in &entry.postings {
-                let commodity = book.commodity_of(*account);
-                let _ = write!(text, "    {}  ", book.get(*account).name);
-                push_amount(&mut text, *amount, commodity.places);
-                let _ = writeln!(text, " {}", commodity.code);
-            }
+            push_postings(&mut text, book, entry, "    ");
             to.write_all(text.as_bytes())?;
         }
         posted = end.entries;

@@ -5,12 +5,14 @@ books.ledger. Each has to be accepted as it is, and each of SPOILED transactions
 spoiled in each of the ways below, has to be found. Prints one line for each program.
 """
 
+import importlib.util
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from decimal import Decimal
 
 DATE = re.compile(r"^(\d{4})-(\d\d)-(\d\d) \*", re.M)
 POSTING = re.compile(r"^( +)(\S+)(  )(-?\d+(?:\.\d+)?) (\S+)$")
@@ -58,8 +60,6 @@ def change_amount(block, by):
         if found and found[5] not in ("GPUSEC", "KWSEC", "MWH", "BTC"):
             amount = found[4]
             places = len(amount.partition(".")[2])
-            from decimal import Decimal
-
             smallest = Decimal(1).scaleb(-places)
             lines[place] = f"{found[1]}{found[2]}{found[3]}{Decimal(amount) + smallest * by} {found[5]}"
             return "\n".join(lines)
@@ -89,8 +89,6 @@ def moved(block, years, months):
 
 
 def ways(block, accounts):
-    from decimal import Decimal
-
     yield "a cent", change_amount(block, Decimal(1))
     yield "half a cent", change_amount(block, Decimal("0.5"))
     yield "a tenth of a cent", change_amount(block, Decimal("0.1"))
@@ -116,7 +114,7 @@ def main():
     wanted = int(sys.argv[2]) if len(sys.argv) > 2 else 4
     wrong = []
     for name, (file, check, needs) in PROGRAMS.items():
-        if needs and not shutil.which(needs):
+        if not (shutil.which(needs) if needs else importlib.util.find_spec(name)):
             print(f"skipped: {name} is not installed")
             continue
         text = (folder / file).read_text()

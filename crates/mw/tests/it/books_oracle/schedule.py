@@ -18,12 +18,18 @@ for row in csv.DictReader(open(path)):
     tranches[row["tranche"]].append(row)
 wrong = []
 for name, rows in tranches.items():
-    # Paid on the first day of its month, everything else at the end of its own.
+    # What counts from the beginning of its month, and everything else at its end.
     flows = [0.0] * (len(rows) + 1)
     for place, row in enumerate(rows):
-        flows[place] += float(row["paid_ahead"])
-        flows[place + 1] += float(row["billed"]) - float(row["revenue"])
-    if not any(flows):
+        start = float(row["paid_at_start"])
+        flows[place] += start
+        flows[place + 1] += (
+            float(row["paid_ahead"]) - start + float(row["billed"]) - float(row["revenue"])
+        )
+    # Nothing happened at the first edges: rates are of what follows.
+    while flows and flows[0] == 0:
+        flows.pop(0)
+    if not flows:
         continue
     size = sum(float(row["revenue"]) for row in rows)
     for program, found, worth in [
