@@ -14,6 +14,7 @@ use units::Timestamp;
 use super::Ending;
 use super::backtest::print;
 use crate::books::export::{Journal, focus, statement_pdf, ubl};
+use crate::books::file::BooksFile;
 use crate::books::{Books as Loaded, Source, lender, worth};
 use crate::contract_files;
 use crate::report::books as pages;
@@ -42,7 +43,8 @@ pub(super) enum Books {
 /// The records that books are made from.
 #[derive(Debug, Args)]
 pub(super) struct Given {
-    /// A books file or its folder; or a contract's file, or the folder of its versions.
+    /// A books file or its folder; or a contract's file, the folder of its versions, or a
+    /// folder that has a `contract.toml` beside its `site.toml`.
     path: PathBuf,
     /// What happened under a contract that is given by itself.
     #[arg(long, value_name = "FILE|RUN")]
@@ -59,17 +61,22 @@ pub(super) struct Given {
 }
 
 impl Given {
-    pub(super) fn load(&self) -> anyhow::Result<Loaded> {
+    fn load(&self) -> anyhow::Result<Loaded> {
+        // A folder of an example has its contract beside its site.
+        let contract = self.path.join("contract.toml");
+        let beside = contract.is_file() && self.path.join("site.toml").is_file();
+        let alone = beside && !BooksFile::is_at(&self.path);
+        let path = if alone { &contract } else { &self.path };
         let facts = match (&self.facts, self.synth) {
             (Some(path), _) => Some(contract_files::facts(path)?),
             (None, Some(seed)) => {
-                let versions = contract_files::versions(&self.path)?;
+                let versions = contract_files::versions(path)?;
                 Some(contract_files::made_up(&versions, seed)?.0)
             }
             (None, None) => None,
         };
         Loaded::load(Source {
-            path: self.path.clone(),
+            path: path.clone(),
             facts,
             register: self.register.clone(),
             as_of: self.as_of,

@@ -497,3 +497,36 @@ fn a_statement_that_is_disputed_after_its_close_is_corrected_by_a_later_one() {
     let credit = balance(&books, Root::Income, &["Contra", "SLA", "NORTH-1", "H1"]);
     assert_eq!(credit, 0);
 }
+
+#[test]
+fn what_was_exported_is_checked_and_left_alone() {
+    let out = crate::backtest::fresh("books-exported");
+    let folder = out.display().to_string();
+    let given = ["examples/north-books", "--as-of", "2026-06-10"];
+    let run = |command: &[&str], rest: &[&str]| {
+        let output = crate::backtest::mw(&[command, &given, rest].concat());
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+    };
+    for format in ["beancount", "focus", "ubl", "pdf", "text"] {
+        let export = ["--format", format, "--out", &folder];
+        let (code, said) = run(&["books", "export"], &export);
+        assert_eq!(code, Some(0), "{format}: {said}");
+    }
+    let verify = ["--export", folder.as_str()];
+    let (code, said) = run(&["books", "verify"], &verify);
+    assert_eq!(code, Some(0), "{said}");
+    let journal = out.join("books.beancount");
+    let text = fs::read_to_string(&journal).expect("it is there");
+    fs::write(&journal, text.replacen("60.00 USD", "60.01 USD", 1)).expect("written");
+    let (code, said) = run(&["books", "verify"], &verify);
+    assert!(code == Some(3) && said.contains("books.beancount"), "{said}");
+    // A file that is not ours to lose is not written over.
+    let again = ["--format", "beancount", "--out", &folder];
+    let (code, said) = run(&["books", "export"], &again);
+    assert!(code == Some(1) && said.contains("is there already"), "{said}");
+    let (code, said) = run(&["books", "reconcile"], &[]);
+    assert!(code == Some(1) && said.contains("wait for a decision"), "{said}");
+    let verified = crate::backtest::mw(&["verify", "examples/north-books", "--json"]);
+    assert!(verified.status.success());
+}
