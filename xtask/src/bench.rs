@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: measures a year's backtest and the cost of a decision, what a
-//! live run costs, how fast the optimum ahead is beside other programs, or what
-//! settling a large contract costs beside DuckDB.
+//! live run costs, how fast the optimum ahead is beside other programs, what settling
+//! a large contract costs beside DuckDB, or what exporting a large ledger takes.
 //!
 //! Prints each figure with its command and the machine. Nothing here passes or
 //! fails by time: a slow machine is not a fault.
@@ -41,6 +41,8 @@ enum What {
     Live,
     /// The optimum over a horizon, beside HiGHS and PyPSA on the same arrays.
     Dispatch,
+    /// A ledger of a million entries, exported for each accounting program.
+    Books,
 }
 
 /// How often each run is repeated; the median is what is shown.
@@ -59,8 +61,10 @@ pub(crate) fn run(arguments: &BenchArgs) -> Result<()> {
         return settle::run();
     }
     shell::run(&mut cargo(&["build", "--release", "--locked", "--package", "mw"]))?;
-    if arguments.what == What::Live {
-        return live();
+    match arguments.what {
+        What::Live => return live(),
+        What::Books => return books(),
+        What::Backtest | What::Settle => {}
     }
     backtests()?;
     println!("\nThe policy alone, signals to priced rows, on made-up prices:");
@@ -80,6 +84,14 @@ fn live() -> Result<()> {
     let speed =
         ["run", "--release", "--locked", "--package", "sim", "--example", "campus_speed"];
     shell::run(&mut cargo(&speed))
+}
+
+/// What exporting a ledger of a million entries takes.
+fn books() -> Result<()> {
+    let cost =
+        ["run", "--release", "--locked", "--package", "mw", "--example", "books_cost"];
+    let mut cost = cargo(&cost);
+    shell::run(cost.arg("--").arg(target().join("bench/books")))
 }
 
 /// A year of five-minute intervals at the large example, start to end of the

@@ -46,7 +46,7 @@ enum Command {
     Scorecard(scorecard::ScorecardArgs),
     /// Write the reference pages that are made from code.
     Docs,
-    /// Measure a year's backtest and the cost of a decision, a live run, or a large contract.
+    /// Measure a year's backtest, the cost of a decision, a live run, a large contract or ledger.
     Bench(bench::BenchArgs),
 }
 

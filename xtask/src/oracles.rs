@@ -1,9 +1,10 @@
 //! The Python environment that the tests compare us with.
 //!
-//! Some tests hand our files to libraries that we did not write. Those live in
-//! a virtual environment in the target folder, at pinned versions. Where it
-//! cannot be made, the tests that need it are skipped and say so. The programs
-//! that a benchmark measures us against have one of their own.
+//! Some tests hand our files to programs that we did not write. Python libraries
+//! live in virtual environments in the target folder, at pinned versions; accounting
+//! programs come from Debian's packages. Where one cannot be had, the tests that need
+//! it are skipped and say so. The programs that a benchmark measures us against
+//! have an environment of their own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,12 @@ use crate::shell::{program, quietly, run, target};
 
 /// What is installed, each at one version.
 const REQUIREMENTS: &str = include_str!("../oracles.txt");
+
+/// What the validator of FOCUS needs, in an environment of its own.
+const FOCUS: &str = include_str!("../oracles-focus.txt");
+
+/// Accounting programs, which are packages of Debian too.
+const ACCOUNTING: [&str; 2] = ["hledger", "ledger"];
 
 /// The environment, or why there is none.
 pub(crate) enum Oracles {
@@ -48,56 +55,129 @@ pub(crate) fn install() -> Oracles {
     }
 }
 
-/// The Python of an environment with what is required, made unless it is there.
+/// Makes the environment of the validator of FOCUS, unless it is there already.
+pub(crate) fn install_focus() -> Oracles {
+    let made = newer_python().and_then(|python| {
+        in_folder(&target().join("oracles-focus"), &python, FOCUS, &[])
+    });
+    match made {
+        Ok(python) => Oracles::Ready(python),
+        Err(error) => {
+            println!(
+                "skipped: the validator of FOCUS: {error:#}; it needs Python 3.12 with its \
+                 venv module, and a package index"
+            );
+            Oracles::Absent
+        }
+    }
+}
+
+/// Installs the accounting programs where that is ours to do, and says which are absent.
+pub(crate) fn install_accounting() {
+    let has = |name: &&str| quietly(&mut program(name, &["--version"])).is_some();
+    let absent = || ACCOUNTING.iter().filter(|name| !has(name)).copied();
+    let wanted: Vec<&str> = absent().collect();
+    if !wanted.is_empty()
+        && may_install()
+        && let Err(error) = install_packages(&wanted)
+    {
+        println!("cannot install {}: {error:#}", wanted.join(" and "));
+    }
+    for name in absent() {
+        println!("skipped: the comparisons with {name}, which is not installed");
+    }
+}
+
+/// A Python of 3.12 or later: on the path, or among those of a version manager.
+fn newer_python() -> Result<String> {
+    let mut candidates: Vec<String> =
+        ["python3", "python3.12", "python3.13", "python3.14"].map(str::to_owned).into();
+    let kept = std::env::var("PYENV_ROOT").ok().map(PathBuf::from);
+    let kept =
+        kept.or_else(|| Some(PathBuf::from(std::env::var("HOME").ok()?).join(".pyenv")));
+    let versions = kept.and_then(|kept| fs::read_dir(kept.join("versions")).ok());
+    let mut managed: Vec<String> = versions
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.path().join("bin/python3").to_str().map(str::to_owned))
+        .collect();
+    managed.sort();
+    candidates.extend(managed);
+    // Its libraries are built for 3.12; a later one may have to build them.
+    const IS_NEWER: &str = "import sys; assert sys.version_info[:2] == (3, 12)";
+    let is_newer =
+        |python: &String| quietly(&mut program(python, &["-c", IS_NEWER])).is_some();
+    candidates.into_iter().find(is_newer).context("expected a Python 3.12, found none")
+}
+
+/// A virtual environment in `folder` with `requirements` installed; its Python.
 pub(crate) fn environment(folder: &Path, requirements: &str) -> Result<PathBuf> {
+    in_folder(folder, "python3", requirements, &["--only-binary", ":all:"])
+}
+
+fn in_folder(
+    folder: &Path,
+    base: &str,
+    wanted: &str,
+    options: &[&str],
+) -> Result<PathBuf> {
     let python = folder.join("bin/python");
     let installed = folder.join("installed.txt");
-    if python.exists()
-        && fs::read_to_string(&installed).is_ok_and(|text| text == requirements)
+    if python.exists() && fs::read_to_string(&installed).is_ok_and(|text| text == wanted)
     {
         return Ok(python);
     }
-    let Some(version) = quietly(&mut program("python3", &["-c", VERSION])) else {
+    let Some(version) = quietly(&mut program(base, &["-c", VERSION])) else {
         bail!("expected a `python3` of 3.9 or later, found none");
     };
     println!("making a Python environment for comparisons ({})", version.trim());
     let folder_text = folder.to_str().context("the target folder is not UTF-8")?;
-    if !make(folder_text) {
+    if !make(base, folder_text) {
         install_venv()?;
-        if !make(folder_text) {
-            bail!("expected `python3 -m venv` to work, found that it fails");
+        if !make(base, folder_text) {
+            bail!("expected `{base} -m venv` to work, found that it fails");
         }
     }
     let python_text = python.to_str().context("the target folder is not UTF-8")?;
-    let list = folder.join("requirements.txt");
-    fs::write(&list, requirements)?;
-    let list = list.to_str().context("the target folder is not UTF-8")?;
+    let requirements = folder.join("requirements.txt");
+    fs::write(&requirements, wanted)?;
+    let requirements = requirements.to_str().context("the target folder is not UTF-8")?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    let what = ["--only-binary", ":all:", "--requirement", list];
-    run(program(python_text, &pip).args(what))?;
-    fs::write(&installed, requirements)?;
+    let what = ["--requirement", requirements];
+    run(program(python_text, &pip).args(options).args(what))?;
+    fs::write(&installed, wanted)?;
     Ok(python)
 }
 
 /// Prints the version, or fails when it is too old.
 const VERSION: &str = "import sys; assert sys.version_info >= (3, 9); print(\"Python\", sys.version.split()[0])";
 
-fn make(folder: &str) -> bool {
-    quietly(&mut program("python3", &["-m", "venv", "--clear", folder])).is_some()
+fn make(base: &str, folder: &str) -> bool {
+    quietly(&mut program(base, &["-m", "venv", "--clear", folder])).is_some()
 }
 
 /// Debian ships `venv` apart from Python; where we may, we install it.
 fn install_venv() -> Result<()> {
-    let is_root = quietly(&mut program("id", &["-u"])).is_some_and(|id| id.trim() == "0");
-    if !is_root || quietly(&mut program("apt-get", &["--version"])).is_none() {
+    if !may_install() {
         bail!(
             "expected `python3 -m venv` to work, found that it fails; install python3-venv"
         );
     }
+    install_packages(&["python3-venv"])
+}
+
+/// Whether Debian's packages are ours to install.
+fn may_install() -> bool {
+    let is_root = quietly(&mut program("id", &["-u"])).is_some_and(|id| id.trim() == "0");
+    is_root && quietly(&mut program("apt-get", &["--version"])).is_some()
+}
+
+fn install_packages(names: &[&str]) -> Result<()> {
     let mut update = program("apt-get", &["update", "--quiet"]);
     run(update.env("DEBIAN_FRONTEND", "noninteractive"))?;
     let mut install =
         program("apt-get", &["install", "--yes", "--quiet", "--no-install-recommends"]);
-    install.arg("python3-venv");
+    install.args(names);
     run(install.env("DEBIAN_FRONTEND", "noninteractive"))
 }

@@ -23,12 +23,18 @@ const COMPARISON: &str = "oracle";
 /// The programs that we did not write, as far as they are there.
 struct Peers {
     oracles: Oracles,
+    focus: Oracles,
     postgres: Option<Postgres>,
 }
 
 impl Peers {
     fn start() -> Self {
-        Self { oracles: oracles::install(), postgres: Postgres::start() }
+        oracles::install_accounting();
+        Self {
+            oracles: oracles::install(),
+            focus: oracles::install_focus(),
+            postgres: Postgres::start(),
+        }
     }
 }
 
@@ -78,6 +84,9 @@ pub(crate) fn comparisons() -> Result<()> {
 fn start(mut command: Command, peers: &Peers) -> Result<()> {
     if let Some(python) = peers.oracles.python() {
         command.env("MW_ORACLE_PYTHON", python);
+    }
+    if let Some(python) = peers.focus.python() {
+        command.env("MW_ORACLE_FOCUS_PYTHON", python);
     }
     if let Some(postgres) = &peers.postgres {
         command.env("MW_ORACLE_POSTGRES", postgres.address());

@@ -152,6 +152,14 @@ impl Audit<'_> {
         }
     }
 
+    /// The least that a load can draw; negative for a battery, which sends back.
+    fn lowest(&self, load: LoadIx) -> Power {
+        match &self.site.loads[load].kind {
+            LoadKind::Rigs(_) | LoadKind::Racks(_) => self.floor(load),
+            LoadKind::Battery(battery) => -battery.discharge_max,
+        }
+    }
+
     /// Whether a load of machines stays within what it can be brought to.
     fn is_within_reach(&self, load: LoadIx) -> bool {
         let entry = &self.dispatch.entries[load];
@@ -293,16 +301,18 @@ impl Audit<'_> {
                 continue;
             }
             for load in 0..self.site.loads.len() {
-                let meant = match lift.of {
-                    LiftOf::Site => !self.site.loads[load].is_firm(),
-                    LiftOf::Armed => {
-                        self.site.programmes[lift.programme].trips(self.site, load)
-                    }
-                };
-                if meant && self.could_draw_more(load) {
+                if self.is_meant(*lift, load) && self.could_draw_more(load) {
                     self.report(Some(load), Fault::InstructionNotMet { by });
                 }
             }
+        }
+    }
+
+    /// Whether a lift raises a load.
+    fn is_meant(&self, lift: Lift, load: LoadIx) -> bool {
+        match lift.of {
+            LiftOf::Site => !self.site.loads[load].is_firm(),
+            LiftOf::Armed => self.site.programmes[lift.programme].trips(self.site, load),
         }
     }
 
@@ -466,6 +476,50 @@ impl Audit<'_> {
         }
     }
 
+    /// Whether what a lift asked for raised loads no further than it takes: the one
+    /// raised last may pass the level, by a step of its own.
+    fn lifted_no_further(&self, lift: Lift) -> bool {
+        let lifts = &self.dispatch.asked.lifts;
+        let Some(place) = lifts.iter().position(|other| *other == lift) else {
+            return false;
+        };
+        // Lifts are met one after another: this one knew of none that came later.
+        let later = &lifts[place + 1..];
+        let (mut step, mut since) = (Power::ZERO, Power::ZERO);
+        for (load, entry) in self.dispatch.entries.iter().enumerate() {
+            let (is_by_this, is_by_later) =
+                if let Reason::Instructed { programme, level, of } = entry.reason {
+                    let by = Lift { programme, level, of };
+                    (by == lift, later.contains(&by))
+                } else if let Reason::MinimumDown { .. } = entry.reason {
+                    // Any lift it is meant by may have brought it back to where it stood.
+                    let meant = |lift: &Lift| self.is_meant(*lift, load);
+                    (meant(&lift), later.iter().any(meant))
+                } else {
+                    continue;
+                };
+            if is_by_this {
+                step = step.max(self.last_step(load));
+            }
+            if is_by_later {
+                since += self.counted(lift, load, entry.to)
+                    - self.counted(lift, load, self.lowest(load));
+            }
+        }
+        self.dispatch.drawn(self.site, lift) - since - step < lift.level
+    }
+
+    /// What a load that draws `power` counts towards a lift's level.
+    fn counted(&self, lift: Lift, load: LoadIx, power: Power) -> Power {
+        match lift.of {
+            LiftOf::Site => power,
+            LiftOf::Armed => {
+                let power = if self.is_meant(lift, load) { power } else { Power::ZERO };
+                power.max(Power::ZERO)
+            }
+        }
+    }
+
     /// Whether a reason follows from the figures beside it.
     fn follows(&self, load: LoadIx, entry: &Entry, cost: Option<EnergyPrice>) -> bool {
         let at_floor = entry.to == self.floor(load);
@@ -512,15 +566,7 @@ impl Audit<'_> {
                 at_floor && self.dispatch.asked.tripped.contains(&programme)
             }
             Reason::Instructed { programme, level, of } => {
-                let lift = Lift { programme, level, of };
-                // The load that was raised last may pass the level, by a step of its own.
-                let raised = self.dispatch.entries.iter().enumerate();
-                let steps = raised
-                    .filter(|(_, other)| other.reason == entry.reason)
-                    .map(|(other, _)| self.last_step(other));
-                let step = steps.max().unwrap_or(Power::ZERO);
-                self.dispatch.asked.lifts.contains(&lift)
-                    && self.dispatch.drawn(self.site, lift) - step < level
+                self.lifted_no_further(Lift { programme, level, of })
             }
             Reason::LinkLost { programme } => {
                 self.dispatch.asked.still == Some(programme)

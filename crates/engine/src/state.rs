@@ -23,6 +23,7 @@ pub use obligations::{
 };
 pub use peaks::{PeakOutlook, Peaks};
 pub use prices::{Freshness, PriceBoard, PriceUsed};
+pub(crate) use residual::ordinary;
 pub use residual::{Believed, Doubt, Residual};
 
 use serde::{Deserialize, Serialize};

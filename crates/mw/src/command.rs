@@ -4,7 +4,9 @@ mod alarm;
 mod asking;
 mod backtest;
 mod backup;
+mod books;
 mod doctor;
+mod document;
 mod emulate;
 mod fleet;
 mod grid;
@@ -59,6 +61,12 @@ enum Command {
     /// Look at a statement, and check one from contract and facts alone.
     #[command(subcommand)]
     Statement(statement::Statement),
+    /// Draft, approve and issue a contract's statements, and dispute them.
+    #[command(subcommand)]
+    Document(document::Document),
+    /// Look at a site's books, write them for other programs, and check them.
+    #[command(subcommand)]
+    Books(books::Books),
     /// Check a folder of history, or make one up.
     #[command(subcommand)]
     History(history::History),
@@ -107,6 +115,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Restore(command) => command.run(),
         Command::Settle(command) => command.run(),
         Command::Statement(command) => command.run(),
+        Command::Document(command) => command.run(),
+        Command::Books(command) => command.run(),
         Command::History(command) => command.run(),
     }
 }

@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use settle::contract::{Contract, Versions};
-use settle::facts::Facts;
+use settle::facts::{Body, Facts};
+use settle::settlement::cut;
 use units::Timestamp;
+
+use crate::live::clock::Clock;
 
 /// The facts' name in a run's folder.
 pub const FACTS: &str = "facts.jsonl";
@@ -46,6 +49,39 @@ pub fn versions(path: &Path) -> anyhow::Result<Versions> {
     Versions::chain(contracts).map_err(|found| {
         anyhow::anyhow!("{}", found.in_file(&path.display().to_string()).trim_end())
     })
+}
+
+/// Everything that is known and due. Facts may be of an imagined future: then it is
+/// every month of the term.
+pub fn due_by(versions: &Versions, facts: &Facts) -> Timestamp {
+    let now = Clock::wall().now();
+    let last = facts.all().last().map_or(now, |fact| fact.known_at);
+    if last <= now {
+        return now;
+    }
+    let contract = versions.first();
+    let ends = facts.all().iter().filter_map(|fact| {
+        let Body::Acceptance(accepted) = &fact.body else { return None };
+        let tranche = contract.tranche(&accepted.tranche)?;
+        let ours = accepted.contract == contract.id;
+        ours.then(|| contract.zone.months_after(fact.valid_from, tranche.months))
+    });
+    let due = ends.map(|end| cut(contract, contract.zone.period(end))).max();
+    last.max(due.unwrap_or(last))
+}
+
+/// The facts of the whole term of a contract, made up from a seed, and their text.
+///
+/// # Errors
+///
+/// When they cannot be read again; that is a fault of ours.
+pub fn made_up(versions: &Versions, seed: u64) -> anyhow::Result<(Facts, String)> {
+    let pace = sim::tenancy::Pace::default();
+    let text = sim::tenancy::term(versions.first(), seed, pace);
+    let facts = Facts::read(&text).map_err(|problems| {
+        anyhow::anyhow!("made-up facts cannot be read: {problems}")
+    })?;
+    Ok((facts, text))
 }
 
 /// Reads facts: their file, or the folder of a run that wrote them.

@@ -1,6 +1,7 @@
 //! The program's parts: configuration, drivers, the ledger, reports and commands.
 
 pub mod answer;
+pub mod books;
 pub mod command;
 pub mod config;
 pub mod contract_files;

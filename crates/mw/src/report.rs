@@ -6,8 +6,9 @@
 //!
 //! [`Answer`]: crate::answer::Answer
 
+pub mod books;
 mod comparison;
-mod figures;
+pub(crate) mod figures;
 pub mod html;
 pub mod json;
 pub mod parquet;

@@ -26,10 +26,13 @@
 // Every amount is exact, so that every machine reaches the same one.
 #![deny(clippy::float_arithmetic)]
 
+pub mod assets;
 mod availability;
+pub mod books;
 pub mod calendar;
 pub mod contract;
 mod delay;
+pub mod documents;
 pub mod exact;
 pub mod exposure;
 pub mod facts;
@@ -38,6 +41,7 @@ pub mod mining;
 mod names;
 mod power;
 pub mod prepayment;
+pub mod revenue;
 pub mod settlement;
 pub mod statement;
 pub mod tariff;

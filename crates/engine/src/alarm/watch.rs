@@ -11,7 +11,7 @@ use crate::act::{Act, is_under};
 use crate::decide::{Limit, Setpoint};
 use crate::ranges::Ranges;
 use crate::site::{LoadIx, LoadKind, LockOut, ProgrammeIx, Site};
-use crate::state::{Freshness, NotUsed, Standing, State};
+use crate::state::{Freshness, NotUsed, Standing, State, ordinary};
 
 /// How long loads may be in doubt where no programme asks for a faster response:
 /// longer than a slow sweep.
@@ -25,9 +25,6 @@ const ABOVE_LIMIT_FOR: Seconds = Seconds::from_seconds(15);
 
 /// Draw that no load explains may be a load on its way for so long.
 const UNEXPLAINED_FOR: Seconds = Seconds::minutes(1);
-
-/// So many parts in a hundred of what the site may draw may go unexplained.
-const UNEXPLAINED_PERCENT: i64 = 2;
 
 /// A meter that was silent for ten seconds may speak again.
 const METER_SILENT_FOR: Seconds = Seconds::from_seconds(20);
@@ -293,8 +290,7 @@ impl View<'_> {
         }
         let draw = residual.newest();
         let import_limit = self.state.site.interconnection.import_limit;
-        let most = import_limit.times(UNEXPLAINED_PERCENT).as_watts() / 100;
-        if draw.as_watts().abs() > most {
+        if draw.as_watts().abs() > ordinary(import_limit).as_watts() {
             let what = What::Unexplained { draw, import_limit };
             wrong.push(Wrong::after(UNEXPLAINED_FOR, what));
         }

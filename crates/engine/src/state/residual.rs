@@ -20,6 +20,10 @@ const HOUR: Seconds = Seconds::hours(1);
 /// At most so many readings of the last minute are kept.
 const READINGS_MAX: usize = 120;
 
+/// So many parts in a hundred of what the site may draw may go unexplained: lights
+/// and offices, and what meters are off by.
+const UNEXPLAINED_PERCENT: i64 = 2;
+
 /// What the site draws beyond what its loads explain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Residual {
@@ -61,12 +65,18 @@ pub struct Believed {
 pub enum Doubt {
     /// It is many times what the site may draw.
     TooHigh,
-    /// The site would send back more than it may.
+    /// The site would send back more than it may, by more than may go unexplained:
+    /// where it may send back nothing, one at rest reads a little below nothing.
     SendsBackTooMuch,
     /// It has not changed while loads were moved.
     Stuck,
     /// It came too late to be about now.
     Late,
+}
+
+/// What may go unexplained either way at a site with an import limit.
+pub(crate) fn ordinary(import_limit: Power) -> Power {
+    Power::from_watts(import_limit.times(UNEXPLAINED_PERCENT).as_watts() / 100)
 }
 
 impl Residual {
@@ -106,7 +116,7 @@ impl Residual {
             Some(Doubt::Late)
         } else if draw > import_limit.times(10) {
             Some(Doubt::TooHigh)
-        } else if draw < -export_limit {
+        } else if draw < -(export_limit + ordinary(import_limit)) {
             Some(Doubt::SendsBackTooMuch)
         } else if self.is_stuck(draw, at, believed, import_limit) {
             Some(Doubt::Stuck)
@@ -259,6 +269,20 @@ mod tests {
         assert_eq!(hear(&mut residual, 7, -30, 30), Some(Doubt::SendsBackTooMuch));
         assert_eq!((residual.newest(), residual.beyond()), (mw(2), mw(2)));
         assert!(residual.pass(at(10)));
+    }
+
+    #[test]
+    fn a_little_sent_back_beyond_the_limit_is_read() {
+        // 2% of 60 MW beyond the 5 MW that the site may send back.
+        let edge = Power::from_watts(-6_200_000);
+        for (draw, doubt) in
+            [(edge, None), (edge - Power::from_watts(1), Some(Doubt::SendsBackTooMuch))]
+        {
+            let mut residual = Residual::default();
+            let believed = Believed { least: -mw(5), ordered: -mw(5), most: -mw(5) };
+            let found = residual.hear(draw, at(0), at(0), believed, mw(60), mw(5));
+            assert_eq!((found, residual.beyond()), (doubt, mw(0)), "{draw}");
+        }
     }
 
     #[test]

@@ -78,9 +78,8 @@ impl Scene {
         let interval = Interval::starting(clock(start), Seconds::minutes(5));
         let outputs =
             self.0.step(&Input { at: interval.start, event: Event::Tick(interval) });
-        let found = outputs.into_iter().find_map(|output| match output {
-            Output::Dispatch(dispatch) => Some(dispatch),
-            _ => None,
+        let found = outputs.into_iter().find_map(|output| {
+            if let Output::Dispatch(dispatch) = output { Some(dispatch) } else { None }
         });
         let dispatch = found.expect("a tick is decided");
         assert_eq!(check_now(self.0.state(), &dispatch), []);

@@ -4,15 +4,14 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 use settle::contract::Versions;
-use settle::facts::{Body, Facts};
-use settle::settlement::{cut, statements};
+use settle::facts::Facts;
+use settle::settlement::statements;
 use settle::statement::Statement;
 use units::Timestamp;
 
 use super::Ending;
 use super::backtest::print;
 use crate::contract_files;
-use crate::live::clock::Clock;
 use crate::report::statement::overview;
 use crate::run_folder::RunFolder;
 
@@ -49,7 +48,8 @@ impl Settle {
         let versions = contract_files::versions(&self.contract)?;
         let folder = self.out.as_deref().map(RunFolder::create).transpose()?;
         let (facts, text) = self.facts(&versions)?;
-        let as_of = self.as_of.unwrap_or_else(|| by_default(&versions, &facts));
+        let as_of =
+            self.as_of.unwrap_or_else(|| contract_files::due_by(&versions, &facts));
         let made = statements(&versions, &facts, as_of);
         if let Some(folder) = folder {
             for one in made.iter().filter(|one| !one.is_held()) {
@@ -74,12 +74,8 @@ impl Settle {
         match (&self.facts, self.synth) {
             (Some(path), _) => Ok((contract_files::facts(path)?, None)),
             (None, seed) => {
-                let pace = sim::tenancy::Pace::default();
-                let text =
-                    sim::tenancy::term(versions.first(), seed.unwrap_or_default(), pace);
-                let facts = Facts::read(&text).map_err(|problems| {
-                    anyhow::anyhow!("made-up facts cannot be read: {problems}")
-                })?;
+                let (facts, text) =
+                    contract_files::made_up(versions, seed.unwrap_or_default())?;
                 Ok((facts, Some(text)))
             }
         }
@@ -89,23 +85,4 @@ impl Settle {
 /// What a statement's file is called.
 pub(super) fn file_name(statement: &Statement) -> String {
     format!("{}.json", statement.number.as_deref().unwrap_or("held"))
-}
-
-/// Everything that is known and due. Facts may be of an imagined future: then it is
-/// every month of the term.
-fn by_default(versions: &Versions, facts: &Facts) -> Timestamp {
-    let now = Clock::wall().now();
-    let last = facts.all().last().map_or(now, |fact| fact.known_at);
-    if last <= now {
-        return now;
-    }
-    let contract = versions.first();
-    let ends = facts.all().iter().filter_map(|fact| {
-        let Body::Acceptance(accepted) = &fact.body else { return None };
-        let tranche = contract.tranche(&accepted.tranche)?;
-        let ours = accepted.contract == contract.id;
-        ours.then(|| contract.zone.months_after(fact.valid_from, tranche.months))
-    });
-    let due = ends.map(|end| cut(contract, contract.zone.period(end))).max();
-    last.max(due.unwrap_or(last))
 }

@@ -1,7 +1,7 @@
-//! `mw verify`: what a run's records prove by themselves.
+//! `mw verify`: what a run's records, or those of a site's books, prove by themselves.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use adapters::store::{
     self, Access, Checkpoint, Expected, PublicKey, Snapshot, Store, Verdict,
@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 
 use super::Ending;
 use super::backtest::print;
+use crate::books::file::BooksFile;
+use crate::books::{Books, Source};
 use crate::proof::{Found, Walk};
 use crate::records::{Place, Records, runtime};
 
@@ -22,10 +24,13 @@ use crate::records::{Place, Records, runtime};
 /// signed, every input decided again has to give the recorded outputs, every
 /// snapshot has to be the state that the records lead to, every order has to carry
 /// out a decision that keeps to the rules, and every interval has to be metered once.
-/// Exit code 3 when something is wrong.
+/// Of a books file, every issued statement is made again from contract and facts, the
+/// register's chain and numbers are checked, every entry sums to nothing, and every
+/// account is compared with its records. Exit code 3 when something is wrong.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The run's folder, its journal file, its store's file, or the address of a store.
+    /// The run's folder, its journal file, its store's file, or the address of a store;
+    /// or a books file or its folder.
     run: String,
     /// A checkpoint that somebody else kept; may be given several times.
     #[arg(long, value_name = "FILE")]
@@ -57,6 +62,9 @@ struct Outcome {
 
 impl Verify {
     pub(super) fn run(self) -> anyhow::Result<Ending> {
+        if BooksFile::is_at(Path::new(&self.run)) {
+            return self.books();
+        }
         let place = Place::of(&self.run)?;
         let expected = self.expected()?;
         let (chain, snapshots) = match &place {
@@ -104,6 +112,23 @@ impl Verify {
             print(&outcome.text())?;
         }
         Ok(if outcome.wrong.is_empty() { Ending::Well } else { Ending::Differs })
+    }
+
+    /// Checks a site's books.
+    fn books(&self) -> anyhow::Result<Ending> {
+        if self.key.is_some() || !self.witness.is_empty() || self.chain_only {
+            bail!(
+                "{} is a books file; --key, --witness and --chain-only are for a run",
+                self.run
+            );
+        }
+        let source = Source {
+            path: PathBuf::from(&self.run),
+            facts: None,
+            register: None,
+            as_of: None,
+        };
+        super::books::check(&Books::load(source)?, &[], self.json)
     }
 
     fn expected(&self) -> anyhow::Result<Expected> {

@@ -3,7 +3,7 @@
 use units::{Energy, EnergyPrice, Money, Power};
 
 /// Puts a comma between thousands in a decimal number.
-pub(super) fn grouped(number: &str) -> String {
+pub(crate) fn grouped(number: &str) -> String {
     let (sign, size) = match number.strip_prefix('-') {
         Some(size) => ("-", size),
         None => ("", number),

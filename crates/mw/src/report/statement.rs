@@ -125,7 +125,7 @@ fn sum(amounts: impl Iterator<Item = Amount>, places: u8) -> Amount {
 }
 
 /// What a line is for, in words.
-fn words(kind: LineKind) -> &'static str {
+pub(crate) fn words(kind: LineKind) -> &'static str {
     match kind {
         LineKind::Capacity => "capacity",
         LineKind::Shortfall => "shortfall",
@@ -302,7 +302,7 @@ fn rest(row: &AvailabilityRow) -> String {
 }
 
 /// Numbers as ranges: 3, 5 to 9.
-fn numbers(all: &[u64]) -> String {
+pub(crate) fn numbers(all: &[u64]) -> String {
     const SHOWN: usize = 6;
     let mut ranges: Vec<(u64, u64)> = Vec::new();
     for &number in all {

@@ -2,6 +2,8 @@
 
 mod backtest;
 mod bad_input;
+mod books;
+mod books_oracle;
 mod driven;
 mod live;
 mod live_kill;

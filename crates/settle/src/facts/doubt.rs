@@ -59,7 +59,7 @@ impl Intake {
                 let unnamed = said.units.iter().find(|unit| {
                     self.record
                         .slot_of
-                        .get(*unit)
+                        .get(unit)
                         .is_none_or(|slot| self.record.slots[slot].tenures.is_empty())
                         && !self.record.foreign.contains_key(*unit)
                 })?;

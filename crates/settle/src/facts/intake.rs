@@ -342,11 +342,12 @@ impl Intake {
                 record.touched.power = true;
             }
             Body::Payment { amount, purpose, .. } => {
+                let minor = *amount * terms.latest().currency.minor_per_unit();
+                let minor = i64::try_from(minor.floor()).expect("a payment fits");
+                record.received.push(From { value: minor, seq });
                 if let Purpose::Prepayment(name) = purpose
                     && ours(name)
                 {
-                    let minor = *amount * terms.latest().currency.minor_per_unit();
-                    let minor = i64::try_from(minor.floor()).expect("a payment fits");
                     let place = record.tranche(&name.tranche);
                     let payment = From { value: (fact.valid_from, minor), seq };
                     record.tranches[place].payments.push(payment);

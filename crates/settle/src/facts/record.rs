@@ -153,6 +153,8 @@ pub(crate) struct Record {
     /// The intervals of each meter, to find overlaps.
     pub(crate) intervals_of: BTreeMap<String, BTreeMap<Timestamp, Timestamp>>,
     pub(crate) bills: BTreeMap<String, Bill>,
+    /// Every payment that counts, whatever it was for, in minor units.
+    pub(crate) received: Vec<From<i64>>,
     /// The first month with an acceptance known by that month's cut.
     pub(crate) first_accepted: Option<Period>,
     /// What changed since the last settlement.

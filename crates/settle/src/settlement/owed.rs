@@ -67,7 +67,7 @@ pub(crate) const fn at(kind: LineKind) -> usize {
     kind as usize
 }
 
-pub(super) fn minor(contract: &Contract, exact: Exact) -> i64 {
+pub(crate) fn minor(contract: &Contract, exact: Exact) -> i64 {
     let minor = exact * contract.currency.minor_per_unit();
     i64::try_from(minor.rounded(contract.rounding)).expect("an amount fits 64 bits")
 }

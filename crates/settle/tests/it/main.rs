@@ -1,6 +1,7 @@
 //! Settlement from outside: rules as tables, worked figures, malformed input,
 //! invariants over generated contracts and facts.
 
+mod documents;
 mod exposure;
 mod invariants;
 mod malformed;
