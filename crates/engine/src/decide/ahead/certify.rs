@@ -6,7 +6,7 @@
 //! that costs the same is an optimum.
 
 use super::answer::{Answer, Prices};
-use super::horizon::{Cap, End, Horizon};
+use super::horizon::{Cap, Demand, End, Horizon};
 
 /// The least that anything within the limits costs, USD, as far as `prices` say.
 pub(super) fn bound(horizon: &Horizon, prices: &Prices) -> f64 {
@@ -74,34 +74,18 @@ fn interval(horizon: &Horizon, prices: &Prices, rising: &Rising, t: usize) -> f6
     for (feeder, circuit) in horizon.feeders.iter().enumerate() {
         total -= inside[t * feeders + feeder].max(0.0) * circuit.limit_mw.at(t);
     }
-    let at_feeder = |mut at: Option<usize>| {
-        let mut price = power;
-        while let Some(feeder) = at {
-            price += inside[t * feeders + feeder].max(0.0);
-            at = horizon.feeders[feeder].parent;
-        }
-        price
-    };
     let mut segment = t * horizon.segments();
     for (load, demand) in horizon.loads.iter().enumerate() {
-        let mut price = if feeders == 0 { power } else { at_feeder(demand.feeder) };
+        let mut price = delivered(horizon, prices, t, demand.feeder);
         if !rising.is_free(load) {
             price += rising.at(load, t);
         }
-        let mut floor = demand.floor_mw.at(t);
-        let mut ceiling = demand.ceiling_mw.at(t);
-        for width in &demand.segments_mw {
-            let most = width.min(ceiling.max(0.0));
-            let least = most.min(floor.max(0.0));
-            ceiling -= most;
-            floor -= least;
-            let cost = price - horizon.worth_usd_per_mwh[segment];
-            total += cost * if cost < 0.0 { most } else { least };
-            segment += 1;
-        }
+        let worths = &horizon.worth_usd_per_mwh[segment..][..demand.segments_mw.len()];
+        total += drawn(demand, t, price, worths);
+        segment += worths.len();
     }
     for (store, battery) in horizon.batteries.iter().enumerate() {
-        let price = at_feeder(battery.feeder);
+        let price = delivered(horizon, prices, t, battery.feeder);
         let stored = prices.stored_usd_per_mwh[t * horizon.batteries.len() + store];
         let charge = price - stored * battery.charge_efficiency;
         let give =
@@ -112,6 +96,51 @@ fn interval(horizon: &Horizon, prices: &Prices, rising: &Rising, t: usize) -> f6
     total += power * horizon.grid.base_mw.at(t);
     total += exchange(horizon, prices, power - rising.at(horizon.loads.len(), t), t);
     total * horizon.hours
+}
+
+/// What a MWh costs where something hangs, USD/MWh.
+#[inline]
+fn delivered(horizon: &Horizon, prices: &Prices, t: usize, mut at: Option<usize>) -> f64 {
+    let inside = &prices.feeders_usd_per_mwh;
+    let mut price = prices.power_usd_per_mwh[t];
+    while let Some(feeder) = at {
+        price += inside[t * horizon.feeders.len() + feeder].max(0.0);
+        at = horizon.feeders[feeder].parent;
+    }
+    price
+}
+
+/// The least that a load within its floor and ceiling costs at a price, USD an hour.
+#[inline]
+fn drawn(demand: &Demand, t: usize, price: f64, worths: &[f64]) -> f64 {
+    let mut total = 0.0;
+    let mut floor = demand.floor_mw.at(t);
+    let mut ceiling = demand.ceiling_mw.at(t);
+    for (width, worth) in demand.segments_mw.iter().zip(worths) {
+        let most = width.min(ceiling.max(0.0));
+        let least = most.min(floor.max(0.0));
+        ceiling -= most;
+        floor -= least;
+        let cost = price - worth;
+        total += cost * if cost < 0.0 { most } else { least };
+    }
+    total
+}
+
+/// The least that a load within its floor and ceiling costs at `prices` in each
+/// interval, USD.
+pub(super) fn drawn_by(horizon: &Horizon, prices: &Prices, load: usize) -> Vec<f64> {
+    let rising = Rising::of(horizon, prices);
+    let demand = &horizon.loads[load];
+    let before = horizon.loads[..load].iter().map(|other| other.segments_mw.len());
+    let before: usize = before.sum();
+    let cost = |t: usize| {
+        let price = delivered(horizon, prices, t, demand.feeder) + rising.at(load, t);
+        let first = t * horizon.segments() + before;
+        let worths = &horizon.worth_usd_per_mwh[first..][..demand.segments_mw.len()];
+        horizon.hours * drawn(demand, t, price, worths)
+    };
+    (0..horizon.len()).map(cost).collect()
 }
 
 /// The best the exchange can do when it is paid `paid` for a MWh handed on.
