@@ -17,6 +17,10 @@
 //! machines may run in part, and moves them a fixed number of steps. A machine that
 //! limits leave no room for in an interval is off in it from the start.
 //!
+//! What prices cannot reach, cases may: `branch` takes apart by a machine and an
+//! interval, on or off, bounds each case like the whole and keeps the lowest, a fixed
+//! number of times. On small horizons that ends with the optimum.
+//!
 //! **Plan.** Once it is said when machines are on, what is left is a horizon that
 //! [`Solver::solve`] solves exactly: floors and ceilings where they are on, no draw where
 //! they are off. `search` tries the ways that the prices suggest and the
@@ -26,11 +30,12 @@
 //! fixed number of others is, and the answer may be that none was found.
 //!
 //! **Gap.** Cost less bound, of which one part is that the plan may not be the best
-//! and the other that no prices may reach it. The second is at most what the largest
-//! machines are worth, one for each limit that binds: it is there where two machines
-//! compete for room that holds one and a half. Everything is counted in steps and
+//! and the other that the bound may be below it. Of the second, what prices leave is
+//! at most what the largest machines are worth, one for each limit that binds: it is
+//! there where two machines compete for room that holds one and a half. Everything is counted in steps and
 //! tries, never in time, so that the same question has the same answer.
 
+mod branch;
 mod prices;
 mod search;
 mod times;
@@ -94,11 +99,13 @@ pub struct Effort {
     pub steps: usize,
     /// How many horizons are solved at the most in search of a plan.
     pub tries: usize,
+    /// How many cases are taken apart at the most to raise the bound.
+    pub cases: usize,
 }
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { steps: 32, tries: 1_000 }
+        Self { steps: 32, tries: 1_000, cases: 300 }
     }
 }
 
@@ -141,8 +148,11 @@ impl Solver {
         search.look_at(self, &first);
         search.look_at_relaxed(self, &relaxed);
         search.look_at_corners(self, &first);
-        let bound_usd = prices::bound(self, &problem, relaxed, effort.steps, &mut search);
+        let (bound, prices) =
+            prices::bound(self, &problem, relaxed, effort.steps, &mut search);
         search.improve(self);
+        let from = (bound, &prices);
+        let bound_usd = branch::bound(self, &problem, from, effort.cases, &mut search);
         let Some((on, plan, cost_usd)) = search.into_best() else {
             let mut fixed = horizon.clone();
             problem.fix(&mut fixed, &first);

@@ -102,7 +102,7 @@ pub(crate) fn compare_committed(
     if again.as_ref() != Ok(&ours) {
         return Err("a new solver differs from a used one".to_owned());
     }
-    let first = solver.commit(horizon, machines, Effort { steps: 0, tries: 1 });
+    let first = solver.commit(horizon, machines, Effort { steps: 0, tries: 1, cases: 0 });
     let more = |usd: f64| if usd > within { usd } else { 0.0 };
     Ok(Some(Excess {
         usd: more(ours.cost_usd - best),

@@ -25,7 +25,7 @@ pub(super) fn bound(
     relaxed: Answer,
     steps: usize,
     search: &mut Search<'_>,
-) -> f64 {
+) -> (f64, Prices) {
     let (mut best, mut ways) = at(problem, &relaxed.prices);
     let mut center = relaxed.prices;
     search.look_at(solver, &ways);
@@ -78,9 +78,9 @@ fn climb(
     mut best: f64,
     target: Option<f64>,
     steps: usize,
-) -> f64 {
+) -> (f64, Prices) {
     let n = problem.horizon.len();
-    let Some(target) = target.filter(|_| n <= LONGEST) else { return best };
+    let Some(target) = target.filter(|_| n <= LONGEST) else { return (best, center) };
     let (mut prices, mut highest, mut part) = (center.clone(), center, 1.0);
     for _ in 0..steps {
         let here = at(problem, &prices).0;
@@ -109,7 +109,7 @@ fn climb(
             prices.clone_from(&highest);
         }
     }
-    best
+    (best, highest)
 }
 
 /// The most intervals for which slopes are looked at.
@@ -119,12 +119,27 @@ const LONGEST: usize = 200;
 const BESIDE: f64 = 1e-3;
 
 /// What nothing goes below at these prices, USD, and the way of each machine.
-fn at(problem: &Problem<'_>, prices: &Prices) -> (f64, Vec<Vec<bool>>) {
+pub(super) fn at(problem: &Problem<'_>, prices: &Prices) -> (f64, Vec<Vec<bool>>) {
+    at_held(problem, prices, &|_, _| None)
+}
+
+/// The same of plans in which machines are held on or off in some intervals:
+/// infinite where there is none.
+pub(super) fn at_held(
+    problem: &Problem<'_>,
+    prices: &Prices,
+    held: &impl Fn(usize, usize) -> Option<bool>,
+) -> (f64, Vec<Vec<bool>>) {
     let mut total = certify::bound(&problem.rest, prices);
     let mut ways = Vec::new();
     for (place, machine) in problem.machines.iter().enumerate() {
         let usd = certify::drawn_by(problem.horizon, prices, machine.load);
-        let way = times::best(machine, &problem.on_usd(place, |t| usd[t]));
+        let on_usd = problem.on_usd(place, |t| match held(place, t) {
+            Some(false) => f64::INFINITY,
+            _ => usd[t],
+        });
+        let must = |t: usize| held(place, t) == Some(true);
+        let way = times::best_with(machine, &on_usd, must);
         total += way.usd;
         ways.push(way.on);
     }

@@ -87,8 +87,8 @@ fn plans_are_those_found_by_hand() {
             -500.0,
             -500.0,
         ),
-        // Room for one and a half: at no price do both want what there is. At the
-        // worth of either, 50, the room is worth 600 at the most.
+        // Room for one and a half: at no price do both want what there is, and at 50
+        // prices say 600; with one held on or off they say 400.
         (
             &[10.0],
             15.0,
@@ -96,7 +96,7 @@ fn plans_are_those_found_by_hand() {
             ((1, 1), 0.0),
             &["#", "."],
             -400.0,
-            -600.0,
+            -400.0,
         ),
         // It never fits, and the bound knows.
         (&[10.0, 10.0], 9.0, &[(10.0, 50.0)], ((1, 1), 0.0), &[".."], 0.0, 0.0),

@@ -20,23 +20,39 @@ pub(super) struct Way {
 /// The way that costs least where an interval on costs `on_usd`, infinite where the
 /// machine cannot be on; of two that cost the same the one that changes later.
 pub(super) fn best(machine: &Machine, on_usd: &[f64]) -> Way {
+    best_with(machine, on_usd, |_| false)
+}
+
+/// The same of the ways that are on where they must; what that costs is infinite
+/// where there is none.
+pub(super) fn best_with(
+    machine: &Machine,
+    on_usd: &[f64],
+    must: impl Fn(usize) -> bool,
+) -> Way {
     let n = on_usd.len();
+    let off_usd: Vec<f64> =
+        (0..n).map(|t| if must(t) { f64::INFINITY } else { 0.0 }).collect();
+    let offs = Sums::of(&off_usd);
     let (up, down) = (machine.up.max(1), machine.down.max(1));
     let sums = Sums::of(on_usd);
     // What is left from each interval on, for who may stop and who may start.
     let (mut running, mut resting) = (vec![0.0; n + 1], vec![0.0; n + 1]);
-    let stop = |resting: &[f64], t: usize| resting[(t.saturating_add(down)).min(n)];
+    let stop = |resting: &[f64], t: usize| {
+        let to = t.saturating_add(down).min(n);
+        offs.between(t, to) + resting[to]
+    };
     let start = |running: &[f64], t: usize| {
         let to = t.saturating_add(up).min(n);
         machine.start_usd + sums.between(t, to) + running[to]
     };
     for t in (0..n).rev() {
         running[t] = (on_usd[t] + running[t + 1]).min(stop(&resting, t));
-        resting[t] = resting[t + 1].min(start(&running, t));
+        resting[t] = (off_usd[t] + resting[t + 1]).min(start(&running, t));
     }
     let mut is_on = matches!(machine.before, Before::On(_));
     let mut t = machine.stays_on().max(machine.stays_off()).min(n);
-    let held = if is_on { sums.between(0, t) } else { 0.0 };
+    let held = if is_on { &sums } else { &offs }.between(0, t);
     let usd = held + if is_on { running[t] } else { resting[t] };
     let mut on = vec![false; n];
     on[..t].fill(is_on);
@@ -48,7 +64,7 @@ pub(super) fn best(machine: &Machine, on_usd: &[f64]) -> Way {
                 is_on = false;
                 t.saturating_add(down).min(n)
             }
-        } else if resting[t + 1] <= start(&running, t) {
+        } else if off_usd[t] + resting[t + 1] <= start(&running, t) {
             t + 1
         } else {
             is_on = true;
