@@ -3,6 +3,8 @@
 //! `1..=1000`. `--without ramps`, `peaks`, `blocks`, `feeders`, `stores` (but one)
 //! takes a feature away from each. `--instance FILE` compares the horizon in a file of JSON instead, and
 //! `--whole` prints a failing horizon as it was drawn and not made smaller.
+//! `--machines` compares plans with machines that are on or off instead, and says by
+//! how much they cost more.
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 #![expect(clippy::disallowed_methods, reason = "a command line reads its arguments")]
 
@@ -11,23 +13,29 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use engine::decide::ahead::{Horizon, Ramp, Solver};
-use sim::ahead::{draw::draw, json, shrink::shrink};
+use sim::ahead::draw::{draw, with_machines};
+use sim::ahead::{json, shrink::shrink};
 
+use self::committed::{Excess, compare_committed};
 use self::peer::{Compared, Peer, compare};
 
+#[path = "../tests/it/ahead_oracle/committed.rs"]
+mod committed;
 #[path = "../tests/it/ahead_oracle/peer.rs"]
 mod peer;
 
 fn main() -> ExitCode {
     let (mut python, mut verbose, mut whole) = (OsString::from("python3"), false, false);
     let mut horizons: Vec<(String, Horizon)> = Vec::new();
-    let mut without = Vec::new();
+    let (mut without, mut with_them) = (Vec::new(), Vec::new());
+    let mut machines = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--python" => python = arguments.next().unwrap_or_default().into(),
             "--verbose" => verbose = true,
             "--whole" => whole = true,
+            "--machines" => machines = true,
             "--without" => without.extend(arguments.next()),
             "--instance" => {
                 let file = arguments.next().unwrap_or_default();
@@ -44,6 +52,10 @@ fn main() -> ExitCode {
                     println!("expected a seed or a range such as 1..=20, found `{text}`");
                     return ExitCode::from(2);
                 };
+                if machines {
+                    with_them.extend(seeds);
+                    continue;
+                }
                 horizons.extend(seeds.map(|seed| (format!("seed {seed}"), draw(seed))));
             }
         }
@@ -55,9 +67,33 @@ fn main() -> ExitCode {
         println!("expected a Python with highspy, found none at {}", python.display());
         return ExitCode::from(2);
     };
+    if machines {
+        return commit_all(&with_them, &mut peer, verbose);
+    }
     // What a failing solver says as it stops is part of the failure's report.
     std::panic::set_hook(Box::new(|_| {}));
     prove_all(&horizons, &mut peer, verbose, whole)
+}
+
+fn commit_all(seeds: &[u64], peer: &mut Peer, verbose: bool) -> ExitCode {
+    let mut solver = Solver::default();
+    let (mut found, mut failed) = (Vec::new(), 0);
+    for seed in seeds {
+        let (horizon, machines) = with_machines(*seed);
+        let compared = compare_committed(&horizon, &machines, &mut solver, peer);
+        if verbose {
+            println!("seed {seed}: {} machines, {compared:?}", machines.len());
+        }
+        match compared {
+            Ok(excess) => found.extend(excess),
+            Err(why) => {
+                failed += 1;
+                println!("seed {seed}: {why}");
+            }
+        }
+    }
+    println!("{}; {failed} failed", Excess::tell(&found).0);
+    if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn prove_all(

@@ -4,7 +4,7 @@
 //! plan and works out what it costs and what it breaks; [`bound`](bound::bound)
 //! reads an answer's prices and works out what nothing can go below. A plan that
 //! breaks nothing and costs as little as the bound is the optimum, whoever found
-//! it. [`shrink`](mod@shrink) makes one that fails readable, [`json`] is how it is told to a program that we did not write, and
+//! it. [`machines`] does the same of loads that are on or off. [`shrink`](mod@shrink) makes one that fails readable, [`json`] is how it is told to a program that we did not write, and
 //! [`reference`](mod@reference) is the site whose speed is measured.
 //!
 //! Invariant: shares the statement of the problem with the solver and nothing
@@ -13,6 +13,7 @@
 pub mod bound;
 pub mod draw;
 pub mod json;
+pub mod machines;
 pub mod plan;
 pub mod reference;
 pub mod shrink;

@@ -10,6 +10,7 @@
 
 mod answer;
 mod certify;
+pub mod commit;
 mod conflict;
 mod diagnose;
 mod free;

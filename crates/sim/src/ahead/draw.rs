@@ -5,6 +5,7 @@
 //! alone and together. Figures lie on a coarse grid as often as not, which makes
 //! worths and prices equal and corners meet.
 
+use engine::decide::ahead::commit::{Before, Machine};
 use engine::decide::ahead::{
     Block, Dated, Demand, End, Feeder, Grid, Horizon, Peak, Ramp, Store,
 };
@@ -22,6 +23,48 @@ pub fn draw(seed: u64) -> Horizon {
     let grid = draw.grid(n, &loads);
     let worth_usd_per_mwh = draw.worths(n, &loads);
     Horizon { hours, grid, feeders, loads, worth_usd_per_mwh, batteries }
+}
+
+/// The horizon of a seed that is small enough to be solved in whole numbers, and
+/// machines for some of its loads: all or nothing, or with a least draw while on.
+pub fn with_machines(seed: u64) -> (Horizon, Vec<Machine>) {
+    let mut draw = Draw::new(seed);
+    let mut own = seed::generator(seed::sub_seed(seed, "ahead"), "machines");
+    let n = *draw.options.pick(&[1, 2, 3, 4, 6, 8, 10, 12, 16]);
+    let hours = *draw.options.pick(&[0.25, 0.5, 1.0]);
+    let feeders = draw.feeders(n);
+    let mut loads = draw.loads(n, feeders.len());
+    let batteries = draw.batteries(n, hours, feeders.len());
+    let mut machines = Vec::new();
+    for (place, load) in loads.iter_mut().enumerate() {
+        let whole: f64 = load.segments_mw.iter().sum();
+        if own.chance(PPM / 4) || whole == 0.0 {
+            continue;
+        }
+        let part = *own.pick(&[1.0, 1.0, 0.8, 0.5, 0.2]);
+        load.floor_mw = Dated::Always(part * whole);
+        // What starts and stops in whole does not do so slowly.
+        load.ramp = Ramp::FREE;
+        let stood = own.integer(0..=8) as usize;
+        machines.push(Machine {
+            load: place,
+            up: own.integer(0..=6) as usize,
+            down: own.integer(0..=6) as usize,
+            start_usd: whole * hours * usd(&mut own, draw.coarse, (0, 60)),
+            before: match own.chance(PPM / 3) {
+                true => Before::On(stood),
+                false => Before::Off(stood),
+            },
+        });
+    }
+    // What is off draws nothing: limits leave no room for all at once.
+    let mut off = loads.clone();
+    for machine in &machines {
+        off[machine.load].floor_mw = Dated::Always(0.0);
+    }
+    let grid = draw.grid(n, &off);
+    let worth_usd_per_mwh = draw.worths(n, &loads);
+    (Horizon { hours, grid, feeders, loads, worth_usd_per_mwh, batteries }, machines)
 }
 
 /// A generator for each part, and what kind of horizon it is.

@@ -94,29 +94,13 @@ fn interval(horizon: &Horizon, prices: &Prices, rising: &Rising, t: usize) -> f6
     }
     let mut segment = t * horizon.segments();
     for (load, demand) in horizon.loads.iter().enumerate() {
-        let mut price = prices.at_feeder(horizon, demand.feeder, t);
+        let mut price = delivered(horizon, prices, t, demand.feeder);
         if rising.touched[t] {
             price += rising.at(load, t);
         }
-        if demand.is_unbounded() {
-            for width in &demand.segments_mw {
-                let cost = price - horizon.worth_usd_per_mwh[segment];
-                total += cost.min(0.0) * width;
-                segment += 1;
-            }
-            continue;
-        }
-        let mut floor = demand.floor_mw.at(t);
-        let mut ceiling = demand.ceiling_mw.at(t);
-        for width in &demand.segments_mw {
-            let most = width.min(ceiling.max(0.0));
-            let least = most.min(floor.max(0.0));
-            ceiling -= most;
-            floor -= least;
-            let cost = price - horizon.worth_usd_per_mwh[segment];
-            total += cost * if cost < 0.0 { most } else { least };
-            segment += 1;
-        }
+        let worths = &horizon.worth_usd_per_mwh[segment..][..demand.segments_mw.len()];
+        total += drawn(demand, t, price, worths);
+        segment += worths.len();
     }
     total += rest(horizon, prices, rising.at(horizon.loads.len(), t), t);
     total * horizon.hours
@@ -129,7 +113,7 @@ fn rest(horizon: &Horizon, prices: &Prices, rising: f64, t: usize) -> f64 {
     let mut total = power * horizon.grid.base_mw.at(t);
     let stores = horizon.batteries.len();
     for (store, battery) in horizon.batteries.iter().enumerate() {
-        let price = prices.at_feeder(horizon, battery.feeder, t);
+        let price = delivered(horizon, prices, t, battery.feeder);
         let stored = prices.stored_usd_per_mwh[t * stores + store];
         let charge = price - stored * battery.charge_efficiency;
         let give =
@@ -140,17 +124,49 @@ fn rest(horizon: &Horizon, prices: &Prices, rising: f64, t: usize) -> f64 {
     total + exchange(horizon, prices, power - rising, t)
 }
 
-impl Prices {
-    /// What power is worth at a feeder, or at the interconnection.
-    fn at_feeder(&self, horizon: &Horizon, mut at: Option<usize>, t: usize) -> f64 {
-        let mut price = self.power_usd_per_mwh[t];
-        while let Some(feeder) = at {
-            let place = t * horizon.feeders.len() + feeder;
-            price += self.feeders_usd_per_mwh[place].max(0.0);
-            at = horizon.feeders[feeder].parent;
-        }
-        price
+/// What a MWh costs where something hangs, USD/MWh.
+#[inline]
+fn delivered(horizon: &Horizon, prices: &Prices, t: usize, mut at: Option<usize>) -> f64 {
+    let inside = &prices.feeders_usd_per_mwh;
+    let mut price = prices.power_usd_per_mwh[t];
+    while let Some(feeder) = at {
+        price += inside[t * horizon.feeders.len() + feeder].max(0.0);
+        at = horizon.feeders[feeder].parent;
     }
+    price
+}
+
+/// The least that a load within its floor and ceiling costs at a price, USD an hour.
+#[inline]
+fn drawn(demand: &Demand, t: usize, price: f64, worths: &[f64]) -> f64 {
+    let mut total = 0.0;
+    let mut floor = demand.floor_mw.at(t);
+    let mut ceiling = demand.ceiling_mw.at(t);
+    for (width, worth) in demand.segments_mw.iter().zip(worths) {
+        let most = width.min(ceiling.max(0.0));
+        let least = most.min(floor.max(0.0));
+        ceiling -= most;
+        floor -= least;
+        let cost = price - worth;
+        total += cost * if cost < 0.0 { most } else { least };
+    }
+    total
+}
+
+/// The least that a load within its floor and ceiling costs at `prices` in each
+/// interval, USD.
+pub(super) fn drawn_by(horizon: &Horizon, prices: &Prices, load: usize) -> Vec<f64> {
+    let rising = Rising::of(horizon, prices);
+    let demand = &horizon.loads[load];
+    let before = horizon.loads[..load].iter().map(|other| other.segments_mw.len());
+    let before: usize = before.sum();
+    let cost = |t: usize| {
+        let price = delivered(horizon, prices, t, demand.feeder) + rising.at(load, t);
+        let first = t * horizon.segments() + before;
+        let worths = &horizon.worth_usd_per_mwh[first..][..demand.segments_mw.len()];
+        horizon.hours * drawn(demand, t, price, worths)
+    };
+    (0..horizon.len()).map(cost).collect()
 }
 
 /// The best the exchange can do when it is paid `paid` for a MWh handed on.

@@ -11,7 +11,8 @@ A request is {"horizon": H} or, to look at limits that are said to conflict,
 A horizon is written as `sim::ahead::json` writes it: powers in MW, energies in MWh, money in
 US dollars, null where nothing limits.
 
-Every load may carry a "machine": {"up_intervals", "down_intervals", "start_usd", "on_before"}.
+Every load may carry a "machine": {"up_intervals", "down_intervals", "start_usd", "on_before",
+"held_intervals"}, the last for how long it has stood as it did, which is long enough if missing.
 It then draws nothing or at least its floor, stays on and off for as long as is said, and a start
 costs what is said; this makes the problem a mixed-integer one.
 """
@@ -235,6 +236,11 @@ class Problem:
         model.keep([(1.0, start[1:]), (-1.0, on[1:]), (1.0, on[:-1])], 0.0, INF)
         before = machine["on_before"]
         down = machine["down_intervals"]
+        held = machine.get("held_intervals")
+        if held is not None:
+            # What has not stood long enough goes on.
+            left = min(n, max(0, (machine["up_intervals"] if before else down) - held))
+            model.keep([(1.0, on[:left])], float(before), float(before))
         if before is not None:
             model.keep([(1.0, start[:1]), (-1.0, on[:1])], -float(before), INF)
             if before and down:
