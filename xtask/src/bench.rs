@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &BenchArgs) -> Result<()> {
     match arguments.what {
         What::Live => return live(),
         What::Books => return books(),
-        What::Backtest | What::Settle => {}
+        What::Backtest | What::Settle | What::Dispatch => {}
     }
     backtests()?;
     println!("\nThe policy alone, signals to priced rows, on made-up prices:");

@@ -7,6 +7,11 @@
     clippy::float_arithmetic,
     reason = "prices of limits are real numbers; whoever asks snaps the answer back"
 )]
+#![expect(
+    clippy::needless_range_loop,
+    clippy::too_many_arguments,
+    reason = "an index is an interval, a row or a place in several arrays at once"
+)]
 
 mod answer;
 mod certify;

@@ -126,11 +126,6 @@ impl Layout {
         self.path.len() as u32
     }
 
-    /// The feeders between, the battery's own first.
-    pub(super) fn path(&self) -> &[usize] {
-        &self.path
-    }
-
     /// Puts the least worthy segment first. Little changes from one interval to
     /// the next, so insertion finds most in place.
     pub(super) fn sort(&mut self, worth: &[f64]) {
@@ -185,7 +180,8 @@ impl Layout {
             if source.segment != GRID {
                 let before = if at == 0 { skipped } else { 0.0 };
                 let taken = before + source.width.min(left.max(0.0));
-                segments[source.segment as usize] -= taken;
+                let segment = source.segment as usize;
+                segments[segment] -= taken;
                 drawn -= taken;
             }
             left -= source.width;
@@ -405,7 +401,8 @@ impl Stage {
             if through > 0.0 {
                 taken[level] = taken[level].max(source.cost);
                 if source.segment != GRID {
-                    segments[source.segment as usize] -= through;
+                    let segment = source.segment as usize;
+                    segments[segment] -= through;
                 }
             }
             if through < source.width {
@@ -569,11 +566,9 @@ impl Stage {
         // path that floors alone fill, or the interconnection.
         let discharge = horizon.batteries.first().map_or(0.0, |b| b.discharge_mw.at(t));
         for feeder in layout.path.iter().rev() {
-            let floors: f64 = floors_below(horizon, layout, &self.floor, Some(*feeder))
-                .map(|bound| match bound {
-                    Bound::Floor(load) => horizon.loads[load].floor_mw.at(t),
-                    _ => 0.0,
-                })
+            let floors: f64 = (0..horizon.loads.len())
+                .filter(|load| horizon.is_below(*load, *feeder))
+                .map(|load| horizon.loads[load].floor_mw.at(t))
                 .sum();
             if floors - discharge > horizon.feeders[*feeder].limit_mw.at(t) + 1e-9 {
                 let mut limits = vec![Bound::Feeder(*feeder), Bound::StorePower(0)];

@@ -40,8 +40,6 @@ pub(super) struct Reach {
 pub(super) struct Stretch {
     /// What the MWh gained on it cost.
     pub(super) piece: Piece,
-    /// The source it takes from; none where charge and discharge fall together.
-    pub(super) source: Option<usize>,
     /// MW by which charge changes along it.
     pub(super) charge: f64,
     /// MW by which discharge changes along it.
@@ -106,7 +104,7 @@ impl Reach {
             width: self.hours * mw / self.out_of,
         };
         let mut burnt = charge <= 0.0 && burn_power == f64::NEG_INFINITY;
-        for (at, source) in sources.iter().enumerate() {
+        for source in sources {
             let mut left = source.width;
             let cheap = source.cost < burn_power;
             if !cheap && !burnt {
@@ -118,9 +116,7 @@ impl Reach {
                     let width = both * self.hours * (1.0 / self.out_of - self.into);
                     let piece = Piece { slope: burn_stored, width };
                     let (charge, discharge) = (-both, -both);
-                    if width > 0.0
-                        && !visit(Stretch { piece, source: None, charge, discharge })
-                    {
+                    if width > 0.0 && !visit(Stretch { piece, charge, discharge }) {
                         return;
                     }
                 }
@@ -140,12 +136,7 @@ impl Reach {
                     discharge -= mw;
                     (down(source.cost, mw), (0.0, -mw))
                 };
-                let stretch = Stretch {
-                    piece,
-                    source: Some(at),
-                    charge: step.0,
-                    discharge: step.1,
-                };
+                let stretch = Stretch { piece, charge: step.0, discharge: step.1 };
                 if !visit(stretch) {
                     return;
                 }
@@ -157,7 +148,7 @@ impl Reach {
             if width > 0.0 {
                 let piece = Piece { slope: burn_stored, width };
                 let (charge, discharge) = (-both, -both);
-                visit(Stretch { piece, source: None, charge, discharge });
+                visit(Stretch { piece, charge, discharge });
             }
         }
     }
