@@ -9,8 +9,10 @@ use units::{
     Temperature, Timestamp,
 };
 
+mod forecast;
 mod instruction;
 
+pub use forecast::Forecast;
 pub use instruction::{Ask, Instruction};
 
 use crate::site::{LoadIx, ProgrammeIx};
@@ -50,6 +52,14 @@ pub enum Source {
     Grid,
     /// The meter at the interconnection.
     Meter,
+    /// What the same time of an earlier day cost.
+    EarlierDay,
+    /// A quantile of what the same time of many earlier days cost.
+    Quantile,
+    /// A price forecast from outside.
+    Forecaster,
+    /// What came to be, told before it was: in comparisons alone.
+    Foresight,
 }
 
 impl std::fmt::Display for Source {
@@ -63,6 +73,10 @@ impl std::fmt::Display for Source {
             Self::SystemForecast => "system forecast",
             Self::Grid => "grid instruction",
             Self::Meter => "interconnection meter",
+            Self::EarlierDay => "price of the day before",
+            Self::Quantile => "quantile of earlier days",
+            Self::Forecaster => "price forecast",
+            Self::Foresight => "perfect foresight",
         })
     }
 }
@@ -88,6 +102,8 @@ pub enum Signal {
     Draw(Known<Power>),
     /// What the meters read over an interval.
     Sweep(Sweep),
+    /// Prices that are expected.
+    Forecast(Forecast),
 }
 
 /// Every meter of the site, read over the same interval.
@@ -130,7 +146,13 @@ impl<T> Known<T> {
         let by_source = match self.source {
             Source::Lmp | Source::Weather | Source::Meter => self.during.start,
             Source::SettlementPoint | Source::Bitcoin => self.during.end,
-            Source::DayAhead | Source::SystemForecast | Source::Grid => self.known_at,
+            Source::DayAhead
+            | Source::SystemForecast
+            | Source::Grid
+            | Source::EarlierDay
+            | Source::Quantile
+            | Source::Forecaster
+            | Source::Foresight => self.known_at,
         };
         self.known_at.max(by_source)
     }
@@ -150,6 +172,7 @@ impl Signal {
             Self::Instruction(instruction) => Some(instruction.known_at),
             Self::Heard(_) => None,
             Self::Sweep(sweep) => Some(sweep.during.end),
+            Self::Forecast(forecast) => Some(forecast.known_at),
         }
     }
 
@@ -163,6 +186,7 @@ impl Signal {
             Self::PeakProbability(known) => Some(known.known_at),
             Self::Draw(known) => Some(known.known_at),
             Self::Instruction(instruction) => Some(instruction.known_at),
+            Self::Forecast(forecast) => Some(forecast.known_at),
             Self::Heard(_) | Self::Sweep(_) => None,
         }
     }

@@ -442,6 +442,7 @@ impl Engine {
             | Signal::Temperature(_)
             | Signal::DemandForecast(_)
             | Signal::PeakProbability(_)
+            | Signal::Forecast(_)
             | Signal::Sweep(_) => self.state.learn(signal, self.at),
         }
         CallsFor::Nothing

@@ -12,6 +12,7 @@ mod answer;
 mod certify;
 mod conflict;
 mod diagnose;
+pub mod exact;
 mod free;
 mod horizon;
 mod peaks;

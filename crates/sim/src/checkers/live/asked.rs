@@ -73,6 +73,7 @@ impl Asked {
             | Signal::DemandForecast(_)
             | Signal::PeakProbability(_)
             | Signal::Draw(_)
+            | Signal::Forecast(_)
             | Signal::Sweep(_) => {}
         }
     }
