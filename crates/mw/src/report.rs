@@ -11,6 +11,7 @@ mod figures;
 pub mod html;
 pub mod json;
 pub mod parquet;
+pub mod regret;
 pub mod statement;
 pub mod summary;
 mod words;

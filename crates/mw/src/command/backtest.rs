@@ -16,6 +16,7 @@ use crate::config::{self, LoadedSite};
 use crate::drive::backtest::{Options, run};
 use crate::drive::record::Record;
 use crate::feed::Feed;
+use crate::hindsight::{self, Past};
 use crate::journal;
 use crate::report;
 use crate::run_folder::{JOURNAL, RunFolder};
@@ -48,10 +49,16 @@ impl Backtest {
         let folder = self.out.as_deref().map(RunFolder::create).transpose()?;
         let (feed, range, notes) =
             self.source.prepare(&mut loaded, self.from, self.to)?;
-        let answer = match &folder {
-            Some(folder) => keep(&loaded, &feed, range, notes, folder.path())?,
-            None => decide(&loaded, &feed, range, notes, None, |_| Ok(()))?,
+        let mut past = Past::new(&loaded.site, &feed, range);
+        let mut answer = match &folder {
+            Some(folder) => keep(&loaded, &feed, range, notes, &mut past, folder.path())?,
+            None => decide(&loaded, &feed, range, notes, None, |line| {
+                past.add(line);
+                Ok(())
+            })?,
         };
+        answer.hindsight =
+            Some(past.judge(hindsight::perfect(&loaded.site, &feed, range)?));
         let summary = report::summary::text(&answer);
         let json = serde_json::to_string_pretty(&report::json::summary(&answer))? + "\n";
         if let Some(folder) = folder {
@@ -59,12 +66,15 @@ impl Backtest {
             folder.write("summary.txt", &summary)?;
             folder.write("summary.json", &json)?;
             folder.write("report.html", &report::html::page(&answer)?)?;
+            if let Some(Ok(found)) = &answer.hindsight {
+                report::parquet::hindsight(folder.path(), &loaded.site, found)?;
+            }
             folder.keep()?;
         }
         print(if self.json { &json } else { &summary })?;
         if let (Some(out), false) = (&self.out, self.json) {
             print(&format!(
-                "\nWrote {0}: report.html, summary.json, intervals.parquet, loads.parquet, {JOURNAL}\n\
+                "\nWrote {0}: report.html, summary.json, intervals.parquet, loads.parquet, hindsight.parquet, {JOURNAL}\n\
                  Reasons of an interval: mw replay {0} --explain {1}\n",
                 out.display(),
                 range.start,
@@ -80,6 +90,7 @@ fn keep(
     feed: &Feed,
     range: Interval,
     notes: Vec<String>,
+    past: &mut Past<'_>,
     folder: &Path,
 ) -> anyhow::Result<Answer> {
     let head = Head {
@@ -92,8 +103,10 @@ fn keep(
     };
     let mut journal = journal::Writer::create(&folder.join(JOURNAL), &head)?;
     let mut tables = report::parquet::Writers::create(folder, &loaded.site, feed)?;
-    let answer =
-        decide(loaded, feed, range, notes, Some(&mut journal), |line| tables.line(line))?;
+    let answer = decide(loaded, feed, range, notes, Some(&mut journal), |line| {
+        past.add(line);
+        tables.line(line)
+    })?;
     tables.finish()?;
     journal.finish()?;
     Ok(answer)

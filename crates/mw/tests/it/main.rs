@@ -3,6 +3,7 @@
 mod backtest;
 mod bad_input;
 mod driven;
+mod hindsight;
 mod live;
 mod live_kill;
 mod oracle;
