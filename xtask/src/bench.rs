@@ -1,10 +1,12 @@
-//! `cargo xtask bench`: measures a year's backtest and the cost of a decision,
-//! what a live run costs, or how fast the optimum ahead is beside other programs.
+//! `cargo xtask bench`: measures a year's backtest and the cost of a decision, what a
+//! live run costs, how fast the optimum ahead is beside other programs, or what
+//! settling a large contract costs beside DuckDB.
 //!
 //! Prints each figure with its command and the machine. Nothing here passes or
 //! fails by time: a slow machine is not a fault.
 
 mod dispatch;
+mod settle;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::shell::{self, cargo, history, program, quietly, shown, target};
+use crate::shell::{self, cargo, history, quietly, shown, target};
 
 /// What `cargo xtask bench` takes.
 #[derive(Debug, clap::Args)]
@@ -33,6 +35,8 @@ pub(crate) struct BenchArgs {
 enum What {
     /// A year's backtest, and the cost of a decision.
     Backtest,
+    /// A large contract, beside the same recomputation in DuckDB.
+    Settle,
     /// A live run: state, ticks, sweeps, journal, restart; and the simulated machines.
     Live,
     /// The optimum over a horizon, beside HiGHS and PyPSA on the same arrays.
@@ -50,6 +54,9 @@ pub(crate) fn run(arguments: &BenchArgs) -> Result<()> {
     }
     if arguments.what == What::Dispatch {
         return dispatch::run(&arguments.dispatch);
+    }
+    if arguments.what == What::Settle {
+        return settle::run();
     }
     shell::run(&mut cargo(&["build", "--release", "--locked", "--package", "mw"]))?;
     if arguments.what == What::Live {
@@ -214,6 +221,10 @@ fn build_from_nothing() -> Result<()> {
     Ok(())
 }
 
+fn program(path: &Path) -> Command {
+    Command::new(path)
+}
+
 fn machine() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus
@@ -223,6 +234,6 @@ fn machine() -> String {
             rest.trim_start_matches([' ', '\t', ':'])
         });
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let rustc = quietly(&mut program("rustc", &["--version"])).unwrap_or_default();
+    let rustc = quietly(program(Path::new("rustc")).arg("--version")).unwrap_or_default();
     format!("{model}, {cores} cores, {}", rustc.trim())
 }

@@ -46,7 +46,7 @@ enum Command {
     Scorecard(scorecard::ScorecardArgs),
     /// Write the reference pages that are made from code.
     Docs,
-    /// Measure a year's backtest and the cost of a decision, or of a live run.
+    /// Measure a year's backtest and the cost of a decision, a live run, or a large contract.
     Bench(bench::BenchArgs),
 }
 

@@ -1,10 +1,12 @@
 //! `cargo xtask sim`: worlds drawn from seeds, and what must always be true in them.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
+use crate::oracles::{self, Oracles};
 use crate::scorecard;
 use crate::shell::{cargo, root, run as carry_out, shown};
 
@@ -20,6 +22,9 @@ const FRESH: u64 = 200;
 /// How many fresh live ones.
 const FRESH_LIVE: u64 = 20;
 
+/// How many fresh horizons.
+const FRESH_AHEAD: u64 = 300;
+
 /// What `cargo xtask sim` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SimArgs {
@@ -32,14 +37,24 @@ pub(crate) struct SimArgs {
     /// Draw sites known machine by machine, whose process can die.
     #[arg(long, requires = "seed")]
     pub(crate) live: bool,
-    /// Print a line for every tick.
+    /// Draw horizons instead, and compare their optimum with what HiGHS finds.
+    #[arg(long, requires = "seed", conflicts_with = "live")]
+    pub(crate) ahead: bool,
+    /// Print a line for every tick, or horizon.
     #[arg(long, requires = "seed")]
     pub(crate) verbose: bool,
 }
 
 pub(crate) fn run(arguments: &SimArgs) -> anyhow::Result<()> {
     let Some(seed) = arguments.seed else { return everything() };
-    let mut command = simulation();
+    let mut command = if arguments.ahead {
+        let Oracles::Ready(python) = oracles::install() else {
+            bail!("expected HiGHS to compare with, found none");
+        };
+        comparison(&python)
+    } else {
+        simulation()
+    };
     for (given, flag) in [(arguments.live, "--live"), (arguments.verbose, "--verbose")] {
         if given {
             command.arg(flag);
@@ -62,6 +77,9 @@ fn everything() -> anyhow::Result<()> {
     let mut live = simulation();
     live.args(kept("crates/sim/seeds/live")?);
     carry_out(live.args(["--live", "--brief", &fresh(FRESH_LIVE)]))?;
+    if let Oracles::Ready(python) = oracles::install() {
+        carry_out(comparison(&python).arg(fresh(FRESH_AHEAD)))?;
+    }
     scorecard::keep(&fixed_live()?)?;
     scorecard::check()
 }
@@ -88,6 +106,14 @@ fn fixed_live() -> anyhow::Result<String> {
 /// The program that proves worlds from seeds.
 fn simulation() -> Command {
     cargo(&["run", "--quiet", "--locked", "-p", "sim", "--example", "sim", "--"])
+}
+
+/// The program that compares optima over drawn horizons with HiGHS.
+fn comparison(python: &Path) -> Command {
+    let run = ["run", "--quiet", "--locked", "-p", "sim", "--example", "ahead", "--"];
+    let mut command = cargo(&run);
+    command.arg("--python").arg(python);
+    command
 }
 
 /// The seeds that once found something: the first line of each file kept.

@@ -17,7 +17,7 @@ mod ramp;
 mod worst;
 
 use serde::{Deserialize, Serialize};
-use units::{Power, Pue, Seconds, Temperature, Timestamp};
+use units::{Pue, Seconds, Temperature, Timestamp};
 
 pub use order::{
     Lease, Look, Move, Observed, Order, OrderBatch, ReadBack, Receipt, Survey,
@@ -354,8 +354,9 @@ impl Act {
         }
         self.moved.forget_before(at);
         self.legs[load].moved.forget_before(at);
-        let (now, least, most) =
-            (self.now(state, load), self.least(state, load), self.most(state, load));
+        let now = self.now(state, load);
+        let to = self.power(state, load, order.setpoint);
+        let (down, up) = self.swing(state, load, order, to);
         state.fleet.count_charge(&state.site, load, at);
         if state.fleet.crew(load).is_some() {
             state.fleet.order_machines(&state.site, load, &order.moves, at);
@@ -366,14 +367,13 @@ impl Act {
             self.legs[load].known_since = Some(at);
             self.legs[load].asked_at = Some(at);
         }
-        let to = self.now(state, load);
-        if to < now {
-            self.note_movement(&state.site, load, at, (to - least).max(Power::ZERO));
-            self.note_movement(&state.site, load, at, to - most);
+        if self.now(state, load) < now {
+            self.note_movement(&state.site, load, at, up);
+            self.note_movement(&state.site, load, at, -down);
             state.fleet.of_mut(load).lowered_at = Some(at);
         } else {
-            self.note_movement(&state.site, load, at, (to - most).min(Power::ZERO));
-            self.note_movement(&state.site, load, at, to - least);
+            self.note_movement(&state.site, load, at, -down);
+            self.note_movement(&state.site, load, at, up);
             state.fleet.of_mut(load).raised_at = Some(at);
         }
     }

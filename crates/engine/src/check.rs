@@ -67,6 +67,12 @@ pub enum Fault {
         /// The load that could be shed.
         instead: LoadIx,
     },
+    /// A load under contract is cut while one that is cheaper to lose serves on the
+    /// same limit.
+    DearerFirmShed {
+        /// The load that is cheaper to lose.
+        instead: LoadIx,
+    },
     /// A load is raised on a price that is stale or unknown.
     RaisedOnDoubt,
     /// The reason does not follow from the dispatch's own figures.
@@ -351,6 +357,7 @@ impl Audit<'_> {
                 self.report(Some(load), Fault::FirmShedBeforeSheddable { instead });
             }
         }
+        self.dearest_first();
         // A load under contract that is cut must say so.
         for (load, entry) in self.dispatch.entries.iter().enumerate() {
             let Some(machines) = self.site.loads[load].machines() else {
@@ -368,6 +375,34 @@ impl Audit<'_> {
             );
             if self.site.loads[load].is_firm() && !whole && !excused {
                 self.report(Some(load), Fault::ReasonContradicts);
+            }
+        }
+    }
+
+    /// Of loads under contract on one limit, the dearest to lose are served first.
+    fn dearest_first(&mut self) {
+        for (load, entry) in self.dispatch.entries.iter().enumerate() {
+            let Reason::FirmShed { limit } = entry.reason else { continue };
+            let cheaper = |other: &LoadIx| {
+                let there = &self.dispatch.entries[*other];
+                let by_contract =
+                    matches!(there.reason, Reason::Contracted | Reason::FirmShed { .. });
+                by_contract
+                    && there.worth < entry.worth
+                    && self.is_under(*other, limit)
+                    && there.to > self.floor(*other)
+            };
+            let served = (0..self.site.loads.len()).filter(cheaper);
+            let freed: Power = served
+                .map(|other| self.dispatch.entries[other].to - self.floor(other))
+                .sum();
+            let would_do = self
+                .next_step(load)
+                .is_some_and(|next| self.headroom(limit) + freed >= next);
+            if let (true, Some(instead)) =
+                (would_do, (0..self.site.loads.len()).find(cheaper))
+            {
+                self.report(Some(load), Fault::DearerFirmShed { instead });
             }
         }
     }

@@ -57,9 +57,10 @@ pub fn decide(
     draft.look_ahead();
     draft.move_battery();
     draft.fill_by_value();
+    draft.bound_export();
     draft.draw_as_instructed();
 
-    draft.finish()
+    draft.dispatch
 }
 
 /// What stays the same from one interval to the next: worths change once a day,
@@ -68,6 +69,8 @@ pub fn decide(
 #[derive(Clone, Debug, Default)]
 pub struct Memo {
     basis: Option<(Option<Hashprice>, Option<Temperature>)>,
+    /// What a lost MWh at the plug of each load under contract costs.
+    lost: Vec<Option<EnergyPrice>>,
     worths: Vec<Worths>,
     pues: Vec<Pue>,
     /// The setpoint each load stood at when the steps were put in order, and
@@ -96,7 +99,10 @@ impl Memo {
         let outside = state.outside(interval.start);
         let count = site.loads.len();
         let reach = |load: LoadIx| state.fleet.reach(site, load);
-        let anew = self.basis != Some((hashprice, outside));
+        let lost = |load: LoadIx| state.exposures.lost_mwh(site, load, interval.start);
+        let lost_otherwise =
+            (0..count).any(|load| self.lost.get(load) != Some(&lost(load)));
+        let anew = self.basis != Some((hashprice, outside)) || lost_otherwise;
         // Only machines that are known one by one get out of reach.
         let reached_otherwise = state.fleet.is_by_machine()
             && (0..count).any(|load| self.reaches.get(load) != Some(&reach(load)));
@@ -113,8 +119,9 @@ impl Memo {
         }
         if anew {
             self.pues = (0..count).map(|load| site.pue_of(load, outside)).collect();
-            self.worths = (site.loads.iter().zip(&self.pues))
-                .map(|(load, pue)| Worths::of(site, load, hashprice, *pue))
+            self.lost = (0..count).map(lost).collect();
+            self.worths = (site.loads.iter().zip(self.pues.iter().zip(&self.lost)))
+                .map(|(load, (pue, lost))| Worths::of(site, load, hashprice, *lost, *pue))
                 .collect();
             self.firm = (0..count).filter(|load| site.loads[*load].is_firm()).collect();
             self.firm
@@ -228,6 +235,7 @@ impl<'a> Draft<'a> {
             unexplained: state.residual.beyond(),
             outlook: None,
             asked,
+            exposures: state.exposures.in_force(interval.start).cloned().collect(),
             entries: Vec::with_capacity(site.loads.len()),
         };
         Self {
@@ -747,6 +755,9 @@ impl<'a> Draft<'a> {
 
     /// Whether people, or a programme's trip, keep a load where it is.
     fn may_not_be_lifted(&self, load: LoadIx) -> bool {
+        if self.state.hold(load, self.dispatch.interval).is_some() {
+            return true;
+        }
         match self.dispatch.entries[load].reason {
             Reason::LockedOut { .. }
             | Reason::Maintenance { .. }
@@ -827,9 +838,9 @@ impl<'a> Draft<'a> {
         highest_level(machines, self.memo.pues[load], 0, machines.level_max(), power)
     }
 
-    /// Export is bounded last: what a battery may send back depends on what the
-    /// other loads draw.
-    fn finish(mut self) -> Dispatch {
+    /// Export is bounded when it is known what every load would draw; what the grid
+    /// asks for after that draws more, never less.
+    fn bound_export(&mut self) {
         let floor = -self.site.interconnection.export_limit;
         let mut excess = floor - self.dispatch.net();
         for load in 0..self.dispatch.entries.len() {
@@ -846,7 +857,6 @@ impl<'a> Draft<'a> {
             entry.to = kept;
             entry.setpoint = Setpoint::Power(kept);
         }
-        self.dispatch
     }
 }
 

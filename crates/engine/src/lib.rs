@@ -48,7 +48,8 @@ pub use meter::{Metered, MeteredInterval, Quality};
 pub use people::{Accepted, Person, RefusedBecause, Request};
 pub use ranges::Ranges;
 pub use signals::{
-    Ask, Forecast, Instruction, Known, Reading, Signal, Source, Sweep, Work,
+    Ask, Capacity, Exposure, Forecast, Instruction, Known, Reading, Signal, Source,
+    Sweep, Work,
 };
 pub use site::Site;
 pub use state::{Freshness, State};

@@ -9,9 +9,11 @@ use units::{
     Temperature, Timestamp,
 };
 
+mod exposure;
 mod forecast;
 mod instruction;
 
+pub use exposure::{Capacity, Exposure};
 pub use forecast::Forecast;
 pub use instruction::{Ask, Instruction};
 
@@ -102,6 +104,8 @@ pub enum Signal {
     Draw(Known<Power>),
     /// What the meters read over an interval.
     Sweep(Sweep),
+    /// What a tranche under contract stands to lose.
+    Exposure(Exposure),
     /// Prices that are expected.
     Forecast(Forecast),
 }
@@ -170,6 +174,7 @@ impl Signal {
             Self::PeakProbability(known) => Some(known.knowable_at()),
             Self::Draw(known) => Some(known.knowable_at()),
             Self::Instruction(instruction) => Some(instruction.known_at),
+            Self::Exposure(exposure) => Some(exposure.known_at),
             Self::Heard(_) => None,
             Self::Sweep(sweep) => Some(sweep.during.end),
             Self::Forecast(forecast) => Some(forecast.known_at),
@@ -187,6 +192,7 @@ impl Signal {
             Self::Draw(known) => Some(known.known_at),
             Self::Instruction(instruction) => Some(instruction.known_at),
             Self::Forecast(forecast) => Some(forecast.known_at),
+            Self::Exposure(exposure) => Some(exposure.known_at),
             Self::Heard(_) | Self::Sweep(_) => None,
         }
     }

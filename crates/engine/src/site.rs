@@ -8,7 +8,8 @@ mod load;
 mod programme;
 
 pub use load::{
-    Battery, Envelope, Load, LoadKind, Machines, OperatingPoint, Racks, Rate, Rigs, Terms,
+    Battery, Envelope, Load, LoadKind, Machines, OperatingPoint, Racks, Rate, Rigs,
+    Terms, Tranche,
 };
 pub use programme::{FailSafe, Programme};
 

@@ -6,6 +6,7 @@
 mod by_hand;
 mod charge;
 mod crew;
+mod exposures;
 mod fleet;
 mod forecasts;
 mod obligations;
@@ -15,6 +16,7 @@ mod residual;
 
 pub use charge::Charge;
 pub use crew::{Crew, Machine, Standing};
+pub use exposures::Exposures;
 pub use fleet::{Fleet, LoadState, Reach};
 pub(crate) use forecasts::QUARTER;
 pub use forecasts::{Expected, Forecasts};
@@ -52,6 +54,8 @@ pub struct State {
     pub peaks: Peaks,
     /// What the grid asked for.
     pub obligations: Obligations,
+    /// What its tranches under contract stand to lose.
+    pub exposures: Exposures,
     /// What the site draws beyond what its loads explain.
     pub residual: Residual,
     /// What the last decision rested on, where it is decided again if that is worse.
@@ -91,6 +95,7 @@ impl State {
             hashprice: None,
             peaks: Peaks::new(&site.tariff.coincident_peaks),
             obligations: Obligations::default(),
+            exposures: Exposures::default(),
             residual: Residual::default(),
             decided: Decided::default(),
             lock_outs: site.lock_outs.clone(),
@@ -194,6 +199,7 @@ impl State {
             Signal::DemandForecast(demand) => self.peaks.learn_demand(*demand, at),
             Signal::PeakProbability(share) => self.peaks.learn_probability(*share, at),
             Signal::Sweep(sweep) => self.fleet.learn_stored(&self.site, sweep),
+            Signal::Exposure(exposure) => self.exposures.learn(&self.site, exposure),
             Signal::Instruction(_) | Signal::Heard(_) | Signal::Draw(_) => {}
         }
     }

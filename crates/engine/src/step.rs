@@ -194,6 +194,10 @@ impl Engine {
         let asked = self.asked_before(input);
         match self.take_in(input, &mut outputs) {
             CallsFor::Nothing => {
+                // Whoever hears of anything watches, also where a tick is late.
+                if self.act.lease_runs_out(&self.state, self.at) {
+                    self.keep_leases(&mut outputs);
+                }
                 self.answer(asked, &mut outputs);
                 self.review_alarms(&mut outputs);
                 return outputs;
@@ -443,6 +447,7 @@ impl Engine {
             | Signal::DemandForecast(_)
             | Signal::PeakProbability(_)
             | Signal::Forecast(_)
+            | Signal::Exposure(_)
             | Signal::Sweep(_) => self.state.learn(signal, self.at),
         }
         CallsFor::Nothing

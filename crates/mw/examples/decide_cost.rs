@@ -35,13 +35,7 @@ fn main() -> anyhow::Result<()> {
     if let [loads, intervals] = arguments[..] {
         let (site, feed, range) =
             (site(loads as usize), feed(intervals), range(intervals));
-        return run(
-            &site,
-            &feed,
-            range,
-            Options { record: None, compare: false },
-            |_| Ok(()),
-        );
+        return run(&site, &feed, range, Options::default(), |_| Ok(()));
     }
     println!(
         "{:>6} {:>10} {:>10} {:>12}",
@@ -57,10 +51,16 @@ fn main() -> anyhow::Result<()> {
         for _ in 0..5 {
             let mut margin = Money::ZERO;
             let began = Instant::now();
-            run(&site, &feed, range, Options { record: None, compare }, |line| {
-                margin += line.row.margin().unwrap_or_default();
-                Ok(())
-            })?;
+            run(
+                &site,
+                &feed,
+                range,
+                Options { compare, ..Options::default() },
+                |line| {
+                    margin += line.row.margin().unwrap_or_default();
+                    Ok(())
+                },
+            )?;
             runs.push(began.elapsed().as_nanos() / intervals as u128);
             std::hint::black_box(margin);
         }
@@ -113,6 +113,7 @@ fn site(loads: usize) -> Site {
                 terms: Terms::Contracted {
                     price: GpuHourPrice::from_micro_usd(2_910_000),
                     worth: EnergyPrice::from_usd_per_mwh(1_107),
+                    tranche: None,
                 },
             }),
         )

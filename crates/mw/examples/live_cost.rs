@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use adapters::store::{Key, StoreAddress};
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
-use driven::{DRAW_EVERY, Driven};
+use driven::{DRAW_EVERY, Driven, Took};
 use engine::{Engine, Event, Signal};
 use mw::config;
 use mw::live::journal::{Journal, record_of};
@@ -98,13 +98,20 @@ fn say(driven: &Driven, kind: &str, bound: &str) {
         println!("  {kind}: none");
         return;
     };
-    let mut took = took.clone();
-    took.sort();
+    let sorted = |of: fn(&Took) -> Duration| {
+        let mut each: Vec<Duration> = took.iter().map(of).collect();
+        each.sort();
+        (millis(each[each.len() / 2]), millis(each[each.len() - 1]))
+    };
+    let (wall, on_cpu) = (sorted(|took| took.wall), sorted(|took| took.on_cpu));
     println!(
-        "  {kind}: {} of them, median {:.2} ms, worst {:.2} ms{bound}",
+        "  {kind}: {} of them, median {:.2} ms, worst {:.2} ms; on the processor {:.1} and \
+         {:.1} ms{bound}",
         took.len(),
-        millis(took[took.len() / 2]),
-        millis(took[took.len() - 1])
+        wall.0,
+        wall.1,
+        on_cpu.0,
+        on_cpu.1
     );
 }
 

@@ -10,6 +10,7 @@
 //! to exact integers.
 
 mod contacts;
+mod contracts;
 mod entries;
 mod keys;
 mod loads;
@@ -29,12 +30,14 @@ use std::path::{Path, PathBuf};
 use engine::Site;
 use engine::site::{DecideOn, ForecastFrom, Interconnection, LookAhead, Market, Policy};
 use jiff::tz::TimeZone;
+use settle::contract::Versions;
 use units::{Power, Seconds, Share};
 
 pub use contacts::{Contact, KeptIn, ReachedBy};
 pub use problem::{Problem, SiteErrors};
 pub use reference::{machines_reference, reference};
 
+use contracts::Contracts;
 use keys::{POLICY, SITE};
 use loads::Loads;
 use network::{Feeders, Halls};
@@ -52,6 +55,8 @@ pub struct LoadedSite {
     pub time_zone: TimeZone,
     /// Who is told of alarms.
     pub contacts: Vec<Contact>,
+    /// The contracts its racks serve, by id.
+    pub contracts: Vec<Versions>,
     /// What a person should look at, though it is not wrong.
     pub warnings: Vec<String>,
     /// The file read.
@@ -131,8 +136,9 @@ fn read_text(path: &Path) -> Result<String, SiteErrors> {
 pub fn read(path: &Path, text: String) -> Result<LoadedSite, SiteErrors> {
     let mut found = Findings::new(&text);
     let root = written::read(&SITE, &mut found);
-    let meant = root.as_ref().and_then(|root| meant(root, &mut found));
     let folder = path.parent().unwrap_or(Path::new("."));
+    let mut contracts = Contracts::beside(folder);
+    let meant = root.as_ref().and_then(|root| meant(root, &mut contracts, &mut found));
     let contacts = root.map(|root| contacts::contacts(&root, folder, &mut found));
     let warnings = found.finish(path)?;
     let (site, time_zone, description) =
@@ -142,6 +148,7 @@ pub fn read(path: &Path, text: String) -> Result<LoadedSite, SiteErrors> {
         description,
         time_zone,
         contacts: contacts.unwrap_or_default(),
+        contracts: contracts.list(),
         warnings,
         path: path.to_owned(),
         text,
@@ -151,6 +158,7 @@ pub fn read(path: &Path, text: String) -> Result<LoadedSite, SiteErrors> {
 /// The site that is meant; `None` where what is written does not give one.
 fn meant(
     root: &Table,
+    contracts: &mut Contracts,
     found: &mut Findings<'_>,
 ) -> Option<(Site, TimeZone, Option<String>)> {
     if root.count("format").is_some_and(|format| format != FORMAT) {
@@ -163,7 +171,7 @@ fn meant(
     let zone = time_zone(root, found).unwrap_or(TimeZone::UTC);
     let feeders = Feeders::of(root, found);
     let halls = Halls::of(root, &feeders, found);
-    let loads = Loads::of(root, &feeders, &halls, found);
+    let loads = Loads::of(root, &feeders, &halls, contracts, found);
     let mut site = Site {
         name: root.text("name").unwrap_or_default().to_owned(),
         market: market(root),

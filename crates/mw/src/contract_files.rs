@@ -9,9 +9,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use settle::contract::{Contract, Versions};
 use settle::facts::Facts;
+use units::Timestamp;
 
 /// The facts' name in a run's folder.
 pub const FACTS: &str = "facts.jsonl";
+
+/// The folder of statements in a run's folder.
+pub const STATEMENTS: &str = "statements";
 
 /// The largest file that is read. Chosen: facts of ten years at a large site stay
 /// below a tenth of it.
@@ -50,6 +54,28 @@ pub fn versions(path: &Path) -> anyhow::Result<Versions> {
 ///
 /// Every line that cannot be read as a fact.
 pub fn facts(path: &Path) -> anyhow::Result<Facts> {
+    let (file, text) = facts_text(path)?;
+    Facts::read(&text).map_err(|found| {
+        anyhow::anyhow!("{}", found.in_file(&file.display().to_string()).trim_end())
+    })
+}
+
+/// The lines of a file of facts that were known by `at`, and how many became known
+/// later.
+///
+/// # Errors
+///
+/// As [`facts`].
+pub fn facts_known_by(path: &Path, at: Timestamp) -> anyhow::Result<(String, usize)> {
+    let known = facts(path)?;
+    let (_, text) = facts_text(path)?;
+    let count = known.known_by(at).len();
+    let lines = text.lines().filter(|line| !line.trim().is_empty()).take(count);
+    Ok((lines.map(|line| format!("{line}\n")).collect(), known.all().len() - count))
+}
+
+/// The file of facts at a path, and its text.
+fn facts_text(path: &Path) -> anyhow::Result<(PathBuf, String)> {
     let file = if path.is_dir() { path.join(FACTS) } else { path.to_owned() };
     if path.is_dir() && !file.exists() {
         bail!(
@@ -58,9 +84,8 @@ pub fn facts(path: &Path) -> anyhow::Result<Facts> {
             path.display()
         );
     }
-    Facts::read(&text(&file)?).map_err(|found| {
-        anyhow::anyhow!("{}", found.in_file(&file.display().to_string()).trim_end())
-    })
+    let text = text(&file)?;
+    Ok((file, text))
 }
 
 /// The contract's versions in a folder; a site's own file is none.

@@ -9,6 +9,7 @@ use sim::Plant;
 use units::{Interval, Timestamp};
 
 use crate::drive::record::Record;
+use crate::tenancy::witness::Moved;
 
 pub mod record;
 
@@ -20,6 +21,8 @@ pub struct OnPlant<'a> {
     engine: Engine,
     plant: Plant,
     record: Option<&'a mut dyn Record>,
+    /// Where loads were put since that was last asked, in order.
+    moved: Vec<Moved>,
 }
 
 /// What came of one decided interval.
@@ -34,7 +37,8 @@ impl<'a> OnPlant<'a> {
     /// A site at rest at `start`.
     pub fn new(site: Site, start: Timestamp, record: Option<&'a mut dyn Record>) -> Self {
         let plant = Plant::at_rest(site.clone(), start);
-        Self { engine: Engine::new(site, start), plant, record }
+        let engine = Engine::new(site, start);
+        Self { engine, plant, record, moved: Vec::new() }
     }
 
     /// Hands the engine one signal.
@@ -64,6 +68,11 @@ impl<'a> OnPlant<'a> {
         Ok(Decided { dispatch, metered })
     }
 
+    /// Where loads were put since this was last asked, in order.
+    pub fn take_moved(&mut self) -> Vec<Moved> {
+        std::mem::take(&mut self.moved)
+    }
+
     /// How many machines of a load were started so far.
     pub fn starts(&self, load: engine::site::LoadIx) -> u64 {
         self.plant.starts(load)
@@ -86,7 +95,14 @@ impl<'a> OnPlant<'a> {
             }
             for output in outputs {
                 let receipt = match output {
-                    Output::Orders(batch) => self.plant.obey(&batch),
+                    Output::Orders(batch) => {
+                        self.moved.extend(batch.orders.iter().map(|order| Moved {
+                            at: input.at,
+                            load: order.load,
+                            to: order.setpoint,
+                        }));
+                        self.plant.obey(&batch)
+                    }
                     Output::ReadBack(asked) => self.plant.look_at(asked.loads),
                     Output::Dispatch(dispatch) => {
                         outcome.dispatch = Some(dispatch);

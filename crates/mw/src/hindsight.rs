@@ -157,7 +157,7 @@ pub fn judge(
     range: Interval,
 ) -> anyhow::Result<Result<Hindsight, String>> {
     let mut past = Past::new(site, feed, range);
-    run(site, feed, range, Options { record: None, compare: true }, |line| {
+    run(site, feed, range, Options { compare: true, ..Options::default() }, |line| {
         past.add(line);
         Ok(())
     })?;

@@ -16,3 +16,4 @@ pub mod proof;
 pub mod records;
 pub mod report;
 pub mod run_folder;
+pub mod tenancy;

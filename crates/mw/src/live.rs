@@ -14,6 +14,7 @@ pub mod clock;
 pub mod contacts;
 pub mod control;
 pub mod devices;
+pub mod exposures;
 pub mod journal;
 pub mod log;
 pub mod metrics;

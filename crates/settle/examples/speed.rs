@@ -1,8 +1,15 @@
 //! How long settling a large contract takes: 19,008 trays of four GPUs, 61
 //! months, 36 incidents a day. Prints times; run it in release.
+//!
+//! With a folder as argument it writes there what another program needs to do the
+//! same, counted unit by unit, and what it came to: `facts.jsonl`, `terms.json` and
+//! `owed.csv`. `cargo xtask bench settle` compares.
 
 #![expect(clippy::print_stdout, reason = "an example that reports")]
-#![expect(clippy::disallowed_methods, reason = "it measures time on the processor")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it measures time on the processor, and writes what it measured"
+)]
 
 use settle::calendar::{Period, Zone};
 use settle::contract::{Contract, Versions};
@@ -12,6 +19,9 @@ use std::fmt::Write;
 use units::Timestamp;
 
 const TRAYS: u64 = 19_008;
+
+/// A fifth of 19,008 GPUs at 2.40 USD over 43,824 hours.
+const PREPAID: &str = "399843164.16";
 
 fn contract(blocks: bool) -> String {
     let basis = if blocks { "basis = \"blocks\"" } else { "basis = \"gpu-seconds\"" };
@@ -87,6 +97,13 @@ fn record() -> String {
         )
         .expect("text grows");
     };
+    let paid = start - 60 * 86_400;
+    for tranche in 1..=4 {
+        let body = format!(
+            "{{\"amount\":\"{PREPAID}\",\"currency\":\"USD\",\"for\":\"prepayment:H{tranche}\"}}"
+        );
+        line("payment", paid, Some(paid + 1), paid, &body);
+    }
     for tranche in 1..=4 {
         let trays = TRAYS / 4;
         let units: Vec<String> = (0..trays)
@@ -148,6 +165,58 @@ impl Clock {
     }
 }
 
+/// Writes what another program needs to do the same, and what it came to.
+fn write_down(
+    folder: &str,
+    versions: &Versions,
+    facts: &Facts,
+    record: &str,
+    last: Period,
+) {
+    let write = |name: &str, text: &str| {
+        std::fs::write(format!("{folder}/{name}"), text).expect("the folder is there");
+    };
+    write("facts.jsonl", record);
+    let contract = versions.first();
+    let terms = contract.prepayment.as_ref().expect("it is paid ahead");
+    let anchor = Timestamp::parse("2026-04-15").expect("a date");
+    let mut ends = Vec::new();
+    let mut instalments = Vec::new();
+    for tranche in &contract.tranches {
+        let end = contract.zone.months_after(anchor, tranche.months);
+        ends.push(format!("\"{}\":{}", tranche.id, end.as_unix_seconds()));
+        let agreed = settle::prepayment::agreed(contract, tranche).as_minor();
+        let part = agreed / terms.credit_over;
+        let plan: Vec<String> = (0..terms.credit_over)
+            .map(|place| {
+                let months = terms.credit_from + place - 1;
+                let begins = contract.zone.months_after(anchor, months);
+                let rest = agreed - part * (terms.credit_over - 1);
+                let amount = if place == terms.credit_over - 1 { rest } else { part };
+                format!("[{},{amount}]", begins.as_unix_seconds())
+            })
+            .collect();
+        instalments.push(format!("\"{}\":[{}]", tranche.id, plan.join(",")));
+    }
+    write(
+        "terms.json",
+        &format!(
+            "{{\"first_month\":\"2026-04\",\"months\":61,\"cents\":240,\
+             \"min_incident_seconds\":300,\"tiers\":[[995,50],[990,100]],\
+             \"year_cap\":\"0.10\",\"ends\":{{{}}},\"instalments\":{{{}}}}}",
+            ends.join(","),
+            instalments.join(",")
+        ),
+    );
+    let as_of = cut(contract, last);
+    let mut settlement = Settlement::new(versions.clone(), facts.clone());
+    let owed = settlement.owed(last, as_of);
+    let rows = owed.iter().map(|((tranche, period, kind), amount)| {
+        format!("{tranche},{period},{},{}\n", kind.name(), amount.as_minor())
+    });
+    write("owed.csv", &rows.collect::<String>());
+}
+
 fn main() {
     for blocks in [false, true] {
         println!("{}", if blocks { "blocks, 16 of 18" } else { "unit by unit" });
@@ -157,18 +226,20 @@ fn main() {
         let record = record();
         let begun = Clock::start();
         let facts = Facts::read(&record).expect("facts");
-        println!(
-            "  read {} facts, {} bytes: {:?}",
-            facts.all().len(),
-            record.len(),
-            begun.elapsed()
-        );
+        let took = begun.elapsed();
+        println!("  read {} facts, {} bytes: {took:?}", facts.all().len(), record.len());
+        println!("  read, in seconds on the processor: {}", took.as_secs_f64());
         let last = Period::new(2031, 4).expect("a month");
         let utc = Zone::named("UTC").expect("a zone");
         let as_of = cut(versions.first(), last);
         let begun = Clock::start();
         let whole = statement(&versions, &facts, &[], last, as_of);
-        println!("  whole, {} lines: {:?}", whole.lines.len(), begun.elapsed());
+        let took = begun.elapsed();
+        println!("  whole, {} lines: {took:?}", whole.lines.len());
+        if let (Some(folder), false) = (std::env::args().nth(1), blocks) {
+            println!("  whole, in seconds on the processor: {}", took.as_secs_f64());
+            write_down(&folder, &versions, &facts, &record, last);
+        }
         let mut settlement = Settlement::new(versions.clone(), facts.clone());
         let mut period = Period::new(2026, 4).expect("a month");
         let (mut longest, begun) = (std::time::Duration::ZERO, Clock::start());

@@ -13,7 +13,7 @@
 
 use crate::availability;
 use crate::calendar::Period;
-use crate::contract::{Contract, Tranche, Versions};
+use crate::contract::{Contract, Quantity, Tranche, Versions};
 use crate::exact::{Amount, Exact, Rounding};
 use crate::facts::Facts;
 use crate::fee::{self, Values};
@@ -29,8 +29,8 @@ pub struct Exposure {
     pub tranche: String,
     /// The month.
     pub period: Period,
-    /// What seconds are of: `GPU-seconds` or `kW-seconds`.
-    pub unit: &'static str,
+    /// How much there is of it, and what its seconds are counted in.
+    pub quantity: Quantity,
     /// Unit-seconds that count in the whole month: reserved less excused so far.
     pub counted: Exact,
     /// Those lost so far.
@@ -69,21 +69,17 @@ impl Exposure {
     }
 
     /// [`Exposure::per_second`] in millionths for an hour, rounded half up.
-    ///
-    /// # Panics
-    /// When an hour is worth more than nine million million.
     pub fn micro_per_hour(&self) -> i64 {
         micro_per_hour(self.per_second())
     }
 }
 
-/// An amount for each second as millionths for an hour, rounded half up.
-///
-/// # Panics
-/// When it does not fit 64 bits.
+/// An amount for each second as millionths for an hour, rounded half up; the most
+/// that 64 bits hold where it is beyond them, which only a ranking can use.
 pub fn micro_per_hour(per_second: Exact) -> i64 {
     let hourly = per_second * Exact::whole(3_600 * 1_000_000);
-    i64::try_from(hourly.rounded(Rounding::HalfUp)).expect("a price fits 64 bits")
+    let micro = hourly.rounded(Rounding::HalfUp);
+    i64::try_from(micro).unwrap_or(if micro < 0 { i64::MIN } else { i64::MAX })
 }
 
 /// What each tranche of the contract stands to lose in the month of `as_of`, by
@@ -187,7 +183,7 @@ impl Standing<'_> {
         Exposure {
             tranche: self.terms.id.clone(),
             period,
-            unit: owed::unit_of(self.terms),
+            quantity: self.terms.quantity,
             counted,
             lost,
             availability: standing.fraction,
@@ -208,8 +204,8 @@ impl Standing<'_> {
     fn month_fee(&self, month: &Owed, so_far: Interval) -> Exact {
         let usage = &self.books.record.tranches[self.tranche].usage;
         let during = self.books.quantities.months.month(month.place);
-        let in_month = usage.iter().filter(|usage| during.contains(usage.value.0.start));
-        let used: Vec<i64> = in_month.map(|usage| usage.value.1).collect();
+        let in_month = usage.iter().filter(|usage| during.contains(usage.during.start));
+        let used: Vec<i64> = in_month.map(|usage| usage.gpu_seconds).collect();
         let rest = Interval { start: so_far.end.max(during.start), end: during.end };
         let rest =
             self.books.quantities.reserved_in(self.books.record, self.tranche, rest);

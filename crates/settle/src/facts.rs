@@ -8,6 +8,7 @@
 
 mod doubt;
 pub(crate) mod intake;
+mod limits;
 mod read;
 pub(crate) mod record;
 

@@ -35,6 +35,7 @@ pub mod exposure;
 pub mod facts;
 mod fee;
 pub mod mining;
+mod names;
 mod power;
 pub mod prepayment;
 pub mod settlement;

@@ -1,7 +1,7 @@
 //! What is paid ahead: agreed on the signed value, credited by months of service.
 
 use crate::contract::{Contract, Tranche};
-use crate::exact::Exact;
+use crate::exact::{Amount, Exact};
 use crate::fee::{Values, full_quantity};
 use units::{Interval, Timestamp};
 
@@ -12,6 +12,21 @@ pub fn signed_value(contract: &Contract, tranche: &Tranche) -> Exact {
     let start = zone.midnight(tranche.delivery);
     let end = zone.months_after(start, tranche.months);
     full_quantity(tranche, zone, start, Interval { start, end }, Values::Base).0
+}
+
+/// What is to be paid ahead for a tranche; nothing where the contract does not ask.
+///
+/// # Panics
+/// When it is beyond 64 bits of minor units.
+pub fn agreed(contract: &Contract, tranche: &Tranche) -> Amount {
+    let minor = contract.prepayment.as_ref().map_or(0, |terms| {
+        let exact = terms.share
+            * signed_value(contract, tranche)
+            * contract.currency.minor_per_unit();
+        i64::try_from(exact.rounded(contract.rounding))
+            .expect("a prepayment fits 64 bits")
+    });
+    Amount::from_minor(minor, contract.currency.places)
 }
 
 /// A prepayment and when its instalments fall due.
@@ -30,11 +45,7 @@ pub(crate) fn plan(
     anchor: Option<Timestamp>,
 ) -> Plan {
     let Some(terms) = &contract.prepayment else { return Plan::default() };
-    let exact = terms.share
-        * signed_value(contract, tranche)
-        * contract.currency.minor_per_unit();
-    let agreed = i64::try_from(exact.rounded(contract.rounding))
-        .expect("a prepayment fits 64 bits");
+    let agreed = agreed(contract, tranche).as_minor();
     let part = agreed / terms.credit_over;
     let residue = agreed - part * (terms.credit_over - 1);
     let instalments = anchor.map_or_else(Vec::new, |anchor| {

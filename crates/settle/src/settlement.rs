@@ -338,6 +338,9 @@ impl Kept {
         if let Some(anchor) = anchors.min() {
             first = first.min(zone.period(anchor));
         }
+        // What was issued for a month that no acceptance reaches any more is taken back.
+        let issued = books.issued.keys().map(|(_, period)| *period);
+        first = issued.fold(first, Period::min);
         let table = self.quantities.months.first.expect("made by the refresh");
         first = first.max(table).min(period);
         self.order(versions, period)

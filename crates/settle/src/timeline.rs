@@ -40,6 +40,8 @@ pub(crate) struct Stretch {
     pub(crate) size: i64,
     /// The fact that says so, where one does.
     pub(crate) seq: Option<u64>,
+    /// The incident, notice or instruction it refers to, by its place in the record.
+    pub(crate) reference: Option<usize>,
 }
 
 /// The time in which one version of the contract settles, and its tranche's
@@ -239,7 +241,9 @@ fn excuse(
     let mut add = |start: Timestamp, end: Timestamp, class: Class| {
         if start < end {
             let seq = said.map(|said| said.seq);
-            stretches.push(Stretch { start, end, class, size: tenure.size, seq });
+            let reference = said.and_then(|said| said.reference);
+            let size = tenure.size;
+            stretches.push(Stretch { start, end, class, size, seq, reference });
         }
     };
     let Some(said) = said else {
@@ -486,7 +490,14 @@ pub(crate) fn block(members: &[&[Stretch]], eras: &[Era<'_>]) -> Vec<Stretch> {
                     .filter(|stretch| stretch.start <= start && stretch.class == *class)
                     .map(|stretch| stretch.size)
                     .sum();
-                joined.push(Stretch { start, end, class: *class, size, seq: None });
+                joined.push(Stretch {
+                    start,
+                    end,
+                    class: *class,
+                    size,
+                    seq: None,
+                    reference: None,
+                });
             }
             continue;
         };
@@ -507,7 +518,14 @@ pub(crate) fn block(members: &[&[Stretch]], eras: &[Era<'_>]) -> Vec<Stretch> {
             {
                 before.end = end;
             }
-            _ => joined.push(Stretch { start, end, class, size, seq: None }),
+            _ => joined.push(Stretch {
+                start,
+                end,
+                class,
+                size,
+                seq: None,
+                reference: None,
+            }),
         }
     }
     forgive_short(eras, &mut joined, true);

@@ -1,9 +1,10 @@
 //! What an optimum over a horizon takes, on arrays from a file:
-//! `dispatch_speed ARRAYS CASE [--runs N] [--steps K] [--dump FILE]`.
+//! `dispatch_speed ARRAYS CASE [--runs N] [--steps K] [--intervals N] [--dump FILE]`.
 //!
 //! `ARRAYS` is what `xtask/dispatch/year.py` writes. `CASE` is `year`,
 //! `year-ramps`, `rolling`, `rolling-ramps`, `full`, or `scale` and `scale-ramps`,
-//! which print what twice the horizon and ten times the loads take. `--dump`
+//! which print what twice the horizon and ten times the loads take. `--intervals`
+//! looks at the first of them alone. `--dump`
 //! writes what was solved as JSON, for a program that solves it another way: the
 //! whole horizon, or every so manieth window of the rolling ones with what it came
 //! to. Time is CPU time of the process, from arrays in to primal and duals out, the
@@ -36,8 +37,9 @@ const SAMPLES: usize = 200;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: dispatch_speed ARRAYS CASE [--runs N] [--steps K] [--dump FILE]";
-    let arrays = Arrays::read(&arguments.next().ok_or(usage)?)?;
+    let usage = "usage: dispatch_speed ARRAYS CASE [--runs N] [--steps K] [--intervals N] \
+                 [--dump FILE]";
+    let mut arrays = Arrays::read(&arguments.next().ok_or(usage)?)?;
     let case = arguments.next().ok_or(usage)?;
     let (mut runs, mut steps, mut dump) = (5, usize::MAX, None);
     while let Some(flag) = arguments.next() {
@@ -45,6 +47,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         match flag.as_str() {
             "--runs" => runs = value.parse()?,
             "--steps" => steps = value.parse()?,
+            "--intervals" => {
+                let n: usize = value.parse()?;
+                arrays.prices.truncate(n);
+                arrays.worths.truncate(n * CLASSES_MW.len());
+            }
             "--dump" => dump = Some(BufWriter::new(File::create(value)?)),
             _ => return Err(usage.into()),
         }
@@ -281,7 +288,7 @@ fn tenfold(horizon: &Horizon) -> Horizon {
     }
     let spread = |worth: &f64| {
         let worth = *worth;
-        (0..10).map(move |part| worth * (1.0 + 0.002 * (part as f64 - 4.5)))
+        (0..10).map(move |part| worth * (1.0 + 0.002 * (f64::from(part) - 4.5)))
     };
     many.worth_usd_per_mwh = horizon.worth_usd_per_mwh.iter().flat_map(spread).collect();
     many

@@ -127,9 +127,10 @@ impl Checkers {
         stored: &[Energy],
     ) {
         let books = &self.books;
+        let limits = books.limits_counted();
         let facts = Facts {
             site: &books.site,
-            limits: &books.limits,
+            limits: &limits,
             tripped: &[],
             lock_outs: &books.by_hand.lock_outs,
             holds: &books.by_hand.holds,

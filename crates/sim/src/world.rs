@@ -22,7 +22,7 @@ pub(crate) use site::{at_rest, largest_step};
 
 use engine::site::LoadIx;
 use engine::{Ask, Event, Setpoint, Signal, Site};
-use units::{Interval, Power, Seconds, Timestamp};
+use units::{Interval, Money, Power, Seconds, Timestamp};
 
 use crate::seed::{Generator, generator, sub_seed};
 
@@ -203,6 +203,9 @@ fn disturb(signal: &mut Signal, another: &mut Generator) {
                 let usd = another.integer(-300..=5_000);
                 *price = units::EnergyPrice::from_usd_per_mwh(usd);
             }
+        }
+        Signal::Exposure(exposure) => {
+            exposure.credit = Money::from_micro_usd(another.integer(0..=50_000_000));
         }
         Signal::Sweep(_) | Signal::Heard(_) | Signal::Draw(_) => {}
     }

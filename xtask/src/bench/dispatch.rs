@@ -183,83 +183,82 @@ impl Bench {
         runs: usize,
         steps: usize,
     ) -> Result<(String, Vec<String>)> {
+        let dump = self.folder.join(format!("{}.json", row.case));
+        let dump = dump.to_str().context("the target folder is not UTF-8")?;
+        let steps = steps.to_string();
         let is_rolling = row.case.starts_with("rolling");
-        let file = self.folder.join(format!("{}.json", row.case));
-        let dump = file.to_str().context("the target folder is not UTF-8")?;
-        let steps_text = steps.to_string();
-        let mut flags = Vec::new();
-        if is_rolling {
-            flags.extend(["--steps", &steps_text]);
-        }
-        if is_rolling || row.highs.is_none() {
-            flags.extend(["--dump", dump]);
-        }
-        // A run more: the first of a rolling case writes down what is compared.
-        let ours = self.ours(row.case, runs + usize::from(is_rolling), &flags)?;
-        let oracle = root().join("crates/sim/tests/it/ahead_oracle/highs.py");
-        let mut theirs = Vec::new();
-        let times = if row.highs.is_some() { runs } else { 1 };
-        for _ in 0..times {
-            let mut command = match row.highs {
-                Some(words) => {
-                    let mut command = self.python(&self.scripts.join("bench_highspy.py"));
-                    let word = |word: &&'static str| match *word {
-                        "STEPS" => steps_text.clone(),
-                        other => other.to_owned(),
-                    };
-                    command.args(words.iter().map(word));
-                    command
-                }
-                None => {
-                    let mut command = self.python(&oracle);
-                    command.args(["bench", dump, &runs.to_string()]);
-                    command
-                }
-            };
-            theirs.push(self.say(&mut command)?);
-        }
-        let mut spent: Vec<f64> =
-            theirs.iter().map(|line| figure(line, "cpu_s")).collect::<Result<_>>()?;
-        spent.sort_by(f64::total_cmp);
-        let (their_cpu, our_cpu) = (spent[spent.len() / 2], figure(&ours, "cpu_s")?);
-        let mut apart = Vec::new();
-        let beside;
-        if is_rolling {
-            let checked = self.say(self.python(&oracle).args(["check", dump]))?;
-            let worst = figure(&checked, "worst")?;
-            if worst > SAME {
-                apart.push(format!("{}: windows differ by up to {worst:e}", row.what));
-            }
-            let (our_profit, their_profit) =
-                (figure(&ours, "profit")?, figure(&theirs[0], "profit")?);
-            beside = format!(
-                "profit {their_profit:.2} and {our_profit:.2}, windows within {worst:.1e}"
-            );
+        let flags: &[&str] = match row.highs {
+            // A run more: the first of a rolling case writes down what is compared.
+            Some(_) if is_rolling => &["--steps", &steps, "--dump", dump],
+            Some(_) => &[],
+            None => &["--dump", dump],
+        };
+        let ours = self.ours(row.case, runs + usize::from(is_rolling), flags)?;
+        let theirs = self.theirs(row, runs, &steps, dump)?;
+        let (their_cpu, theirs) = &theirs[theirs.len() / 2];
+        let our_cpu = figure(&ours, "cpu_s")?;
+        let (beside, apart) = if is_rolling {
+            self.windows_agree(row, dump, &ours, theirs)?
         } else {
-            let offset = if row.highs.is_none() { figure(&ours, "offset")? } else { 0.0 };
-            let expected = figure(&theirs[0], "objective")? + offset;
-            for name in ["objective", "bound"] {
-                let found = figure(&ours, name)?;
-                if (found - expected).abs() > SAME * expected.abs() {
-                    apart.push(format!(
-                        "{}: HiGHS finds {expected}, ours has {name} {found}",
-                        row.what
-                    ));
-                }
-            }
-            beside =
-                format!("objective {expected:.4} and {:.4}", figure(&ours, "objective")?);
-        }
+            objectives_agree(row, &ours, theirs)?
+        };
         let line = format!(
-            "{:<22}{their_cpu:>14.3}{our_cpu:>14.5}{:>8.0}x{:>9}x{:>7}x  {beside}, peak {} and {} MB",
+            "{:<22}{their_cpu:>14.3}{our_cpu:>14.5}{:>8.0}x{:>9}x{:>7}x  {beside}; \
+             peak {} and {} MB",
             row.what,
             their_cpu / our_cpu,
             row.at_least,
             row.aim,
-            figure(&theirs[0], "peak_mb")?,
+            figure(theirs, "peak_mb")?,
             figure(&ours, "peak_mb")?,
         );
         Ok((line, apart))
+    }
+
+    /// Runs HiGHS and returns CPU seconds and figures, the fastest first.
+    fn theirs(
+        &self,
+        row: &Row,
+        runs: usize,
+        steps: &str,
+        dump: &str,
+    ) -> Result<Vec<(f64, String)>> {
+        let mut lines = Vec::new();
+        for _ in 0..runs.max(1) {
+            let line = match row.highs {
+                Some(words) => {
+                    let words = words.iter().map(|word| match *word {
+                        "STEPS" => steps,
+                        other => other,
+                    });
+                    let script = self.scripts.join("bench_highspy.py");
+                    self.say(self.python(&script).args(words))?
+                }
+                None => self.say(self.python(&oracle()).args(["bench", dump]))?,
+            };
+            lines.push((figure(&line, "cpu_s")?, line));
+        }
+        lines.sort_by(|one, other| one.0.total_cmp(&other.0));
+        Ok(lines)
+    }
+
+    /// What both earned, and whether HiGHS finds the same for our windows.
+    fn windows_agree(
+        &self,
+        row: &Row,
+        dump: &str,
+        ours: &str,
+        theirs: &str,
+    ) -> Result<(String, Vec<String>)> {
+        let checked = self.say(self.python(&oracle()).args(["check", dump]))?;
+        let worst = figure(&checked, "worst")?;
+        let said = format!(
+            "profit {:.2} and {:.2}, windows within {worst:.1e}",
+            figure(theirs, "profit")?,
+            figure(ours, "profit")?
+        );
+        let differ = format!("{}: windows differ by up to {worst:e}", row.what);
+        Ok((said, if worst > SAME { vec![differ] } else { Vec::new() }))
     }
 
     /// Runs ours and returns its figures.
@@ -308,6 +307,34 @@ impl Bench {
         println!("  {line}");
         Ok(line)
     }
+}
+
+/// What both found, and whether our objective and our bound are theirs.
+fn objectives_agree(
+    row: &Row,
+    ours: &str,
+    theirs: &str,
+) -> Result<(String, Vec<String>)> {
+    // The reference problem counts what is not served, ours what is.
+    let offset = if row.highs.is_none() { figure(ours, "offset")? } else { 0.0 };
+    let expected = figure(theirs, "objective")? + offset;
+    let mut apart = Vec::new();
+    for name in ["objective", "bound"] {
+        let found = figure(ours, name)?;
+        if (found - expected).abs() > SAME * expected.abs() {
+            apart.push(format!(
+                "{}: HiGHS finds {expected}, ours has {name} {found}",
+                row.what
+            ));
+        }
+    }
+    let said = format!("objective {expected:.4} and {:.4}", figure(ours, "objective")?);
+    Ok((said, apart))
+}
+
+/// Our own script around HiGHS.
+fn oracle() -> PathBuf {
+    root().join("crates/sim/tests/it/ahead_oracle/highs.py")
 }
 
 /// A figure of a flat object of JSON.

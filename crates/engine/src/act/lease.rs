@@ -18,6 +18,14 @@ impl Act {
         self.new_lease(state, at)
     }
 
+    /// Whether the wake that should have kept the lease was missed: a quarter of it is
+    /// left.
+    pub(crate) fn lease_runs_out(&self, state: &State, at: Timestamp) -> bool {
+        let length = state.lease_length().map(|length| length.half().half());
+        let lease = self.lease.zip(length);
+        lease.is_some_and(|(lease, quarter)| at >= lease.until - quarter)
+    }
+
     /// A lease from `at` on. Were it to end, loads would fall to their fail-safe
     /// levels over the time that the site's ramp asks for.
     pub(super) fn new_lease(&self, state: &State, at: Timestamp) -> Option<Lease> {

@@ -99,12 +99,13 @@ impl Act {
                 else {
                     continue;
                 };
-                let least = self.least(state, load);
                 // Where a raise is not answered yet, less than it is still more
                 // than nothing: too much for the ramp up, or for a load that a
                 // person works on.
-                let starts = to > least.max(Power::ZERO) && state.is_locked_out(load, at);
-                if starts || to - least > self.room_up(&state.site, load, at) {
+                let (_, up) = self.swing(state, load, &order, to);
+                let starts =
+                    up > Power::ZERO && to > Power::ZERO && state.is_locked_out(load, at);
+                if starts || up > self.room_up(&state.site, load, at) {
                     continue;
                 }
                 self.give(state, at, &order);

@@ -37,16 +37,17 @@ impl Act {
             // with, unless that is too much already; a battery that stops
             // sending back takes none.
             let left = room.left_for(&state.site, load).0;
-            let least = self.least(state, load);
-            // Of machines known one by one, those that have answered are raised: what
-            // the others may draw makes no room for them.
-            let counted = match state.fleet.crew(load) {
-                Some(_) => self.now(state, load) - Power::from_watts(1),
-                None => worst,
+            // Of machines known one by one, those that have answered are raised, from
+            // where they are: what the others may draw makes no room for them, and how
+            // little it may be takes none away.
+            let as_ordered = self.now(state, load);
+            let (counted, from) = match state.fleet.crew(load) {
+                Some(_) => (as_ordered - Power::from_watts(1), as_ordered),
+                None => (worst, self.least(state, load)),
             };
             let ceiling = (counted + left)
                 .max(Power::ZERO)
-                .min(least + self.room_up(&state.site, load, at));
+                .min(from + self.room_up(&state.site, load, at));
             if state.fleet.crew(load).is_some() {
                 let Some(order) = self.raise_machines(state, at, load, ceiling) else {
                     continue;
@@ -99,10 +100,7 @@ impl Act {
         let pue = self.legs[load].pue;
         let power = machines.power_at(target).min(pue.at_plug(ceiling));
         let moves = crew.up_to(machines, power);
-        let to = pue.at_meter(crew.ordered_after(machines, &moves));
-        let drop = self.most(state, load) - to;
-        let stays = moves.is_empty();
-        if stays || drop > self.room_down(&state.site, load, at, self.emergency) {
+        if moves.is_empty() {
             return None;
         }
         let setpoint = state.fleet.of(load).ordered;

@@ -2,7 +2,7 @@
 
 use units::{Power, Timestamp};
 
-use super::Act;
+use super::{Act, Order};
 use crate::decide::room::Room;
 use crate::decide::{Limit, Setpoint};
 use crate::site::{LoadIx, Site};
@@ -92,6 +92,29 @@ impl Act {
     /// The most, and no less than nothing.
     pub(super) fn worst(&self, state: &State, load: LoadIx) -> Power {
         self.most(state, load).max(Power::ZERO)
+    }
+
+    /// How far an order that brings a load to `to` may move it down and up, from
+    /// wherever it may be. Of machines known one by one only those that it moves can
+    /// move: what others may be at is no part of it.
+    pub(super) fn swing(
+        &self,
+        state: &State,
+        load: LoadIx,
+        order: &Order,
+        to: Power,
+    ) -> (Power, Power) {
+        let crew = state.fleet.crew(load).zip(state.site.loads[load].machines());
+        let (down, up) = match crew {
+            Some((crew, machines)) => {
+                let (down, up) = crew.swing(machines, &order.moves);
+                let after = crew.ordered_after(machines, &order.moves);
+                let meter = |plug| self.legs[load].pue.at_meter(plug);
+                (meter(after + down) - meter(after), meter(after) - meter(after - up))
+            }
+            None => (self.most(state, load) - to, to - self.least(state, load)),
+        };
+        (down.max(Power::ZERO), up.max(Power::ZERO))
     }
 
     pub(super) fn power(&self, state: &State, load: LoadIx, setpoint: Setpoint) -> Power {

@@ -9,7 +9,7 @@ use units::{EnergyPrice, Hashprice, Interval, Power, Temperature, Timestamp};
 
 use super::room::Import;
 use super::{Outlook, Reason};
-use crate::signals::Known;
+use crate::signals::{Exposure, Known};
 use crate::site::{LoadIx, LoadKind, Site};
 use crate::state::{InForce, Lift, LiftOf, PriceUsed, Reach};
 
@@ -54,6 +54,8 @@ pub struct Dispatch {
     pub outlook: Option<Outlook>,
     /// What the grid asks of the interval.
     pub asked: InForce,
+    /// What tranches under contract stand to lose, by tranche.
+    pub exposures: Vec<Exposure>,
     /// One entry a load, in the site's order.
     pub entries: Vec<Entry>,
 }

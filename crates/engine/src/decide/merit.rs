@@ -47,11 +47,13 @@ pub(crate) struct Worths {
 }
 
 impl Worths {
-    /// The worths of a load's curve at a hashprice and an overhead.
+    /// The worths of a load's curve at a hashprice and an overhead; under contract,
+    /// what a lost MWh at the plug costs.
     pub(crate) fn of(
         site: &Site,
         load: &Load,
         hashprice: Option<Hashprice>,
+        lost: Option<EnergyPrice>,
         pue: Pue,
     ) -> Self {
         match &load.kind {
@@ -59,8 +61,8 @@ impl Worths {
             LoadKind::Racks(racks) => {
                 let per_gpu_hour = match &racks.terms {
                     Terms::Contracted { worth, .. } => {
-                        let points =
-                            vec![pue.worth_at_meter(*worth); racks.machines.points.len()];
+                        let worth = pue.worth_at_meter(lost.unwrap_or(*worth));
+                        let points = vec![worth; racks.machines.points.len()];
                         return Self { points, stop_band: EnergyPrice::ZERO };
                     }
                     Terms::Uncommitted { price } => *price,
@@ -126,7 +128,7 @@ pub fn earned(
             Worths::of_rigs(site, shape, &rigs, hashprice, pue).points
         }
         LoadKind::Racks(_) | LoadKind::Battery(_) => {
-            Worths::of(site, shape, hashprice, pue).points
+            Worths::of(site, shape, hashprice, None, pue).points
         }
     }
 }

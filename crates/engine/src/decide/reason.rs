@@ -366,7 +366,19 @@ fn worth_text(dispatch: &Dispatch, site: &Site, load: LoadIx) -> String {
             format!("mining earns {worth}{source}")
         }
         LoadKind::Racks(racks) => match &racks.terms {
-            Terms::Contracted { .. } => format!("a lost MWh costs {worth}"),
+            Terms::Contracted { .. } => {
+                let known = racks.tranche().and_then(|tranche| {
+                    dispatch.exposures.iter().find(|known| known.tranche == *tranche)
+                });
+                match known {
+                    Some(known) => {
+                        let rack = known.rack_text(racks);
+                        let pue = site.pue_of(load, dispatch.outside);
+                        format!("a lost MWh costs {worth} ({known}; {rack}, {pue})")
+                    }
+                    None => format!("a lost MWh costs {worth}"),
+                }
+            }
             Terms::Uncommitted { price } => format!("serving earns {worth} ({price})"),
         },
         LoadKind::Battery(_) => format!("a stored MWh is worth {worth}"),

@@ -123,19 +123,30 @@ pub struct Racks {
 /// On what terms racks serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Terms {
-    /// Under contract: firm. The worth is a figure of the site file until the
-    /// contract itself supplies it.
+    /// Under contract: firm.
     Contracted {
         /// What a GPU-hour earns.
         price: GpuHourPrice,
-        /// What a lost MWh at the plug costs: fee, credits, risk.
+        /// What a lost MWh at the plug costs: fee, credits, risk. It stands while
+        /// the tranche's own exposure is not known.
         worth: EnergyPrice,
+        /// The tranche they serve; its exposure is what a lost MWh costs.
+        tranche: Option<Tranche>,
     },
     /// Not under contract: sold by the GPU-hour.
     Uncommitted {
         /// What a GPU-hour earns.
         price: GpuHourPrice,
     },
+}
+
+/// A slice of capacity under a contract.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Tranche {
+    /// The contract's name.
+    pub contract: String,
+    /// The tranche's name in it.
+    pub id: String,
 }
 
 /// A battery. Powers are at the meter: positive charges.

@@ -470,6 +470,24 @@ impl Crew {
         self.sums.ordered + changes.sum::<Power>()
     }
 
+    /// How far moves may bring the machines down and up together, at the plug, from
+    /// wherever each of them may be.
+    pub(crate) fn swing(&self, group: &Machines, moves: &[Move]) -> (Power, Power) {
+        let (mut down, mut up) = (Power::ZERO, Power::ZERO);
+        let last = last_point(group);
+        for to in moves {
+            let after = draw(group, to.point.min(last));
+            for number in to.machines.iter() {
+                let Some(machine) = self.machines.get(number as usize) else { continue };
+                let least = draw(group, machine.least.min(machine.ordered));
+                let most = draw(group, machine.worst(last));
+                down += (most - after).max(Power::ZERO);
+                up += (after - least).max(Power::ZERO);
+            }
+        }
+        (down, up)
+    }
+
     /// Takes in orders that were given.
     pub(crate) fn order(&mut self, group: &Machines, moves: &[Move], at: Timestamp) {
         for to in moves {

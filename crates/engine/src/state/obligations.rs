@@ -34,6 +34,10 @@ const PRICE_MAX: i64 = 25_000_000_000;
 /// More relaxations than this wait for nobody.
 const WAITING_MAX: usize = 16;
 
+/// How long after its end an instruction is remembered, so that what was known before
+/// and arrives later does not bring it back.
+const REMEMBERED: Seconds = Seconds::hours(3);
+
 /// Longer than any instruction: stands for no end.
 const WITHOUT_END: Seconds = Seconds::hours(24 * 366 * 100);
 
@@ -299,9 +303,9 @@ impl Obligations {
             && self.links.iter().all(|link| link.lost_at.is_none())
     }
 
-    /// What was asked and has not ended, by programme and name.
-    pub fn instructions(&self) -> &[Instruction] {
-        &self.kept
+    /// What was asked and has not ended at `at`, by programme and name.
+    pub fn instructions(&self, at: Timestamp) -> impl Iterator<Item = &Instruction> {
+        self.kept.iter().filter(move |kept| kept.during.end > at)
     }
 
     /// Since when a programme's link counts as lost.
@@ -309,11 +313,14 @@ impl Obligations {
         self.links.get(programme).and_then(|link| link.lost_at)
     }
 
-    /// The levels that draw may not pass, with the fail-safe ones of lost links.
+    /// The levels that draw may not pass, with the fail-safe ones of lost links. One
+    /// that the ramp does not reach within its programme's response counts earlier.
     pub fn caps(&self, site: &Site) -> Vec<Cap> {
         let asked = self.kept.iter().filter_map(|kept| {
             let level = kept.ask.cap()?;
-            Some(Cap { during: kept.during, level, best_effort: kept.best_effort })
+            let start = kept.during.start - lead(site, kept);
+            let during = Interval { start, ..kept.during };
+            Some(Cap { during, level, best_effort: kept.best_effort })
         });
         let lost = site.programmes.iter().zip(&self.links).filter_map(|(one, link)| {
             let during = Interval::starting(link.lost_at?, WITHOUT_END);
@@ -412,6 +419,7 @@ impl Obligations {
     ) -> Option<(Timestamp, &'static str)> {
         let turns = self.kept.iter().flat_map(|kept| {
             [
+                (kept.during.start - lead(site, kept), "a level is ramped down to"),
                 (kept.during.start, "an instruction starts"),
                 (kept.during.end, "an instruction ends"),
             ]
@@ -526,8 +534,7 @@ impl Obligations {
         let ended = named.filter(|old| old.during.end > at);
         match new.ask {
             Ask::Restore => self
-                .kept
-                .iter()
+                .instructions(at)
                 .any(|kept| kept.programme == new.programme && kept.ask == Ask::Trip),
             Ask::Disarm => false,
             Ask::Withdraw => {
@@ -568,18 +575,25 @@ impl Obligations {
             return Ok(());
         }
         match instruction.ask {
-            Ask::Withdraw => {
-                if let Ok(place) = place {
-                    end(&mut self.kept[place], ends_at);
+            Ask::Withdraw => match place {
+                Ok(place) => end(&mut self.kept[place], ends_at, instruction.known_at),
+                // What it withdraws may be late on its way.
+                Err(place) => {
+                    let during = Interval { start: ends_at, end: ends_at };
+                    self.kept
+                        .insert(place, Instruction { during, ..instruction.clone() });
                 }
-            }
+            },
             Ask::Restore | Ask::Disarm => {
-                for kept in self.kept.iter_mut().filter(|k| k.programme == programme) {
-                    let restored = instruction.ask == Ask::Restore;
-                    let is_trip = kept.ask == Ask::Trip;
-                    let is_arm = matches!(kept.ask, Ask::Arm(_));
-                    if if restored { is_trip } else { is_arm } {
-                        end(kept, ends_at);
+                let restores = instruction.ask == Ask::Restore;
+                let is_meant = |kept: &Instruction| {
+                    let (is_trip, is_arm) =
+                        (kept.ask == Ask::Trip, matches!(kept.ask, Ask::Arm(_)));
+                    if restores { is_trip } else { is_arm }
+                };
+                for kept in &mut self.kept {
+                    if kept.programme == programme && is_meant(kept) && !older(kept) {
+                        end(kept, ends_at, instruction.known_at);
                     }
                 }
             }
@@ -604,30 +618,39 @@ impl Obligations {
             }
         }
         self.forget_before(site, at);
-        self.drop_loosest(programme)
+        self.drop_loosest(programme, at)
     }
 
-    fn drop_loosest(&mut self, programme: ProgrammeIx) -> Result<(), NotUsed> {
+    /// Of too many, what has ended goes first.
+    fn drop_loosest(
+        &mut self,
+        programme: ProgrammeIx,
+        at: Timestamp,
+    ) -> Result<(), NotUsed> {
         let of_programme = |kept: &&Instruction| kept.programme == programme;
         if self.kept.iter().filter(of_programme).count() <= INSTRUCTIONS_MAX {
             return Ok(());
         }
         let loosest = (0..self.kept.len())
-            .filter(|at| self.kept[*at].programme == programme)
-            .min_by_key(|at| {
-                let kept = &self.kept[*at];
-                (kept.ask.tightness(), std::cmp::Reverse(kept.during.start))
+            .filter(|place| self.kept[*place].programme == programme)
+            .min_by_key(|place| {
+                let kept = &self.kept[*place];
+                let holds = kept.during.end > at;
+                (holds, kept.ask.tightness(), std::cmp::Reverse(kept.during.start))
             });
-        if let Some(loosest) = loosest {
-            self.kept.remove(loosest);
+        let dropped = loosest.map(|loosest| self.kept.remove(loosest));
+        match dropped {
+            Some(dropped) if dropped.during.end <= at => Ok(()),
+            Some(_) | None => Err(NotUsed::TooMany),
         }
-        Err(NotUsed::TooMany)
     }
 
-    /// Drops what ended before `at`.
+    /// Drops what ended a good while before `at`.
     pub(crate) fn forget_before(&mut self, site: &Site, at: Timestamp) {
         let mut kept = std::mem::take(&mut self.kept);
-        kept.retain(|kept| kept.during.end > at || self.outlives_its_end(site, kept));
+        kept.retain(|kept| {
+            kept.during.end > at - REMEMBERED || self.outlives_its_end(site, kept)
+        });
         self.kept = kept;
     }
 
@@ -690,8 +713,28 @@ fn due(programme: &Programme, link: &Link) -> Option<Timestamp> {
     Some(heard_at + programme.silent_after?)
 }
 
-fn end(kept: &mut Instruction, at: Timestamp) {
+/// How long before its start an instruction's level has to count, so that the site
+/// is at it when its programme's response is over: what the emergency ramp needs from
+/// the most that the site may draw, beyond the response.
+fn lead(site: &Site, kept: &Instruction) -> Seconds {
+    let grid = &site.interconnection;
+    let (Some(level), Some(programme), Some(ramp)) = (
+        kept.ask.cap(),
+        site.programmes.get(kept.programme),
+        grid.ramp_emergency_per_minute.filter(|ramp| *ramp > Power::ZERO),
+    ) else {
+        return Seconds::ZERO;
+    };
+    let fall = (grid.import_limit - level).max(Power::ZERO).as_watts();
+    let needed = Seconds::minutes((fall + ramp.as_watts() - 1) / ramp.as_watts());
+    let early = needed.as_seconds() - programme.response.as_seconds();
+    Seconds::from_seconds(early.max(0))
+}
+
+/// Ends an instruction at `at`, by what was known at `known_at`.
+fn end(kept: &mut Instruction, at: Timestamp, known_at: Timestamp) {
     kept.during.end = kept.during.end.min(at);
+    kept.known_at = known_at;
 }
 
 /// Whether a new form of an instruction would let more be drawn than the old one.
@@ -845,6 +888,23 @@ mod tests {
     }
 
     #[test]
+    fn a_level_that_the_ramp_does_not_reach_in_time_counts_earlier() {
+        let mut site = site(None, FailSafe::Hold);
+        let mut kept = Obligations::default();
+        kept.learn(&site, &told("a", limit(20), 60, 90, 0), at(0)).expect("it can be");
+        // 40 MW at 2 MW a minute are 20 minutes, of which the response gives 10.
+        for (ramp, counts_from) in [(None, 60), (Some(4), 60), (Some(2), 50)] {
+            site.interconnection.ramp_emergency_per_minute = ramp.map(Power::from_mw);
+            let before = Interval { start: at(0), end: at(counts_from) };
+            assert_eq!(kept.in_force(&site, before).cap, None, "{ramp:?}");
+            assert_eq!(cap(&kept, &site, counts_from), Some(20), "{ramp:?}");
+            let due = kept.next_deadline(&site, at(0)).map(|(due, _)| due);
+            assert_eq!(due, Some(at(counts_from)), "{ramp:?}");
+        }
+        assert_eq!(cap(&kept, &site, 90), None);
+    }
+
+    #[test]
     fn an_end_is_cut_and_a_start_in_the_past_is_fine() {
         let site = site(None, FailSafe::Hold);
         let mut kept = Obligations::default();
@@ -853,7 +913,7 @@ mod tests {
         assert_eq!(cap(&kept, &site, 235), Some(30));
         assert_eq!(cap(&kept, &site, 240), None);
         kept.learn(&site, &told("b", limit(30), 10, 11, 0), at(20)).expect("it can be");
-        assert_eq!(kept.instructions().len(), 1, "what has ended is not kept");
+        assert_eq!(kept.instructions(at(20)).count(), 1, "what has ended is not told");
     }
 
     #[test]
@@ -866,7 +926,7 @@ mod tests {
             let one = told(&format!("{number}"), limit(10 + number % 7), 0, 60, 0);
             dropped += u32::from(kept.learn(&site, &one, at(0)).is_err());
         }
-        assert_eq!(kept.instructions().len(), INSTRUCTIONS_MAX);
+        assert_eq!(kept.instructions(at(0)).count(), INSTRUCTIONS_MAX);
         assert_eq!(dropped as usize, 1_001 - INSTRUCTIONS_MAX);
         assert_eq!(cap(&kept, &site, 10), Some(5));
     }
@@ -885,6 +945,38 @@ mod tests {
             .expect("it can be");
         assert!(tripped(&kept, 25));
         assert!(!tripped(&kept, 30));
+    }
+
+    #[test]
+    fn a_restore_of_before_does_not_undo_a_trip_of_since() {
+        let site = site(None, FailSafe::Hold);
+        let mut kept = Obligations::default();
+        let interval = Interval::starting(at(20), Seconds::minutes(5));
+        kept.learn(&site, &told("t", Ask::Trip, 0, 0, 10), at(10)).expect("it can be");
+        // Late on its way.
+        kept.learn(&site, &told("r", Ask::Restore, 0, 1, 5), at(11)).expect("it can be");
+        assert_eq!(kept.in_force(&site, interval).tripped, [0]);
+        kept.learn(&site, &told("r", Ask::Restore, 0, 1, 12), at(12)).expect("it can be");
+        assert!(kept.in_force(&site, interval).tripped.is_empty());
+    }
+
+    #[test]
+    fn what_was_withdrawn_does_not_come_back_by_an_older_word() {
+        let site = site(None, FailSafe::Hold);
+        let (limited, withdrawn) =
+            (told("a", limit(30), 0, 240, 0), told("a", Ask::Withdraw, 0, 1, 5));
+        // Repeated, or late on its way.
+        for arrive in [[&limited, &withdrawn, &limited], [&withdrawn, &limited, &limited]]
+        {
+            let mut kept = Obligations::default();
+            for (minute, instruction) in (10..).step_by(50).zip(arrive) {
+                kept.learn(&site, instruction, at(minute)).expect("it can be");
+            }
+            assert_eq!(cap(&kept, &site, 120), None);
+            assert_eq!(kept.instructions(at(120)).count(), 0);
+            kept.learn(&site, &told("a", limit(20), 0, 240, 6), at(121)).expect("new");
+            assert_eq!(cap(&kept, &site, 125), Some(20));
+        }
     }
 
     #[test]
@@ -927,10 +1019,10 @@ mod tests {
             let until = at(1) + CONFIRM_WITHIN;
             let expected = if waits { Passed::Waits(until) } else { Passed::Taken };
             assert_eq!(passed, expected, "{first:?}, then {then:?}");
-            let before = kept.instructions().to_vec();
+            let before = kept.kept.clone();
             let agreed = kept.confirm(&site, &by("Alex"), 0, &then.name, at(2));
             assert!(agreed.is_err(), "{agreed:?}");
-            assert_eq!(kept.instructions(), before);
+            assert_eq!(kept.kept, before);
             let agreed = kept.confirm(&site, &by("Sam"), 0, &then.name, at(2));
             assert_eq!(agreed.is_ok(), waits);
         }

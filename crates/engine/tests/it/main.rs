@@ -1,6 +1,7 @@
 //! The engine's integration tests: scenarios as scripts, and what holds of any
 //! decision.
 
+mod exposures;
 mod live;
 mod properties;
 mod scripts;

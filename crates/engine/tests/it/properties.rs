@@ -3,13 +3,11 @@
 use engine::check::check_now;
 use engine::site::{ForecastFrom, LookAhead};
 use engine::{
-    Ask, Engine, Event, Forecast, Input, Instruction, Known, Observed, Output, Person, Receipt,
-    Request, Signal, Source,
+    Ask, Engine, Event, Forecast, Input, Instruction, Known, Observed, Output, Person,
+    Receipt, Request, Signal, Source,
 };
 use proptest::prelude::*;
-use units::{
-    EnergyPrice, Hashprice, Interval, Power, Seconds, Temperature, Timestamp,
-};
+use units::{EnergyPrice, Hashprice, Interval, Power, Seconds, Temperature, Timestamp};
 
 use crate::world::{at, site};
 

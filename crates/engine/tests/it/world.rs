@@ -149,6 +149,7 @@ pub(crate) fn site() -> Site {
                     Terms::Contracted {
                         price: GpuHourPrice::from_micro_usd(2_910_000),
                         worth: EnergyPrice::from_usd_per_mwh(1_100),
+                        tranche: None,
                     },
                     10,
                 ),

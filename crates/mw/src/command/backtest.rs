@@ -4,15 +4,17 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{ArgGroup, Args};
 use engine::journal::{FORMAT, Head};
 use units::{Interval, Timestamp};
 
 use super::Ending;
+use super::settle::file_name;
 use super::source::Source;
 use crate::answer::{Answer, Tally};
 use crate::config::{self, LoadedSite};
+use crate::contract_files;
 use crate::drive::backtest::{Options, run};
 use crate::drive::record::Record;
 use crate::feed::Feed;
@@ -20,6 +22,7 @@ use crate::hindsight::{self, Past};
 use crate::journal;
 use crate::report;
 use crate::run_folder::{JOURNAL, RunFolder};
+use crate::tenancy::{OverRun, Settled};
 
 /// Show what a site would have done and earned over real or made-up history.
 #[derive(Debug, Args)]
@@ -35,7 +38,12 @@ pub(super) struct Backtest {
     /// Where to end, not included, in UTC: a date or an instant with its offset.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     to: Option<Timestamp>,
-    /// A folder to make, with journal, report and Parquet.
+    /// What happened under the site's contracts before the run: a file of facts, or the
+    /// folder of a run that wrote one. What became known later is left out.
+    #[arg(long, value_name = "FILE|RUN")]
+    facts: Option<PathBuf>,
+    /// A folder to make, with journal, report and Parquet; and with facts and
+    /// statements where racks serve a contract.
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
     /// Print the summary as JSON.
@@ -47,20 +55,39 @@ impl Backtest {
     pub(super) fn run(self) -> anyhow::Result<Ending> {
         let mut loaded = config::load(&self.site)?;
         let folder = self.out.as_deref().map(RunFolder::create).transpose()?;
-        let (feed, range, notes) =
+        let (feed, range, mut notes) =
             self.source.prepare(&mut loaded, self.from, self.to)?;
+        let mut under = self.contracts(&loaded, range, &mut notes)?;
         let mut past = Past::new(&loaded.site, &feed, range);
         let mut answer = match &folder {
-            Some(folder) => keep(&loaded, &feed, range, notes, &mut past, folder.path())?,
-            None => decide(&loaded, &feed, range, notes, None, |line| {
+            Some(folder) => keep(
+                &loaded,
+                &feed,
+                range,
+                notes,
+                under.as_mut(),
+                &mut past,
+                folder.path(),
+            )?,
+            None => decide(&loaded, &feed, range, notes, under.as_mut(), None, |line| {
                 past.add(line);
                 Ok(())
             })?,
         };
         answer.hindsight =
             Some(past.judge(hindsight::perfect(&loaded.site, &feed, range)?));
-        let summary = report::summary::text(&answer);
-        let json = serde_json::to_string_pretty(&report::json::summary(&answer))? + "\n";
+        let settled =
+            under.as_mut().map_or_else(Vec::new, |under| under.settle(range.end));
+        let summary =
+            report::summary::text(&answer) + &report::statement::after_run(&settled);
+        let mut document = report::json::summary(&answer);
+        if !settled.is_empty() {
+            document["contracts"] = report::json::contracts(&settled);
+        }
+        let json = serde_json::to_string_pretty(&document)? + "\n";
+        if let (Some(folder), Some(under)) = (&folder, &under) {
+            keep_statements(folder, &settled, under)?;
+        }
         if let Some(folder) = folder {
             folder.write("site.toml", &loaded.text)?;
             folder.write("summary.txt", &summary)?;
@@ -74,14 +101,71 @@ impl Backtest {
         print(if self.json { &json } else { &summary })?;
         if let (Some(out), false) = (&self.out, self.json) {
             print(&format!(
-                "\nWrote {0}: report.html, summary.json, intervals.parquet, loads.parquet, hindsight.parquet, {JOURNAL}\n\
+                "\nWrote {0}: report.html, summary.json, intervals.parquet, loads.parquet, hindsight.parquet, {JOURNAL}{2}\n\
                  Reasons of an interval: mw replay {0} --explain {1}\n",
                 out.display(),
                 range.start,
+                match under {
+                    Some(_) => ", facts.jsonl, statements",
+                    None => "",
+                },
             ))?;
         }
         Ok(Ending::Well)
     }
+}
+
+impl Backtest {
+    /// The contracts that the site's racks serve, if any, with the facts given.
+    fn contracts(
+        &self,
+        loaded: &LoadedSite,
+        range: Interval,
+        notes: &mut Vec<String>,
+    ) -> anyhow::Result<Option<OverRun>> {
+        if loaded.contracts.is_empty() {
+            if self.facts.is_some() {
+                bail!(
+                    "{}: no racks serve a contract, so --facts is about nothing; write \
+                     `contract` and `tranche` in their `contracted` table",
+                    loaded.path.display()
+                );
+            }
+            return Ok(None);
+        }
+        let (given, later) = match &self.facts {
+            Some(path) => contract_files::facts_known_by(path, range.start)?,
+            None => (String::new(), 0),
+        };
+        if later > 0 {
+            notes.push(format!(
+                "{later} facts became known after {} and are left out: the run makes its own",
+                range.start
+            ));
+        }
+        let under = OverRun::new(&loaded.site, &loaded.contracts, &given, range)
+            .map_err(|problems| anyhow::anyhow!("{problems}"))?;
+        notes.extend(under.assumed());
+        Ok(Some(under))
+    }
+}
+
+/// Writes facts and statements into a run's folder.
+fn keep_statements(
+    folder: &RunFolder,
+    settled: &[Settled],
+    under: &OverRun,
+) -> anyhow::Result<()> {
+    folder.write(contract_files::FACTS, under.record())?;
+    let inside = folder.path().join(contract_files::STATEMENTS);
+    std::fs::create_dir(&inside)
+        .with_context(|| format!("cannot make the folder {}", inside.display()))?;
+    let issued = settled.iter().flat_map(|one| &one.statements);
+    for one in issued.filter(|one| !one.is_held()) {
+        let name = format!("{}/{}", contract_files::STATEMENTS, file_name(one));
+        folder.write(&name, &(one.to_json() + "\n"))?;
+    }
+    Ok(())
 }
 
 /// Runs the backtest and writes journal and Parquet into a folder.
@@ -90,6 +174,7 @@ fn keep(
     feed: &Feed,
     range: Interval,
     notes: Vec<String>,
+    under: Option<&mut OverRun>,
     past: &mut Past<'_>,
     folder: &Path,
 ) -> anyhow::Result<Answer> {
@@ -103,7 +188,7 @@ fn keep(
     };
     let mut journal = journal::Writer::create(&folder.join(JOURNAL), &head)?;
     let mut tables = report::parquet::Writers::create(folder, &loaded.site, feed)?;
-    let answer = decide(loaded, feed, range, notes, Some(&mut journal), |line| {
+    let answer = decide(loaded, feed, range, notes, under, Some(&mut journal), |line| {
         past.add(line);
         tables.line(line)
     })?;
@@ -113,17 +198,18 @@ fn keep(
 }
 
 /// Runs the backtest, shows progress, and adds up the answer.
-fn decide(
+fn decide<'a>(
     loaded: &LoadedSite,
     feed: &Feed,
     range: Interval,
     notes: Vec<String>,
-    record: Option<&mut dyn Record>,
+    under: Option<&'a mut OverRun>,
+    record: Option<&'a mut dyn Record>,
     mut sink: impl FnMut(&crate::drive::backtest::Line<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Answer> {
     let mut tally = Tally::new(&loaded.site, feed, range, notes);
     let mut progress = Progress::new(range);
-    run(&loaded.site, feed, range, Options { record, compare: true }, |line| {
+    run(&loaded.site, feed, range, Options { record, compare: true, under }, |line| {
         tally.add(line);
         progress.reached(line.dispatch.interval.end);
         sink(line)

@@ -53,7 +53,7 @@ impl Regret {
                 let mut past = Past::new(&site, &feed, year);
                 // Always on is the same whatever is forecast.
                 let compare = always_on.is_none();
-                let options = Options { record: None, compare };
+                let options = Options { compare, ..Options::default() };
                 run(&site, &feed, year, options, |line| {
                     past.add(line);
                     Ok(())
@@ -117,6 +117,7 @@ fn policies(
             | Signal::Heard(_)
             | Signal::Draw(_)
             | Signal::Sweep(_)
+            | Signal::Exposure(_)
             | Signal::Forecast(_) => None,
         })
         .filter(|hour| during.contains(hour.start))

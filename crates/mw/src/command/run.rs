@@ -22,6 +22,7 @@ use crate::emulate::Emulated;
 use crate::feed::Feed;
 use crate::live::clock::Clock;
 use crate::live::devices::{self, Against};
+use crate::live::exposures::{self, Exposures};
 use crate::live::journal::{Journal, Recovered};
 use crate::live::outward::{self, Outward};
 use crate::live::signals::Signals;
@@ -49,6 +50,10 @@ pub(super) struct Run {
     /// A file that grows by a line of JSON for each thing that becomes known.
     #[arg(long, value_name = "FILE")]
     signals: Option<PathBuf>,
+    /// A file of facts that grows: what happened under the contracts that the site's
+    /// racks serve. What each tranche stands to lose is worked out from it.
+    #[arg(long, value_name = "FILE")]
+    facts: Option<PathBuf>,
     /// Where the run's journal, key and control socket are.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -109,6 +114,13 @@ impl Run {
     pub(super) fn run(self) -> anyhow::Result<Ending> {
         self.outward.log();
         let mut loaded = config::load(&self.site)?;
+        if self.facts.is_some() && loaded.contracts.is_empty() {
+            bail!(
+                "{}: no racks serve a contract, so --facts is about nothing; write \
+                 `contract` and `tranche` in their `contracted` table",
+                loaded.path.display()
+            );
+        }
         let mut feed = Feed::default();
         let mut from = Clock::wall().now();
         if self.source.is_given() {
@@ -184,6 +196,12 @@ impl Run {
         let (changed, site_now) = watch::channel(Arc::new(engine.state().site.clone()));
         if let Some(path) = &self.signals {
             follow(Growing::new(path), site_now, clock, mailbox.clone());
+        }
+        if let Some(path) = &self.facts {
+            let exposures = Exposures::new(path, site, &loaded.contracts);
+            let site_now = changed.subscribe();
+            let mailbox = mailbox.clone();
+            exposures::follow(exposures, self.site.clone(), site_now, clock, mailbox);
         }
         stop_when_told(&mailbox, self.seconds)?;
         let of = outward::For {

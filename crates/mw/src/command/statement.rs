@@ -25,7 +25,7 @@ pub(super) enum Statement {
 /// Show a statement on a page.
 #[derive(Debug, Args)]
 pub(super) struct Show {
-    /// The statement's file, or a folder of statements.
+    /// The statement's file, or a folder of statements or of a run.
     path: PathBuf,
     /// Of a folder: the statement's number or its month.
     which: Option<String>,
@@ -37,7 +37,7 @@ pub(super) struct Show {
 /// then. Exit code 3 where it differs.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The statement's file, or a folder of statements, each of which is checked.
+    /// The statement's file, or a folder of statements or of a run, each of which is checked.
     path: PathBuf,
     /// The contract: its file, or a folder with the file of every version.
     #[arg(long)]
@@ -117,8 +117,11 @@ fn read(path: &Path) -> anyhow::Result<Vec<Document>> {
     let mut files = vec![path.to_owned()];
     if path.is_dir() {
         files.clear();
-        let entries = fs::read_dir(path)
-            .with_context(|| format!("cannot read the folder {}", path.display()))?;
+        // A run keeps its statements in a folder of their own.
+        let inside = path.join(contract_files::STATEMENTS);
+        let folder = if inside.is_dir() { inside } else { path.to_owned() };
+        let entries = fs::read_dir(&folder)
+            .with_context(|| format!("cannot read the folder {}", folder.display()))?;
         for entry in entries {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "json") {
@@ -137,7 +140,8 @@ fn read(path: &Path) -> anyhow::Result<Vec<Document>> {
     }
     if documents.is_empty() {
         bail!(
-            "{} has no statements: expected files of `mw settle --out`",
+            "{} has no statements: expected files of `mw settle --out`, or the folder of \
+             a run whose racks serve a contract",
             path.display()
         );
     }

@@ -743,7 +743,20 @@ static CONTRACTED: Section = Section {
         required(
             "worth_usd_per_mwh",
             not_negative(Q::UsdPerMwh),
-            "What a lost MWh at the plug costs: fee, credits, risk.",
+            "What a lost MWh at the plug costs: fee, credits, risk. Used while the \
+             tranche's own exposure is not known.",
+        ),
+        optional(
+            "contract",
+            Kind::Text,
+            "The contract they serve: its file, or the folder of its versions, from where \
+             this file is.",
+        ),
+        optional(
+            "tranche",
+            Kind::Text,
+            "The tranche of that contract they serve. Its exposure takes the place of \
+             the worth above while it is in service.",
         ),
     ],
 };

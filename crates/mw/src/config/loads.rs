@@ -5,6 +5,7 @@ use engine::site::{
 };
 use units::{Energy, Power, Seconds, Share};
 
+use super::contracts::Contracts;
 use super::machines::{Model, Models, check_curve, power_curve, tuning};
 use super::network::{Feeders, Halls, Names};
 use super::problem::Findings;
@@ -24,6 +25,7 @@ impl Loads {
         root: &Table,
         feeders: &Feeders,
         halls: &Halls,
+        contracts: &mut Contracts,
         found: &mut Findings<'_>,
     ) -> Self {
         let [rigs, racks, batteries] =
@@ -40,7 +42,8 @@ impl Loads {
         for table in racks {
             let model = rack_models.named_by(table, found).cloned();
             let hall = halls.of_load(table, found);
-            read.push(self::racks(table, model, found).map(|racks| (racks, hall, None)));
+            let racks = self::racks(table, model, contracts, found);
+            read.push(racks.map(|racks| (racks, hall, None)));
         }
         for table in batteries {
             let feeder = feeders.named_by(table, "feeder", found);
@@ -136,27 +139,37 @@ fn rigs(
 fn racks(
     table: &Table,
     model: Option<Model>,
+    contracts: &mut Contracts,
     found: &mut Findings<'_>,
 ) -> Option<LoadKind> {
     let own = power_curve(table, found);
-    let terms = terms(table, found);
+    let terms = terms(table, contracts, found);
     let model = model?;
     let keys = ["power_curve", "power_kw", "standby_kw"];
-    Some(LoadKind::Racks(Racks {
+    let racks = Racks {
         model: table.text("model")?.to_owned(),
         machines: machines(table, keys, &model, own, found)?,
         gpus_per_rack: model.gpus,
         terms: terms?,
-    }))
+    };
+    if let Some(contracted) = table.table("contracted") {
+        contracts.count(contracted, &racks, found);
+    }
+    Some(LoadKind::Racks(racks))
 }
 
-fn terms(table: &Table, found: &mut Findings<'_>) -> Option<Terms> {
+fn terms(
+    table: &Table,
+    contracts: &mut Contracts,
+    found: &mut Findings<'_>,
+) -> Option<Terms> {
     match (table.writes("contracted"), table.writes("uncommitted")) {
         (true, false) => {
             let contract = table.table("contracted")?;
             Some(Terms::Contracted {
                 price: contract.gpu_hour_price("price_usd_per_gpu_hour")?,
                 worth: contract.energy_price("worth_usd_per_mwh")?,
+                tranche: contracts.tranche(contract, found)?,
             })
         }
         (false, true) => Some(Terms::Uncommitted {

@@ -12,6 +12,7 @@ use super::record::Record;
 use super::{Decided, OnPlant};
 use crate::feed::Feed;
 use crate::ledger::{Ledger, Row};
+use crate::tenancy::OverRun;
 
 /// One decided, metered and priced interval.
 pub struct Line<'a> {
@@ -25,11 +26,14 @@ pub struct Line<'a> {
 }
 
 /// What a backtest is asked to do beside deciding.
+#[derive(Default)]
 pub struct Options<'a> {
     /// Keeps inputs and outputs.
     pub record: Option<&'a mut dyn Record>,
     /// Runs the always-on site beside it.
     pub compare: bool,
+    /// The contracts its racks serve, and what became of them.
+    pub under: Option<&'a mut OverRun>,
 }
 
 /// Runs `site` over `range` of `feed` and hands every line to `sink`.
@@ -40,6 +44,7 @@ pub fn run(
     options: Options<'_>,
     mut sink: impl FnMut(&Line<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    let mut under = options.under;
     let mut policy = OnPlant::new(site.clone(), range.start, options.record);
     let mut ledger = Ledger::new(site, feed, range);
     let mut always_on =
@@ -55,10 +60,23 @@ pub fn run(
                 other.hear(interval.start, signal.clone())?;
             }
         }
+        if let Some(under) = &mut under {
+            for signal in under.signals(interval.start) {
+                policy.hear(interval.start, signal.clone())?;
+                if let Some(other) = &mut always_on {
+                    other.hear(interval.start, signal)?;
+                }
+            }
+        }
         let Decided { dispatch, metered } = policy.run_interval(interval)?;
+        let moved = policy.take_moved();
         let row = ledger.price(&metered, |load: LoadIx| policy.starts(load));
+        if let Some(under) = &mut under {
+            under.interval(moved, &metered, row);
+        }
         let other = match &mut always_on {
             Some(other) => {
+                other.take_moved();
                 let decided = other.run_interval(interval)?;
                 Some(other_ledger.price(&decided.metered, |load| other.starts(load)))
             }

@@ -24,7 +24,7 @@ pub fn perfect(
     site.policy.look_ahead.forecast = ForecastFrom::Told;
     let feed = foretold(feed, range);
     let mut sum = Some(Money::ZERO);
-    run(&site, &feed, range, Options { record: None, compare: false }, |line| {
+    run(&site, &feed, range, Options::default(), |line| {
         if line.row.computed {
             sum = sum.zip(worth_of(line.row, line.dispatch)).map(|(sum, row)| sum + row);
         }

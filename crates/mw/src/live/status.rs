@@ -343,7 +343,7 @@ fn limits(state: &State, now: Timestamp) -> Vec<LimitStatus> {
         until: None,
         best_effort: false,
     };
-    let asked = state.obligations.instructions().iter().filter_map(|one| {
+    let asked = state.obligations.instructions(now).filter_map(|one| {
         let level = one.ask.cap()?;
         one.during.contains(now).then(|| LimitStatus {
             level,
@@ -454,9 +454,7 @@ fn programmes(state: &State, now: Timestamp) -> Vec<ProgrammeStatus> {
 fn instructions(state: &State, now: Timestamp) -> Vec<InstructionStatus> {
     state
         .obligations
-        .instructions()
-        .iter()
-        .filter(|one| now < one.during.end)
+        .instructions(now)
         .map(|one| InstructionStatus {
             programme: programme_name(&state.site, one.programme).to_owned(),
             name: one.name.clone(),

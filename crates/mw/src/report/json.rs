@@ -4,15 +4,36 @@
 //! money is decimal text in dollars and, beside it, the exact millionths as an
 //! integer. `docs/reference/backtest-json.md` describes every key.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use settle::statement::Statement;
 use units::{Energy, EnergyPrice, Interval, Money, Power};
 
 use super::{figures, words};
 use crate::answer::{Answer, LoadTotals, PeakCharge, Totals};
 use crate::ledger::Use;
+use crate::tenancy::Settled;
 
 /// The version of the document; rises when a key changes its meaning.
 pub const FORMAT: u32 = 1;
+
+/// What a run came to under each contract.
+pub fn contracts(settled: &[Settled]) -> Value {
+    let statement = |one: &Statement| {
+        json!({
+            "number": one.number,
+            "month": one.period.to_string(),
+            "currency": one.currency,
+            "total": one.total.to_string(),
+            "payable": one.payable.to_string(),
+            "held": one.held.iter().map(|hold| hold.text.as_str()).collect::<Vec<_>>(),
+        })
+    };
+    let contract = |one: &Settled| {
+        let statements: Vec<Value> = one.statements.iter().map(statement).collect();
+        json!({ "contract": one.contract, "statements": statements })
+    };
+    settled.iter().map(contract).collect()
+}
 
 /// The document of an answer.
 pub fn summary(answer: &Answer) -> Value {

@@ -4,6 +4,7 @@ use settle::exact::Amount;
 use settle::statement::{AvailabilityRow, Line, LineKind, Statement};
 
 use super::figures::grouped;
+use crate::tenancy::Settled;
 
 /// How wide a page is.
 const WIDTH: usize = 100;
@@ -57,7 +58,11 @@ pub fn overview(statements: &[Statement]) -> String {
     ));
     for one in statements {
         let Some(number) = &one.number else {
-            page.line(&format!("{:8}  held: nothing is posted", one.period.to_string()));
+            page.line(&format!(
+                "{:8}  held: nothing is posted of the {} that it comes to so far",
+                one.period.to_string(),
+                money(one.total)
+            ));
             for hold in &one.held {
                 page.line(&format!("{:10}{}", "", hold.text));
             }
@@ -83,6 +88,19 @@ pub fn overview(statements: &[Statement]) -> String {
     page.line(&format!("{:38} {:>20}", "total, with tax", money(total)));
     page.line(&format!("{:38} {:>20}", "payable", money(payable)));
     page.text
+}
+
+/// What a run came to under each contract, after its summary.
+pub fn after_run(settled: &[Settled]) -> String {
+    settled
+        .iter()
+        .map(|one| match one.statements.is_empty() {
+            true => {
+                format!("\n{}: no month of it was settled in this run\n", one.contract)
+            }
+            false => format!("\nStatements of {}", overview(&one.statements)),
+        })
+        .collect()
 }
 
 /// What all posted lines of each kind come to, in the order of kinds.

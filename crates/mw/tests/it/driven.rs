@@ -16,6 +16,15 @@ pub(crate) const SURVEY_EVERY: Seconds = Seconds::from_seconds(30);
 /// How often the interconnection's meter is read.
 pub(crate) const DRAW_EVERY: Seconds = Seconds::from_seconds(5);
 
+/// How long a step took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Took {
+    /// By the wall.
+    pub(crate) wall: Duration,
+    /// Of that, on a processor, to some milliseconds: others may have it meanwhile.
+    pub(crate) on_cpu: Duration,
+}
+
 /// An engine on a simulated site, without a program around them.
 pub(crate) struct Driven {
     /// The engine.
@@ -26,7 +35,7 @@ pub(crate) struct Driven {
     pub(crate) now: Timestamp,
     answers: BTreeMap<Timestamp, Vec<Receipt>>,
     /// How long each step of a kind took.
-    pub(crate) took: BTreeMap<&'static str, Vec<Duration>>,
+    pub(crate) took: BTreeMap<&'static str, Vec<Took>>,
     /// What happened and what it led to, where that is kept.
     pub(crate) steps: Vec<Step>,
     keeps: bool,
@@ -57,9 +66,10 @@ impl Driven {
     /// Hands the engine one event, and what it says to the site.
     pub(crate) fn step(&mut self, kind: &'static str, event: Event) {
         let input = Input { at: self.now, event };
-        let began = Instant::now();
+        let (began, had) = (Instant::now(), on_cpu());
         let outputs = self.engine.step(&input);
-        self.took.entry(kind).or_default().push(began.elapsed());
+        let on_cpu = on_cpu().saturating_sub(had);
+        self.took.entry(kind).or_default().push(Took { wall: began.elapsed(), on_cpu });
         for output in &outputs {
             let answers = match output {
                 Output::Orders(batch) => self.campus.obey(batch),
@@ -150,4 +160,11 @@ impl Driven {
 
 fn next(now: Timestamp, every: Seconds) -> Timestamp {
     now.floor(every) + every
+}
+
+/// How long this thread has been on a processor; nothing where that is not told.
+fn on_cpu() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = told.split(' ').next().and_then(|first| first.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or(0))
 }

@@ -59,7 +59,7 @@ fn where_nothing_couples_intervals_the_optimum_is_found_by_hand() {
     let feed = world::feed(range);
     let mut past = Past::new(&site, &feed, range);
     let mut by_hand = Money::ZERO;
-    let options = Options { record: None, compare: false };
+    let options = Options::default();
     run(&site, &feed, range, options, |line| {
         past.add(line);
         let during = line.dispatch.interval;

@@ -91,6 +91,11 @@ impl Run {
         &self.folder
     }
 
+    /// Its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until it has ended.
     pub(crate) fn ended(mut self) -> i32 {
         self.child.wait().expect("a process").code().expect("an exit code")

@@ -63,6 +63,7 @@ fn a_site_falls_to_its_fail_safe_when_its_run_is_killed_for_good() {
 fn a_point_reads_back_as_it_was_written() {
     for text in [
         "new:kill:pwrite64:12",
+        "killed:power:fdatasync:4",
         "stopped:ENOSPC:pwrite64:3:700",
         "killed:EIO:fsync:2:100",
     ] {

@@ -11,4 +11,5 @@ mod report;
 mod settle;
 mod site_file;
 mod two_futures;
+mod under_contract;
 mod verify;

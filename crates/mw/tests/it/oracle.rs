@@ -1,4 +1,5 @@
-//! A run's totals recomputed from its Parquet in another language.
+//! A run's totals recomputed from its Parquet in another language, and statements from
+//! contract and facts.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,11 +24,19 @@ pub(crate) fn recompute(run_dir: &Path) -> bool {
 }
 
 fn ask(python: &std::ffi::OsStr, run_dir: &Path) -> (bool, String) {
-    let script =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/oracle/recompute.py");
+    ask_script(python, "recompute.py", &[run_dir])
+}
+
+/// What a script in the folder `oracle` says, and whether it agrees.
+fn ask_script(
+    python: &std::ffi::OsStr,
+    script: &str,
+    arguments: &[&Path],
+) -> (bool, String) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/oracle");
     let output = Command::new(python)
-        .arg(script)
-        .arg(run_dir)
+        .arg(folder.join(script))
+        .args(arguments)
         .output()
         .expect("MW_ORACLE_PYTHON names a program that starts");
     let text = [output.stdout, output.stderr].concat();
@@ -79,4 +88,49 @@ fn another_language_notices_a_cent() {
     std::fs::write(&path, summary.to_string()).expect("a file can be written");
     let (agrees, said) = ask(&python, &folder);
     assert!(!agrees && said.contains("margin, USD"), "{said}");
+}
+
+#[test]
+fn another_language_comes_to_the_same_statements() {
+    let Some(python) = std::env::var_os("MW_ORACLE_PYTHON") else {
+        eprintln!("skipped: MW_ORACLE_PYTHON names no Python");
+        return;
+    };
+    let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/oracle");
+    for (name, seed) in
+        [("cloud", 1), ("cloud", 2), ("blocks", 3), ("usage", 4), ("colocation", 5)]
+    {
+        let file = contracts.join(format!("{name}.toml"));
+        let versions = mw::contract_files::versions(&file).expect("a contract");
+        let pace = sim::tenancy::Pace { incidents_a_day: 2 };
+        let text = sim::tenancy::term(versions.first(), seed, pace);
+        let facts = settle::facts::Facts::read(&text).expect("what is drawn is read");
+        let last = facts.all().last().expect("facts").known_at;
+        let made = settle::settlement::statements(&versions, &facts, last);
+        assert!(made.len() > 4, "{name}: {} statements", made.len());
+        let folder = folder(&format!("statements-{name}-{seed}"));
+        std::fs::write(folder.join("facts.jsonl"), &text).expect("a file");
+        for one in made.iter().filter(|one| !one.is_held()) {
+            let number = one.number.as_deref().expect("it is issued");
+            std::fs::write(folder.join(format!("{number}.json")), one.to_json())
+                .expect("a file");
+        }
+        let (agrees, said) = ask_script(&python, "settle.py", &[&file, &folder]);
+        assert!(agrees, "{name}, seed {seed}: {said}");
+        if said.contains("skipped") {
+            eprintln!("{}", said.trim_end());
+        }
+        // One cent more somewhere is found.
+        let mut wrong = made[3].clone();
+        let amount = wrong.lines[0].amount;
+        wrong.lines[0].amount = settle::exact::Amount::from_minor(
+            amount.as_minor() + 1,
+            versions.first().currency.places,
+        );
+        let number = wrong.number.clone().expect("it is issued");
+        std::fs::write(folder.join(format!("{number}.json")), wrong.to_json())
+            .expect("a file");
+        let (agrees, said) = ask_script(&python, "settle.py", &[&file, &folder]);
+        assert!(!agrees || said.contains("skipped"), "{name}: a wrong cent is not found");
+    }
 }

@@ -20,7 +20,7 @@ fn decisions(feed: &Feed, range: Interval) -> Vec<(Dispatch, Energy)> {
     for example in ["mixed-10mw", "childress-750mw"] {
         let loaded =
             config::load(&root().join("examples").join(example)).expect("an example");
-        let options = Options { record: None, compare: false };
+        let options = Options::default();
         run(&loaded.site, feed, range, options, |line| {
             decided.push((line.dispatch.clone(), line.row.site));
             Ok(())
@@ -57,6 +57,7 @@ fn other_future(feed: &Feed, fork: Timestamp) -> Feed {
             | Signal::Instruction(_)
             | Signal::Heard(_)
             | Signal::Draw(_)
+            | Signal::Exposure(_)
             | Signal::Sweep(_) => {}
         }
     }

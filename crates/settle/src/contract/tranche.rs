@@ -9,6 +9,9 @@ use crate::exact::Exact;
 /// The largest tranche in GPUs or kilowatts.
 const QUANTITY_MAX: i64 = 1_000_000_000;
 
+/// The most a tranche may be worth over its term, in units of the currency.
+const VALUE_MAX: i128 = 100_000_000_000_000;
+
 pub(super) fn tranches(
     root: &Table<'_, '_>,
     take_or_pay: &Option<TakeOrPay>,
@@ -84,6 +87,9 @@ fn tranche(
             None
         }
     };
+    if let (Some(price), Some(quantity), Some(months)) = (&price, quantity, months) {
+        check_value(&inner, price, quantity, months.value);
+    }
     inner.finish();
     Some(Tranche {
         id: id?.value.to_owned(),
@@ -93,6 +99,25 @@ fn tranche(
         months: months?.value,
         early: early.value,
     })
+}
+
+/// Notes a tranche that is worth more than anything real, so that whatever is
+/// reckoned from it stays exact.
+fn check_value(inner: &Table<'_, '_>, price: &Price, quantity: Quantity, months: i64) {
+    let later = price.steps.iter().map(|step| step.amount);
+    let most = later.fold(price.amount, Exact::max).floor() + 1;
+    let times = match price.unit {
+        PriceUnit::GpuHour => i128::from(quantity.count()) * i128::from(months) * 744,
+        PriceUnit::MwMonth | PriceUnit::Flat => i128::from(months),
+    };
+    let value = most.saturating_mul(times);
+    if value > VALUE_MAX {
+        let text = format!(
+            "expected a price that makes a tranche worth at most {VALUE_MAX} over its \
+             term, found about {value}"
+        );
+        inner.note(inner.line(), "amount", text);
+    }
 }
 
 fn price(

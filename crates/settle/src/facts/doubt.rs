@@ -1,7 +1,7 @@
 //! What makes a fact doubtful: each doubt with what was expected and found.
 
 use super::intake::{Intake, Terms};
-use super::record::MAIN;
+use super::record::{MAIN, TrancheRecord};
 use super::{Acceptance, Body, Fact, MeterOwner, Purpose, Size, State, TrancheName};
 use crate::contract::{Basis, Quantity, Tranche};
 use crate::exact::Exact;
@@ -39,6 +39,9 @@ impl Intake {
                 return Some(Doubt::Never(text));
             }
         }
+        if let Some(text) = super::limits::beyond(terms, fact) {
+            return Some(Doubt::Never(text));
+        }
         match &fact.body {
             Body::Acceptance(acceptance) => {
                 self.doubt_acceptance(terms, fact, acceptance)
@@ -53,12 +56,13 @@ impl Intake {
                     );
                     return Some(Doubt::Never(text));
                 }
-                let unnamed =
-                    said.units.iter().find(|unit| {
-                        self.record.slot_of.get(*unit).is_none_or(|slot| {
-                            self.record.slots[*slot].tenures.is_empty()
-                        }) && !self.record.foreign.contains_key(*unit)
-                    })?;
+                let unnamed = said.units.iter().find(|unit| {
+                    self.record
+                        .slot_of
+                        .get(*unit)
+                        .is_none_or(|slot| self.record.slots[slot].tenures.is_empty())
+                        && !self.record.foreign.contains_key(*unit)
+                })?;
                 let text = format!("expected a unit that was accepted, found {unnamed}");
                 Some(Doubt::UntilSlot(unnamed.clone(), text))
             }
@@ -82,6 +86,7 @@ impl Intake {
                         return Some(Doubt::Never(text));
                     }
                     doubt_edge(terms, fact)
+                        .or_else(|| self.doubt_used_twice(terms, fact, tranche))
                 })
             }
             Body::MeterInterval { meter, wh, owner } => {
@@ -193,7 +198,7 @@ impl Intake {
         {
             return Some(other.clone());
         }
-        let slot = &self.record.slots[*self.record.slot_of.get(unit)?];
+        let slot = &self.record.slots[self.record.slot_of.get(unit)?];
         for place in &slot.tenures {
             let tenure = &self.record.tenures[*place];
             let id = &self.record.tranches[tenure.tranche].id;
@@ -268,7 +273,7 @@ impl Intake {
             }
             // What is accepted again is counted once.
             for tenure in acceptance.units.iter().filter_map(|unit| {
-                let slot = &self.record.slots[*self.record.slot_of.get(&unit.unit)?];
+                let slot = &self.record.slots[self.record.slot_of.get(&unit.unit)?];
                 let tenures =
                     slot.tenures.iter().map(|place| &self.record.tenures[*place]);
                 let mut same = tenures.filter(|tenure| {
@@ -362,6 +367,35 @@ impl Intake {
             );
             Doubt::Never(text)
         })
+    }
+}
+
+impl Intake {
+    /// Usage of which a part is counted already, by the same source.
+    fn doubt_used_twice(
+        &self,
+        terms: Terms<'_>,
+        fact: &Fact,
+        name: &TrancheName,
+    ) -> Option<Doubt> {
+        if name.contract.as_deref().is_some_and(|contract| contract != terms.id()) {
+            return None;
+        }
+        let of_name = |found: &&TrancheRecord| found.id == name.tranche;
+        let found = self.record.tranches.iter().find(of_name)?;
+        let during = fact.during();
+        let twice = found.usage.iter().find(|used| {
+            used.source.0 == fact.site
+                && used.source.1 == fact.source
+                && used.during != during
+                && used.during.overlaps(during)
+        })?;
+        let text = format!(
+            "expected usage of {} that is counted once, found part of it in fact {} too; \
+             the same interval again takes its place",
+            name.tranche, twice.seq
+        );
+        Some(Doubt::Never(text))
     }
 }
 

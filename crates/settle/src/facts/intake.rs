@@ -7,7 +7,7 @@
 
 use super::doubt::Doubt;
 use super::record::{
-    Assertion, Bill, Ending, From, Notice, Reading, Record, Slot, Tenure,
+    Assertion, Bill, Ending, From, Notice, Reading, Record, Slot, Tenure, Used,
 };
 use super::{About, Acceptance, Approves, Body, Fact, Purpose, Size, TrancheName};
 use crate::calendar::Zone;
@@ -175,7 +175,7 @@ impl Intake {
                  the first stands",
                 first.seq
             );
-            self.set_aside(fact, reason);
+            self.set_aside(fact, reason, false);
             return;
         }
         self.keys.insert((source, fact.source_seq), place);
@@ -188,30 +188,31 @@ impl Intake {
         match self.doubt(terms, fact) {
             None => self.admit(terms, facts, fact),
             Some(doubt) => {
-                let reason = match doubt {
-                    Doubt::Never(reason) => reason,
+                let (reason, waits) = match doubt {
+                    Doubt::Never(reason) => (reason, false),
                     Doubt::UntilSlot(slot, reason) => {
                         self.waiting_for_slot.entry(slot).or_default().push(place);
-                        reason
+                        (reason, true)
                     }
                     Doubt::UntilTranche(tranche, reason) => {
                         self.waiting_for_tranche.entry(tranche).or_default().push(place);
-                        reason
+                        (reason, true)
                     }
                 };
-                if self.set_aside(fact, reason) {
+                if self.set_aside(fact, reason, waits) {
                     self.admit(terms, facts, fact);
                 }
             }
         }
     }
 
-    /// Sets a fact aside unless somebody decided; true when it was let in.
-    fn set_aside(&mut self, fact: &Fact, reason: String) -> bool {
+    /// Sets a fact aside unless somebody decided; true when it was let in. One that
+    /// waits for an acceptance is dropped only if it still waits when that is decided.
+    fn set_aside(&mut self, fact: &Fact, reason: String, waits: bool) -> bool {
         let key = (fact.source.clone(), fact.source_seq);
         match self.decisions.get(&key) {
             Some(Decision::LetIn { seq }) if *seq > fact.seq => return true,
-            Some(Decision::Drop { seq }) if *seq > fact.seq => return false,
+            Some(Decision::Drop { seq }) if *seq > fact.seq && !waits => return false,
             Some(Decision::LetIn { .. } | Decision::Drop { .. }) | None => {}
         }
         let quarantined = Quarantined {
@@ -253,7 +254,7 @@ impl Intake {
                     cap_w_per_gpu: said.cap_w_per_gpu,
                 };
                 for unit in &said.units {
-                    let Some(slot) = record.slot_of.get(unit).copied() else { continue };
+                    let Some(slot) = record.slot_of.get(unit) else { continue };
                     let found = &mut record.slots[slot];
                     match fact.valid_to {
                         Some(_) => found.bounded.push(assertion),
@@ -307,8 +308,15 @@ impl Intake {
             Body::Usage { tranche, gpu_seconds } => {
                 if ours(tranche) {
                     let place = record.tranche(&tranche.tranche);
-                    let usage = From { value: (during, *gpu_seconds), seq };
-                    record.tranches[place].usage.push(usage);
+                    let source = (fact.site.clone(), fact.source.clone());
+                    let new = Used { during, gpu_seconds: *gpu_seconds, source, seq };
+                    let usage = &mut record.tranches[place].usage;
+                    // What a source says again of an interval takes the place of what
+                    // it said.
+                    usage.retain(|old| {
+                        old.during != new.during || old.source != new.source
+                    });
+                    usage.push(new);
                 }
             }
             Body::MeterInterval { meter, wh, owner } => {
@@ -358,15 +366,20 @@ impl Intake {
                     record.tranches[place].disputes.entry(*period).or_insert(seq);
                 }
             }
-            Body::Approval { approves, amount, .. } => {
-                if let Approves::TerminationFee { tranche } = approves
-                    && terms.tranche(tranche).is_some()
-                {
-                    let place = record.tranche(tranche);
-                    let approved = From { value: *amount, seq };
-                    record.tranches[place].fee_approved = Some(approved);
+            Body::Approval { approves, amount, .. } => match approves {
+                Approves::TerminationFee { tranche } => {
+                    if terms.tranche(tranche).is_some() {
+                        let place = record.tranche(tranche);
+                        let approved = From { value: *amount, seq };
+                        record.tranches[place].fee_approved = Some(approved);
+                    }
                 }
-            }
+                Approves::Discarded { source, source_seq } => {
+                    let key = format!("{source}/{source_seq}");
+                    self.quarantined.retain(|_, one| one.key != key);
+                }
+                Approves::Quarantined { .. } => {}
+            },
             Body::Termination { tranche, cause } => {
                 let ending = Ending { at: fact.valid_from, cause: *cause, seq };
                 let ids: Vec<&str> = match tranche {
@@ -404,14 +417,10 @@ impl Intake {
         let anchor = record.anchor(tranche);
         let mut replaced = false;
         for unit in &acceptance.units {
-            let slot = match record.slot_of.get(&unit.unit) {
-                Some(slot) => *slot,
-                None => {
-                    record.slots.push(Slot::default());
-                    record.slot_of.insert(unit.unit.clone(), record.slots.len() - 1);
-                    record.slots.len() - 1
-                }
-            };
+            let slot = record.slot_of.number(&unit.unit);
+            if slot == record.slots.len() {
+                record.slots.push(Slot::default());
+            }
             let size = match unit.size {
                 Size::Gpus(size) | Size::Kilowatts(size) => size,
             };

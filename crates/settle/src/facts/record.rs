@@ -3,6 +3,7 @@
 use super::{About, Cause, MeterOwner, State};
 use crate::calendar::Period;
 use crate::exact::Exact;
+use crate::names::Names;
 use std::collections::{BTreeMap, BTreeSet};
 use units::{Interval, Timestamp};
 
@@ -96,6 +97,16 @@ pub(crate) struct Ending {
     pub(crate) seq: u64,
 }
 
+/// What a source said was used over an interval.
+#[derive(Clone, Debug)]
+pub(crate) struct Used {
+    pub(crate) during: Interval,
+    pub(crate) gpu_seconds: i64,
+    /// Whose word it is: the site and the source there.
+    pub(crate) source: (String, String),
+    pub(crate) seq: u64,
+}
+
 /// What belongs to one tranche besides its units.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TrancheRecord {
@@ -110,7 +121,7 @@ pub(crate) struct TrancheRecord {
     /// How many units of each domain are accepted.
     pub(crate) domains: BTreeMap<String, u32>,
     pub(crate) flex: Vec<From<Interval>>,
-    pub(crate) usage: Vec<From<(Interval, i64)>>,
+    pub(crate) usage: Vec<Used>,
     /// Prepayments received: when, and how many minor units.
     pub(crate) payments: Vec<From<(Timestamp, i64)>>,
     /// Claims and when they became known.
@@ -124,11 +135,11 @@ pub(crate) struct TrancheRecord {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
     pub(crate) slots: Vec<Slot>,
-    pub(crate) slot_of: BTreeMap<String, usize>,
+    pub(crate) slot_of: Names,
     pub(crate) tenures: Vec<Tenure>,
     pub(crate) tranches: Vec<TrancheRecord>,
     pub(crate) references: Vec<Reference>,
-    pub(crate) reference_of: BTreeMap<String, usize>,
+    pub(crate) reference_of: Names,
     /// Slots accepted for other contracts, and when.
     pub(crate) foreign: BTreeMap<String, Vec<(String, Interval)>>,
     /// Tranches of other contracts, by name.
@@ -173,12 +184,11 @@ impl Record {
     }
 
     pub(crate) fn reference(&mut self, id: &str) -> usize {
-        if let Some(place) = self.reference_of.get(id) {
-            return *place;
+        let place = self.reference_of.number(id);
+        if place == self.references.len() {
+            self.references.push(Reference::default());
         }
-        self.references.push(Reference::default());
-        self.reference_of.insert(id.to_owned(), self.references.len() - 1);
-        self.references.len() - 1
+        place
     }
 
     /// Marks every slot whose state rests on a reference.

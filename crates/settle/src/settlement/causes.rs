@@ -33,8 +33,7 @@ impl Composing<'_> {
             Body::Acceptance(_) => Some(BTreeSet::new()),
             Body::UnitState(said) => {
                 let slots = said.units.iter();
-                let mut slots =
-                    slots.filter_map(|unit| record.slot_of.get(unit).copied());
+                let mut slots = slots.filter_map(|unit| record.slot_of.get(unit));
                 of_slots(&mut slots)
             }
             Body::IncidentClassification { incident: id, .. }
@@ -43,7 +42,7 @@ impl Composing<'_> {
                 let Some(place) = record.reference_of.get(id) else {
                     return Some(BTreeSet::new());
                 };
-                let reference = &record.references[*place];
+                let reference = &record.references[place];
                 let mut slots = reference.slots.clone();
                 for incident in &reference.evidence_of {
                     slots.extend(&record.references[*incident].slots);

@@ -5,7 +5,7 @@ use super::{Documents, Kept, cut};
 use crate::calendar::Period;
 use crate::contract::{Contract, PriceUnit, Tranche, Versions};
 use crate::exact::{Amount, Exact};
-use crate::facts::{Body, Fact, Facts};
+use crate::facts::{Fact, Facts};
 use crate::statement::{
     AvailabilityRow, Correction, FactRange, Line, LineKind, LineQuantity, MakeUpRow,
     PrepaymentRow, Right, RightKind, Statement, TaxLine,
@@ -177,10 +177,10 @@ impl Composing<'_> {
             LineKind::Sla => {
                 let during = self.month_of(month);
                 let states = self.books.quantities.facts_in(record, tranche, during);
-                for seq in &states {
-                    facts.extend(self.evidence(*seq));
+                for (seq, reference) in states {
+                    facts.insert(seq);
+                    facts.extend(reference.iter().flat_map(|at| self.evidence(*at)));
                 }
-                facts.extend(states);
             }
             LineKind::Delay
             | LineKind::Power
@@ -261,25 +261,15 @@ impl Composing<'_> {
         }
     }
 
-    /// The facts that classify or excuse what a state says.
-    fn evidence(&self, seq: u64) -> Vec<u64> {
-        let place = self.facts.partition_point(|fact| fact.seq < seq);
-        let Some(Body::UnitState(said)) = self.facts.get(place).map(|fact| &fact.body)
-        else {
-            return Vec::new();
-        };
+    /// The facts that classify or excuse what refers to an incident.
+    fn evidence(&self, incident: usize) -> impl Iterator<Item = u64> {
         let record = self.books.record;
-        let reference = |id: &str| record.reference_of.get(id).copied();
-        let Some(incident) = said.reference.as_deref().and_then(reference) else {
-            return Vec::new();
-        };
         let class = record.references[incident].class;
-        let mut seqs: Vec<u64> = class.iter().map(|class| class.seq).collect();
         let evidence = class.and_then(|class| class.value.1).unwrap_or(incident);
         let evidence = &record.references[evidence];
-        seqs.extend(evidence.notices.iter().map(|notice| notice.seq));
-        seqs.extend(evidence.instructions.iter().map(|instruction| instruction.seq));
-        seqs
+        let notices = evidence.notices.iter().map(|notice| notice.seq);
+        let instructions = evidence.instructions.iter().map(|found| found.seq);
+        class.map(|class| class.seq).into_iter().chain(notices).chain(instructions)
     }
 
     fn taxes(&self, lines: &[Line]) -> Vec<TaxLine> {

@@ -85,14 +85,13 @@ impl Books<'_> {
         let left = minor(contract, exact) - carried.delay_used;
         let room = owed.amounts[at(LineKind::Capacity)] + owed.amounts[at(LineKind::Sla)];
         let credit = left.min(room).max(0);
+        if begun().next().is_some() && stated.batches_missing {
+            let text = "expected index values over the first month of service, found \
+                        none for part of it; record them"
+                .to_owned();
+            owed.holds.push((HoldReason::PriceMissing, None, text));
+        }
         if begun().next().is_some() && credit > 0 {
-            if stated.batches_missing {
-                let text =
-                    "expected index values over the first month of service, found \
-                            none for part of it; record them"
-                        .to_owned();
-                owed.holds.push((HoldReason::PriceMissing, None, text));
-            }
             let days = begun().map(|batch| batch.days).max().unwrap_or(0);
             let why = format!("late by up to {days} days that count");
             owed.why.insert(LineKind::Delay, why);

@@ -242,8 +242,8 @@ impl<'b> Books<'b> {
         let mut used = None;
         if terms.price.unit == PriceUnit::GpuHour {
             for usage in &found.usage {
-                if month.contains(usage.value.0.start) {
-                    *used.get_or_insert(0) += usage.value.1;
+                if month.contains(usage.during.start) {
+                    *used.get_or_insert(0) += usage.gpu_seconds;
                     for kind in
                         [LineKind::Capacity, LineKind::Shortfall, LineKind::Overage]
                     {
@@ -256,7 +256,7 @@ impl<'b> Books<'b> {
         if share < Exact::ONE
             && let Some(service) = service
             && owed.seconds.reserved > 0
-            && !covers(found.usage.iter().map(|usage| usage.value.0), service)
+            && !covers(found.usage.iter().map(|usage| usage.during), service)
         {
             let text =
                 "expected usage for all of the month's service, found none for part \
@@ -265,7 +265,7 @@ impl<'b> Books<'b> {
             owed.holds.push((HoldReason::UsageMissing, None, text));
         }
         if owed.seconds.reserved == 0 && used.unwrap_or(0) == 0 {
-            owed.make_up = self.balance_after(stated, owed, carried);
+            owed.make_up = self.balance_after(tranche, stated, owed, carried, end);
             return;
         }
         let pieces = fee::pieces(
@@ -312,24 +312,35 @@ impl<'b> Books<'b> {
         ] {
             owed.amounts[at(kind)] = minor(contract, exact);
         }
-        owed.make_up = self.balance_after(stated, owed, carried);
+        owed.make_up = self.balance_after(tranche, stated, owed, carried, end);
     }
 
-    /// Adds the month's shortfall to the balance and returns what is left.
+    /// Adds the month's shortfall to the balance and returns what is left after the
+    /// month; `end` is the end of service.
     fn balance_after(
         &self,
+        tranche: usize,
         stated: &Stated<'_>,
         owed: &Owed,
         carried: &mut Carried,
+        end: Option<Timestamp>,
     ) -> Option<Exact> {
         let last = match stated.contract.take_or_pay.make_up {
             MakeUp::None => return None,
-            MakeUp::TermEnd => usize::MAX,
+            // The month that holds the last second of service.
+            MakeUp::TermEnd => end.map_or(usize::MAX, |end| {
+                self.quantities.months.place(end + units::Seconds::from_seconds(-1))
+            }),
             MakeUp::Months(months) => {
                 owed.place + usize::try_from(months).expect("months are positive")
             }
         };
-        if !owed.fee.shortfall_seconds.is_zero() {
+        // Of a month that stays as issued, only what was paid for can be drawn later.
+        let key = || (self.record.tranches[tranche].id.clone(), self.period(owed.place));
+        let is_paid = !owed.frozen
+            || (self.issued.get(&key()))
+                .is_some_and(|issued| issued[at(LineKind::Shortfall)] != 0);
+        if is_paid && !owed.fee.shortfall_seconds.is_zero() {
             carried.balance.add(last, owed.fee.shortfall_seconds);
         }
         Some(carried.balance.left(owed.place + 1))

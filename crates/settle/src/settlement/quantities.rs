@@ -213,16 +213,17 @@ impl Quantities {
             .sum()
     }
 
-    /// The facts that say a unit was not available within `during`.
+    /// The facts that say a unit was not available within `during`, and what each
+    /// refers to.
     pub(crate) fn facts_in(
         &self,
         record: &Record,
         tranche: usize,
         during: Interval,
-    ) -> BTreeSet<u64> {
+    ) -> BTreeSet<(u64, Option<usize>)> {
         self.within(record, tranche, during)
             .filter(|stretch| stretch.class != Class::Available)
-            .filter_map(|stretch| stretch.seq)
+            .filter_map(|stretch| Some((stretch.seq?, stretch.reference)))
             .collect()
     }
 

@@ -52,6 +52,27 @@ fn doubtful_facts_hold_the_statement_until_somebody_decides() {
         ),
         (
             "",
+            "raw usage {\"tranche\":\"H1\",\"gpu_seconds\":999999999999} 2026-04-01..2026-04-02",
+            "use of at most 86400000 GPU-seconds",
+        ),
+        (
+            "",
+            "raw usage {\"tranche\":\"H1\",\"gpu_seconds\":5} 2026-04-01..2026-04-03\n\
+             raw usage {\"tranche\":\"H1\",\"gpu_seconds\":5} 2026-04-02..2026-04-04",
+            "counted once",
+        ),
+        (
+            "",
+            "raw index_value {\"index\":\"cpi\",\"value\":\"0\"} 2026-04-02",
+            "a value of cpi above 0",
+        ),
+        (
+            power,
+            "raw energy_price {\"index\":\"lmp\",\"per_mwh\":\"1000001\"} 2026-04-02..2026-04-03",
+            "a price of at most 1000000",
+        ),
+        (
+            "",
             "raw usage {\"tranche\":\"H9\",\"gpu_seconds\":1} 2026-04-01..2026-04-02",
             "a tranche of the contract, found H9",
         ),

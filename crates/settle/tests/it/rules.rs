@@ -321,6 +321,15 @@ fn take_or_pay_bills_the_floor() {
 }
 
 #[test]
+fn usage_said_again_of_an_interval_takes_its_place() {
+    let terms = contract("[take_or_pay]\npercent = \"80\"");
+    let usage = "raw usage {\"tranche\":\"H1\",\"gpu_seconds\":25920000} 2026-04-01..2026-05-01\n\
+                 raw usage {\"tranche\":\"H1\",\"gpu_seconds\":21600000} 2026-04-01..2026-05-01 \
+                 known=2026-05-03";
+    check_once(&terms, &up(usage), "2026-04", "H1 2026-04 capacity 6000.00");
+}
+
+#[test]
 fn overage_has_its_own_price_and_draws_on_earlier_shortfall() {
     let usage = "raw usage {\"tranche\":\"H1\",\"gpu_seconds\":18000000} 2026-04-01..2026-05-01\n\
                  raw usage {\"tranche\":\"H1\",\"gpu_seconds\":30384000} 2026-05-01..2026-06-01\n\

@@ -150,16 +150,16 @@ fn of_store(
         let mut slope = worth(t) - next;
         let (mut least, mut most) =
             (store.stored_min_mwh.at(t), store.stored_max_mwh.at(t));
-        // Full or empty, whatever the limits: what bends is the worth at the end.
+        // What bends is the worth at the end, which begins at empty.
         let mut corners = vec![0.0];
-        let mut last_worth = 0.0;
+        let mut lowest_held = f64::NEG_INFINITY;
         if let (End::Worth(parts), true) = (&store.end, is_last) {
             let mut sum = 0.0;
             for (mwh, _) in parts {
                 sum += mwh;
                 corners.push(sum);
             }
-            last_worth = parts.first().map_or(0.0, |(_, usd)| *usd);
+            lowest_held = 0.0;
         }
         match limits {
             Limits::Kept => corners.extend([least, most]),
@@ -167,13 +167,13 @@ fn of_store(
                 let room = prices.store_room_usd_per_mwh[t * count + place];
                 total -= room * if room > 0.0 { most } else { least };
                 slope += room;
-                if slope < -FLAT || slope - last_worth > FLAT {
+                if slope < -FLAT || (slope > FLAT && lowest_held.is_infinite()) {
                     return Err(format!(
                         "store {place}, interval {t}: expected a price of room that makes \
                          holding more worth nothing, found it off by {slope}"
                     ));
                 }
-                (least, most) = (f64::NEG_INFINITY, f64::INFINITY);
+                (least, most) = (lowest_held, f64::INFINITY);
             }
         }
         let end = |mwh| if is_last { end_worth_usd(&store.end, mwh) } else { 0.0 };
@@ -344,6 +344,78 @@ fn shapes(horizon: &Horizon, prices: &Prices) -> Result<(), String> {
         None => Ok(()),
         Some((name, found, expected)) => {
             Err(format!("prices of {name}: expected {expected}, found {}", found.len()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::decide::ahead::{Dated, Demand, Grid, Peak};
+
+    use super::*;
+
+    /// An hour at 30 USD/MWh: 10 MW worth 50, of which 6 can be drawn.
+    fn horizon(peaks: Vec<Peak>) -> Horizon {
+        Horizon {
+            hours: 1.0,
+            grid: Grid {
+                import_usd_per_mwh: vec![30.0],
+                export_usd_per_mwh: None,
+                import_limit_mw: Dated::Always(6.0),
+                export_limit_mw: Dated::Always(0.0),
+                base_mw: Dated::Always(0.0),
+                ramp: Ramp::FREE,
+                blocks: Vec::new(),
+                peaks,
+            },
+            feeders: Vec::new(),
+            loads: vec![Demand {
+                feeder: None,
+                segments_mw: vec![10.0],
+                floor_mw: Dated::Always(0.0),
+                ceiling_mw: Dated::Always(f64::INFINITY),
+                ramp: Ramp::FREE,
+            }],
+            worth_usd_per_mwh: vec![50.0],
+            batteries: Vec::new(),
+        }
+    }
+
+    fn prices(power: f64, import: f64, peak: f64) -> Prices {
+        Prices {
+            power_usd_per_mwh: vec![power],
+            import_usd_per_mwh: vec![import],
+            peak_usd_per_mwh: vec![peak],
+            export_usd_per_mwh: vec![0.0],
+            ..Prices::default()
+        }
+    }
+
+    #[test]
+    fn the_right_prices_give_the_optimum_and_wrong_ones_less() {
+        // Six MW earn 20 each. With a charge of 5 on each MW above 2: 15 from there.
+        let peak = Peak { from: 0, to: 1, usd_per_mw: 5.0, already_mw: 2.0 };
+        let cases = [
+            (vec![], prices(50.0, 20.0, 0.0), Ok(-120.0), Ok(-120.0)),
+            (vec![], prices(40.0, 10.0, 0.0), Ok(-160.0), Ok(-160.0)),
+            (vec![], prices(50.0, 30.0, 0.0), Ok(-120.0), Err("more or less")),
+            (vec![], prices(50.0, 10.0, 0.0), Ok(-120.0), Err("more or less")),
+            (vec![], prices(50.0, -1.0, 0.0), Ok(-120.0), Err("nothing or more")),
+            (vec![peak], prices(50.0, 15.0, 5.0), Ok(-100.0), Ok(-100.0)),
+            (vec![peak], prices(50.0, 14.0, 6.0), Ok(-100.0), Err("add up")),
+            (vec![peak], prices(50.0, 20.0, 0.0), Ok(-100.0), Ok(-120.0)),
+        ];
+        for (peaks, prices, kept, charged) in cases {
+            let horizon = horizon(peaks);
+            for (limits, expected) in [(Limits::Kept, kept), (Limits::Charged, charged)] {
+                let found = bound(&horizon, &prices, limits);
+                let agrees = match (&found, &expected) {
+                    (Ok(found), Ok(expected)) => (found - expected).abs() < 1e-9,
+                    (Err(found), Err(expected)) => found.contains(expected),
+                    (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+                };
+                assert!(agrees, "{prices:?} {limits:?}: {expected:?}, found {found:?}");
+            }
         }
     }
 }

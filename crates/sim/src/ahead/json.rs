@@ -116,9 +116,10 @@ pub fn read(value: &Value) -> Result<Horizon, String> {
         hours: number(value, "hours")?,
         grid: Grid {
             import_usd_per_mwh: numbers(grid, "import_usd_per_mwh")?,
-            export_usd_per_mwh: match pays {
-                Value::Null => None,
-                _ => Some(numbers(grid, "export_usd_per_mwh")?),
+            export_usd_per_mwh: if pays.is_null() {
+                None
+            } else {
+                Some(numbers(grid, "export_usd_per_mwh")?)
             },
             import_limit_mw: read_dated(grid, "import_limit_mw")?,
             export_limit_mw: read_dated(grid, "export_limit_mw")?,
@@ -211,10 +212,9 @@ fn read_dated(value: &Value, key: &str) -> Result<Dated, String> {
 
 fn read_ramp(value: &Value) -> Result<Ramp, String> {
     let ramp = &value["ramp"];
-    let before_mw = match &ramp["before_mw"] {
-        Value::Null => None,
-        before => Some(as_number(before, "before_mw")?),
-    };
+    let before = &ramp["before_mw"];
+    let before_mw =
+        if before.is_null() { None } else { Some(as_number(before, "before_mw")?) };
     Ok(Ramp {
         up_mw: number(ramp, "up_mw")?,
         down_mw: number(ramp, "down_mw")?,

@@ -249,3 +249,164 @@ fn shapes(horizon: &Horizon, answer: &Answer) -> Vec<String> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use engine::decide::ahead::{Block, Dated, Demand, Grid, Peak, Store};
+
+    use super::*;
+    use crate::ahead::bound::{Limits, bound};
+    use crate::seed;
+    use engine::decide::ahead::{Prices, RampPrice};
+
+    /// Two hours of everything, small enough to work out by hand.
+    fn horizon() -> Horizon {
+        let always = Dated::Always;
+        Horizon {
+            hours: 1.0,
+            grid: Grid {
+                import_usd_per_mwh: vec![20.0, 60.0],
+                export_usd_per_mwh: Some(vec![10.0, 50.0]),
+                import_limit_mw: Dated::Each(vec![14.0, 15.0]),
+                export_limit_mw: always(5.0),
+                base_mw: always(1.0),
+                ramp: Ramp { up_mw: 5.0, down_mw: 7.0, before_mw: Some(8.0) },
+                blocks: vec![Block {
+                    from: 0,
+                    to: 2,
+                    mw: 4.0,
+                    resale_usd_per_mwh: Dated::Each(vec![15.0, 55.0]),
+                }],
+                peaks: vec![Peak { from: 0, to: 2, usd_per_mw: 3.0, already_mw: 11.0 }],
+            },
+            feeders: vec![
+                Feeder { parent: None, limit_mw: always(12.5) },
+                Feeder { parent: Some(0), limit_mw: always(12.0) },
+            ],
+            loads: vec![Demand {
+                feeder: Some(1),
+                segments_mw: vec![8.0, 4.0],
+                floor_mw: always(7.0),
+                ceiling_mw: always(9.0),
+                ramp: Ramp { up_mw: 4.0, down_mw: 0.5, before_mw: Some(4.0) },
+            }],
+            worth_usd_per_mwh: vec![70.0, 40.0, 70.0, 40.0],
+            batteries: vec![Store {
+                feeder: Some(0),
+                charge_mw: always(6.0),
+                discharge_mw: always(5.0),
+                stored_min_mwh: always(1.0),
+                stored_max_mwh: always(8.0),
+                charge_efficiency: 1.0,
+                discharge_efficiency: 0.8,
+                wear_usd_per_mwh: 2.0,
+                stored_mwh: 3.0,
+                end: End::Worth(vec![(4.0, 25.0), (4.0, 5.0)]),
+            }],
+        }
+    }
+
+    /// Eight MW of load, four of charge; then three of discharge.
+    fn answer() -> Answer {
+        Answer {
+            segments_mw: vec![8.0, 0.0, 8.0, 0.0],
+            exchange_mw: vec![13.0, 6.0],
+            charge_mw: vec![4.0, 0.0],
+            discharge_mw: vec![0.0, 3.0],
+            stored_mwh: vec![7.0, 3.25],
+            peaks_mw: vec![13.0],
+            ..Answer::default()
+        }
+    }
+
+    #[test]
+    fn a_plan_costs_what_it_comes_to_by_hand() {
+        // 4 at 15 and 9 at 20; 4 at 55 and 2 at 60; 16 worth 70; 3 worn at 2; 2
+        // above the peak at 3; 3.25 held at 25.
+        let expected = 240.0 + 340.0 - 1_120.0 + 6.0 + 6.0 - 81.25;
+        assert_eq!(broken(&horizon(), &answer()), Vec::<String>::new());
+        assert_eq!(cost_usd(&horizon(), &answer()).0, expected);
+        // What is sent back earns the price of that.
+        assert_eq!(exchange_usd_per_hour(&horizon(), 1, -2.0), -100.0);
+    }
+
+    #[test]
+    fn every_limit_is_looked_at() {
+        type Change = fn(&mut Horizon, &mut Answer);
+        let cases: &[(&str, Change)] = &[
+            ("0: import:", |h, _| h.grid.import_limit_mw = Dated::Always(12.0)),
+            ("1: export:", |h, _| h.grid.export_limit_mw = Dated::Always(-7.0)),
+            ("0: balance, exchange too low", |h, _| h.grid.base_mw = Dated::Always(1.1)),
+            ("0: balance, exchange too high", |h, _| h.grid.base_mw = Dated::Always(0.9)),
+            ("0: feeder 0", |h, _| h.feeders[0].limit_mw = Dated::Always(11.0)),
+            ("1: feeder 1", |h, _| h.feeders[1].limit_mw = Dated::Each(vec![9.0, 7.0])),
+            ("0: segment 0:", |h, _| h.loads[0].segments_mw[0] = 7.0),
+            ("0: segment 1 below", |_, a| a.segments_mw = vec![9.0, -1.0, 8.0, 0.0]),
+            ("0: ceiling of load 0", |h, _| h.loads[0].ceiling_mw = Dated::Always(7.5)),
+            ("1: floor of load 0", |h, _| h.loads[0].floor_mw = Dated::Always(8.5)),
+            ("0: load 0 rising", |h, _| h.loads[0].ramp.up_mw = 3.0),
+            ("0: load 0 falling", |h, _| h.loads[0].ramp.before_mw = Some(9.0)),
+            ("0: exchange rising", |h, _| h.grid.ramp.up_mw = 4.0),
+            ("1: exchange falling", |h, _| h.grid.ramp.down_mw = 6.0),
+            ("0: store 0 charging:", |h, _| {
+                h.batteries[0].charge_mw = Dated::Always(3.0)
+            }),
+            ("1: store 0 discharging:", |h, _| {
+                h.batteries[0].discharge_mw = Dated::Always(2.0);
+            }),
+            ("1: store 0 charging below", |_, a| a.charge_mw[1] = -1.0),
+            ("0: store 0 discharging below", |_, a| a.discharge_mw[0] = -1.0),
+            ("0: store 0 full", |h, _| {
+                h.batteries[0].stored_max_mwh = Dated::Always(6.0)
+            }),
+            ("1: store 0 empty", |h, _| {
+                h.batteries[0].stored_min_mwh = Dated::Always(4.0)
+            }),
+            ("0: store 0 holds too much", |h, _| h.batteries[0].stored_mwh = 2.0),
+            ("1: store 0 holds too little", |_, a| a.stored_mwh[1] = 3.0),
+            ("1: store 0 ends too full", |h, _| h.batteries[0].end = End::At(3.0)),
+            ("1: store 0 ends too empty", |h, _| h.batteries[0].end = End::At(3.5)),
+            ("peak 0", |_, a| a.peaks_mw[0] = 12.0),
+            ("exchange_mw: expected 2", |_, a| a.exchange_mw.push(0.0)),
+            ("1: import", |_, a| a.exchange_mw[1] = f64::NAN),
+        ];
+        for (expected, change) in cases {
+            let (mut horizon, mut answer) = (horizon(), answer());
+            change(&mut horizon, &mut answer);
+            let broken = broken(&horizon, &answer);
+            assert!(
+                broken.iter().any(|fault| fault.contains(expected)),
+                "expected {expected}, found {broken:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_prices_put_the_bound_above_a_plan_within_all_limits() {
+        let (horizon, mut draw) = (horizon(), seed::generator(1, "prices"));
+        let cost = cost_usd(&horizon, &answer()).0;
+        let mut best = f64::NEG_INFINITY;
+        for _ in 0..20_000 {
+            let mut usd = |from: f64, to: f64| from + (to - from) * draw.unit();
+            let worth = usd(20.0, 60.0);
+            let prices = Prices {
+                power_usd_per_mwh: vec![worth, usd(20.0, 80.0)],
+                import_usd_per_mwh: vec![0.0; 2],
+                peak_usd_per_mwh: vec![0.0; 2],
+                export_usd_per_mwh: vec![0.0; 2],
+                feeders_usd_per_mwh: vec![usd(0.0, 9.0), usd(0.0, 9.0), 0.0, 0.0],
+                stored_usd_per_mwh: vec![worth, worth + usd(-5.0, 5.0)],
+                store_room_usd_per_mwh: vec![0.0; 2],
+                ramps: vec![
+                    RampPrice { t: 0, load: Some(0), usd_per_mw: usd(-9.0, 9.0) },
+                    RampPrice { t: 1, load: None, usd_per_mw: usd(-9.0, 9.0) },
+                ],
+            };
+            let bound = bound(&horizon, &prices, Limits::Kept).expect("a bound");
+            assert!(bound <= cost + 1e-9, "{bound} above {cost}: {prices:?}");
+            best = best.max(bound);
+        }
+        // It is not below everything either.
+        assert!(best > cost - 150.0, "{best}, {cost}");
+    }
+}

@@ -140,3 +140,26 @@ fn remove_feeder(horizon: &mut Horizon, place: usize) {
     horizon.loads.iter_mut().for_each(|load| load.feeder = moved(load.feeder));
     horizon.batteries.iter_mut().for_each(|store| store.feeder = moved(store.feeder));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ahead::draw::draw;
+
+    #[test]
+    fn what_fails_is_left_and_little_else() {
+        // As if a floor were what goes wrong.
+        let has_floor = |horizon: &Horizon| {
+            let floor =
+                |t: usize| horizon.loads.iter().any(|load| load.floor_mw.at(t) > 0.0);
+            (0..horizon.len()).any(floor)
+        };
+        let drawn = (1..).map(draw).filter(has_floor).take(20);
+        for horizon in drawn {
+            let small = shrink(&horizon, has_floor);
+            let sizes = (small.len(), small.loads.len(), small.batteries.len());
+            assert_eq!((sizes, small.feeders.len()), ((1, 1, 0), 0));
+            assert_eq!(small.worth_usd_per_mwh.len(), small.segments());
+        }
+    }
+}

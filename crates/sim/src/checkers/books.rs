@@ -4,9 +4,10 @@
 use engine::site::{FeederIx, LoadIx, Site};
 use engine::state::Cap;
 use engine::{Ask, Dispatch, Instruction, Order, Setpoint, Signal};
-use units::{Interval, Power, Temperature, Timestamp};
+use units::{Interval, Power, Seconds, Temperature, Timestamp};
 
 use super::by_hand::ByHand;
+use super::live::counts_from;
 use crate::world::{World, at_rest, change_of_count};
 
 /// What a bystander knows of a run.
@@ -220,6 +221,16 @@ impl Books {
     /// Every load under a limit.
     pub(crate) fn under(&self, fence: Fence) -> impl Iterator<Item = LoadIx> + '_ {
         (0..self.loads.len()).filter(move |load| self.is_under(*load, fence))
+    }
+
+    /// Every level that was asked for, from when a decision has to count it.
+    pub(crate) fn limits_counted(&self) -> Vec<Cap> {
+        let response = self.site.programmes.first().map_or(Seconds::ZERO, |p| p.response);
+        let counted = |cap: &Cap| {
+            let start = counts_from(&self.site, cap.during.start, cap.level, response);
+            Cap { during: Interval { start, ..cap.during }, ..*cap }
+        };
+        self.limits.iter().map(counted).collect()
     }
 
     /// How much may flow through a limit at `at`.

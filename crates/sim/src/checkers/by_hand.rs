@@ -26,6 +26,16 @@ impl ByHand {
         self.holds = new.holds.iter().cloned().chain(kept).collect();
     }
 
+    /// Whether a site file lacks machines that a person works on: then it is not
+    /// taken over.
+    pub(crate) fn would_lose(&self, to: &Site) -> bool {
+        self.lock_outs.iter().filter(|lock_out| lock_out.until_released).any(|lock_out| {
+            let last = lock_out.machines.as_ref().and_then(Ranges::last);
+            let count = to.loads[lock_out.load].machines().map_or(0, |m| m.count);
+            last.is_some_and(|last| last >= count)
+        })
+    }
+
     /// Takes in what a person asked for about a load; whether it is to be granted.
     pub(crate) fn serve(
         &mut self,

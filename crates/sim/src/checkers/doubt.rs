@@ -37,6 +37,7 @@ pub(super) fn nobody_knows_yet(signal: &Signal, at: Timestamp) -> bool {
         Signal::PeakProbability(known) => later(known, at),
         Signal::Draw(known) => later(known, at),
         Signal::Instruction(instruction) => instruction.known_at > at,
+        Signal::Exposure(exposure) => exposure.known_at > at,
         Signal::Heard(_) => false,
         Signal::Sweep(sweep) => sweep.during.end > at,
         Signal::Forecast(forecast) => forecast.known_at > at,

@@ -22,6 +22,7 @@ use super::ramps;
 use crate::campus::Campus;
 use crate::run::live::{Counts, Invariant};
 use crate::world::LiveWorld;
+pub(super) use asked::counts_from;
 use books::Books;
 
 /// Every checker of a live run.
@@ -183,9 +184,14 @@ impl Checkers {
         end::judged_alike(&self.books, at, engine, &mut self.broken, counts);
     }
 
-    /// The process died.
-    pub(crate) fn died(&mut self, at: Timestamp) {
-        self.leases.died(at);
+    /// From now on nobody watches: the process died, or its journal cannot be written.
+    pub(crate) fn unwatched(&mut self, at: Timestamp) {
+        self.leases.unwatched(at);
+    }
+
+    /// The site has other machines now, whoever knows of it.
+    pub(crate) fn site_changed(&mut self) {
+        self.leases.site_changed();
     }
 
     /// Nothing went wrong for a good while: everything must have come right.

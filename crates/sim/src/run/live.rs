@@ -13,6 +13,7 @@
 
 mod counts;
 mod network;
+mod outage;
 mod record;
 mod registers;
 
@@ -23,8 +24,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use engine::site::Site;
 use engine::{
-    Change, Engine, Event, Input, Known, Order, OrderBatch, Output, ReadBack, Receipt,
-    Signal, Source,
+    Change, Engine, Event, Input, Known, Notice, Order, OrderBatch, Output, ReadBack,
+    Receipt, Signal, Source,
 };
 use units::{Interval, Seconds, Timestamp};
 
@@ -36,6 +37,7 @@ use crate::checkers::live::Checkers;
 use crate::seed::{Generator, generator, sub_seed};
 use crate::world::LiveWorld;
 use network::Network;
+use outage::Outage;
 use record::Record;
 use registers::Registers;
 
@@ -46,6 +48,16 @@ worst and true draw in MW | machines silent, defiant, unanswered | lives of the 
 
 /// Every machine is asked how it is this often.
 const SURVEY_EVERY: Seconds = Seconds::from_seconds(30);
+
+/// A process that waits for its tick comes round at least this often.
+const COMES_ROUND: Seconds = Seconds::from_seconds(20);
+
+/// A site file that was refused is read again after this.
+const RELOAD_AFTER: Seconds = Seconds::minutes(10);
+
+/// The bytes of a state for each machine, and for everything else.
+const STATE_OF_MACHINE: usize = 64;
+const STATE_OF_SITE: usize = 16_384;
 
 /// More steps than this at one instant go on for ever.
 const STEPS_AT_ONCE_MAX: u32 = 1_000;
@@ -76,16 +88,16 @@ pub fn run(
     runner.finish()
 }
 
-/// What is still to come, by time; at one instant readings come first and ticks
-/// last.
+/// What is still to come, by time; at one instant whoever is started comes first,
+/// so that it hears the rest, and ticks last.
 type Queue = BTreeMap<(Timestamp, Rank, u64), Coming>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Calm,
+    Restart,
     Reading,
     Arrival,
-    Restart,
     Tick,
 }
 
@@ -99,12 +111,19 @@ enum Coming {
     Draw,
     /// Every machine is asked how it is.
     Survey,
+    /// What the meters said last arrives over and over.
+    Flood,
     /// Something from outside.
     Outside(Event),
     /// A receipt arrives at the process that asked for it, if that still lives.
     Receipt { life: u32, receipt: Receipt },
     /// The process is started again.
     Restart,
+    /// The journal can be written again.
+    JournalBack,
+    /// The site file is read once more: it was refused while somebody worked on what
+    /// it lacks.
+    Reload,
     /// An interval is to be decided.
     Tick(Interval),
 }
@@ -130,6 +149,8 @@ struct Runner<'a> {
     record: Record,
     /// Which life of the process this is.
     life: u32,
+    /// While the journal cannot be written.
+    outage: Option<Outage>,
     campus: Campus,
     network: Network,
     registers: Registers,
@@ -141,6 +162,9 @@ struct Runner<'a> {
     serial: u64,
     now: Timestamp,
     last_wake: Option<Timestamp>,
+    /// What the meters said last.
+    last_sweep: Option<Signal>,
+    last_draw: Option<Signal>,
     ticked: Option<Interval>,
     digest: Digest,
     steps: u64,
@@ -171,6 +195,7 @@ impl<'a> Runner<'a> {
             record: Record::of(&engine),
             engine: Some(engine),
             life: 0,
+            outage: None,
             campus: Campus::new(site.clone(), campus_seed, world.mishaps.tempers, start),
             network: Network::of(world),
             registers: Registers::of(&site, start),
@@ -181,6 +206,8 @@ impl<'a> Runner<'a> {
             serial: 0,
             now: start,
             last_wake: None,
+            last_sweep: None,
+            last_draw: None,
             ticked: None,
             digest: Digest::default(),
             steps: 0,
@@ -199,6 +226,9 @@ impl<'a> Runner<'a> {
         for happening in &world.world.happenings {
             let event = Coming::Outside(happening.event.clone());
             runner.expect(happening.at, Rank::Arrival, event);
+        }
+        for flood in &world.floods {
+            runner.expect(*flood, Rank::Reading, Coming::Flood);
         }
         for place in 0..world.world.intervals_faulty + world.world.intervals_calm {
             let interval = world.world.interval(place);
@@ -240,12 +270,13 @@ impl<'a> Runner<'a> {
     }
 
     /// When the engine wants to be woken, if that is before `at`. A tick that is
-    /// late is late: it does not help to be woken for it.
+    /// late is late: it does not help to be woken for it, but the loop comes round.
     fn wake_before(&self, at: Timestamp) -> Option<Timestamp> {
-        let engine = self.engine.as_ref()?;
+        let engine = self.engine.as_ref().filter(|_| self.works())?;
         let (wake, _) = engine.next_wake();
         let for_a_tick = self.ticked.is_none_or(|interval| wake >= interval.end);
-        (self.now <= wake && wake < at && !for_a_tick).then_some(wake)
+        let wake = if for_a_tick { wake.max(self.now) + COMES_ROUND } else { wake };
+        (self.now <= wake && wake < at).then_some(wake)
     }
 
     fn wake(&mut self, wake: Timestamp) {
@@ -259,10 +290,15 @@ impl<'a> Runner<'a> {
         self.input(Event::Wake);
     }
 
+    /// Whether a process lives and can keep what it does.
+    fn works(&self) -> bool {
+        self.engine.is_some() && self.outage.is_none()
+    }
+
     fn pass_time(&mut self, to: Timestamp) {
         self.campus.advance(to);
         self.now = to;
-        let alive = self.engine.is_some();
+        let alive = self.works();
         self.checkers.time_passed(to, &self.campus, alive, &mut self.counts);
         self.broken.extend(self.checkers.broken());
     }
@@ -273,6 +309,7 @@ impl<'a> Runner<'a> {
             Coming::Reading => self.read_meters(),
             Coming::Draw => self.read_interconnection(),
             Coming::Survey => self.survey(),
+            Coming::Flood => self.flood(),
             Coming::Outside(event) => self.outside(event),
             Coming::Receipt { life, receipt } => {
                 if life == self.life {
@@ -280,6 +317,11 @@ impl<'a> Runner<'a> {
                 }
             }
             Coming::Restart => self.restart(),
+            Coming::JournalBack => self.journal_is_back(),
+            Coming::Reload => {
+                let site = Box::new(self.site_file.clone());
+                self.input(Event::Change(Change::Site(site)));
+            }
             Coming::Tick(interval) => self.tick(interval),
         }
     }
@@ -291,6 +333,7 @@ impl<'a> Runner<'a> {
                 self.registers.read(&mut self.campus, self.now);
                 self.site_file = (**site).clone();
                 self.campus.change(self.site_file.clone());
+                self.checkers.site_changed();
             }
             Event::Operator { .. } => {
                 self.counts.fault(Fault::F11);
@@ -310,10 +353,12 @@ impl<'a> Runner<'a> {
     /// The interval's energy goes to the engine, from where its last reading ended.
     fn read_meters(&mut self) {
         self.registers.read(&mut self.campus, self.now);
-        if self.engine.is_some()
+        if self.works()
             && let Some(sweep) = self.registers.since_last_metered(self.now)
         {
-            self.input(Event::Signal(Signal::Sweep(sweep)));
+            let said = Signal::Sweep(sweep);
+            self.last_sweep = Some(said.clone());
+            self.input(Event::Signal(said));
         }
     }
 
@@ -325,19 +370,27 @@ impl<'a> Runner<'a> {
             return;
         };
         let during = Interval::starting(self.now, Seconds::from_seconds(1));
-        self.input(Event::Signal(Signal::Draw(Known {
-            value: shown,
-            during,
-            known_at: self.now,
-            source: Source::Meter,
-        })));
+        let (known_at, source) = (self.now, Source::Meter);
+        let said = Signal::Draw(Known { value: shown, during, known_at, source });
+        self.last_draw = Some(said.clone());
+        self.input(Event::Signal(said));
     }
 
     fn survey(&mut self) {
         self.expect(self.now + SURVEY_EVERY, Rank::Reading, Coming::Survey);
-        if self.engine.is_some() {
+        if self.works() {
             let receipt = self.campus.survey();
             self.answers(vec![Answer { after: Seconds::from_seconds(1), receipt }]);
+        }
+    }
+
+    /// The meters' last words, many times over.
+    fn flood(&mut self) {
+        self.counts.fault(Fault::F13);
+        self.counts.note("floods");
+        let said = [self.last_sweep.clone(), self.last_draw.clone()];
+        for signal in said.into_iter().flatten().cycle().take(40) {
+            self.input(Event::Signal(signal));
         }
     }
 
@@ -359,7 +412,7 @@ impl<'a> Runner<'a> {
     }
 
     fn tick(&mut self, interval: Interval) {
-        let Some(engine) = &self.engine else { return };
+        let Some(engine) = self.engine.as_ref().filter(|_| self.works()) else { return };
         // A process that was started in between has decided it already.
         if self.ticked == Some(interval) {
             return;
@@ -375,7 +428,7 @@ impl<'a> Runner<'a> {
         self.ticked = Some(interval);
         self.counts.note("ticks");
         self.input(Event::Tick(interval));
-        if let Some(engine) = &self.engine {
+        if let Some(engine) = self.engine.as_ref().filter(|_| self.works()) {
             self.checkers.ticked(self.now, engine, &mut self.counts);
             self.broken.extend(self.checkers.broken());
         }
@@ -411,6 +464,10 @@ impl<'a> Runner<'a> {
             self.counts.note("inputs to nobody");
             return;
         };
+        if let Some(outage) = &mut self.outage {
+            outage.wait(event);
+            return;
+        }
         let input = Input { at: self.now, event };
         self.steps += 1;
         self.steps_now = if self.stepped_at == self.now { self.steps_now + 1 } else { 0 };
@@ -422,32 +479,58 @@ impl<'a> Runner<'a> {
         let outputs = engine.step(&input);
         let death = self.death(outputs.len());
         if death == Some(Death::BeforeTheRecord) {
+            // As with a power that fails: what was not durable is lost.
+            self.counts.fault(Fault::F2);
             self.counts.note("deaths before the record");
             self.die();
             return;
         }
-        self.record.append(&input, &outputs);
-        self.digest.add_bytes(&record::bytes_of_outputs(&outputs));
-        (self.step)(&input, &outputs);
-        self.compare(&input, &outputs);
-        if let Event::Signal(Signal::Sweep(sweep)) = &input.event {
-            self.registers.metered(sweep.during.end);
+        if death.is_none() && self.journal_fails(&input, &outputs) {
+            return;
         }
-        self.checkers.recorded(&input, &outputs, &mut self.counts);
+        self.keep(&input, &outputs);
         self.carry_out(&outputs, death);
-        self.checkers.stepped(&input, &mut self.counts);
-        let broken = self.checkers.broken();
-        if !broken.is_empty() || !self.broken.is_empty() {
-            self.remember(format!("{} {input:?}", self.now));
-            for output in &outputs {
-                self.remember(format!("    {output:?}"));
-            }
-        }
-        self.broken.extend(broken);
+        self.stepped(&input, &outputs);
         if death.is_some() {
             self.counts.note("deaths after the record");
             self.die();
         }
+    }
+
+    /// Makes a step durable.
+    fn keep(&mut self, input: &Input, outputs: &[Output]) {
+        self.record.append(input, outputs);
+        self.digest.add_bytes(&record::bytes_of_outputs(outputs));
+        (self.step)(input, outputs);
+        self.compare(input, outputs);
+        for output in outputs {
+            match output {
+                Output::Metered(metered) => self.registers.metered(metered.during.end),
+                Output::Notice(Notice::ChangeLosesLockOut { .. }) => {
+                    self.expect(self.now + RELOAD_AFTER, Rank::Arrival, Coming::Reload);
+                }
+                Output::Dispatch(_)
+                | Output::Orders(_)
+                | Output::ReadBack(_)
+                | Output::Keep(_)
+                | Output::Notice(_)
+                | Output::Alarm(_) => {}
+            }
+        }
+        self.checkers.recorded(input, outputs, &mut self.counts);
+    }
+
+    /// A step was carried out: what broke in it is told with it.
+    fn stepped(&mut self, input: &Input, outputs: &[Output]) {
+        self.checkers.stepped(input, &mut self.counts);
+        let broken = self.checkers.broken();
+        if !broken.is_empty() || !self.broken.is_empty() {
+            self.remember(format!("{} {input:?}", self.now));
+            for output in outputs {
+                self.remember(format!("    {output:?}"));
+            }
+        }
+        self.broken.extend(broken);
     }
 
     /// S8: whoever steps through the record says the same, and whoever folds it
@@ -470,6 +553,15 @@ impl<'a> Runner<'a> {
                 "S8: expected fold and step to believe the same at {}; {}",
                 self.now,
                 record::difference(engine, &self.folded)
+            ));
+        }
+        self.counts.checked(Invariant::L7);
+        let most = state_most(&self.site_file);
+        if stepped.len() > most {
+            self.broken.push(format!(
+                "L7: expected a state of at most {most} bytes at {}, found {}",
+                self.now,
+                stepped.len()
             ));
         }
         let mut draws = self.draws("snapshot");
@@ -558,7 +650,7 @@ impl<'a> Runner<'a> {
         };
         let calm_from = self.world.world.calm_from();
         let at = (self.now + Seconds::from_seconds(seconds)).min(calm_from);
-        self.checkers.died(self.now);
+        self.checkers.unwatched(self.now);
         self.expect(at, Rank::Restart, Coming::Restart);
     }
 
@@ -581,14 +673,19 @@ impl<'a> Runner<'a> {
             let site = Box::new(self.site_file.clone());
             self.input(Event::Change(Change::Site(site)));
         }
-        if self.engine.is_some() {
+        if self.works() {
             let receipt = self.campus.survey();
             self.answers(vec![Answer { after: Seconds::from_seconds(2), receipt }]);
-            let step = self.world.world.step;
-            let since = (self.now - self.world.world.start).as_seconds();
-            let place = (since / step.as_seconds()) as u32;
-            self.tick(self.world.world.interval(place));
         }
+        self.tick_at_once();
+    }
+
+    /// Who was away decides the interval that it is now.
+    fn tick_at_once(&mut self) {
+        let step = self.world.world.step;
+        let since = (self.now - self.world.world.start).as_seconds();
+        let place = (since / step.as_seconds()) as u32;
+        self.tick(self.world.world.interval(place));
     }
 
     /// Nothing went wrong for a good while: everything must have come right.
@@ -630,6 +727,14 @@ impl<'a> Runner<'a> {
             tail: self.tail,
         }))
     }
+}
+
+/// The most that an engine's state takes, however long it lives and whatever arrives:
+/// so much a machine, and for what people, the grid and markets said.
+fn state_most(site: &Site) -> usize {
+    let machines = site.loads.iter().filter_map(|load| load.machines());
+    let machines: usize = machines.map(|machines| machines.count as usize).sum();
+    machines * STATE_OF_MACHINE + STATE_OF_SITE
 }
 
 /// The orders that went out before the process died: the first ones, and of the

@@ -3,13 +3,14 @@
 //! First what is true and when it could first be known, then what of it
 //! arrives and when: [`crate::fault`] stands between the two.
 
-use engine::site::LoadIx;
+use engine::site::{LoadIx, LoadKind, Tranche};
 use engine::{
-    Ask, Change, Event, Forecast, Instruction, Known, Person, Request, Signal, Site,
-    Source,
+    Ask, Capacity, Change, Event, Exposure, Forecast, Instruction, Known, Person,
+    Request, Signal, Site, Source,
 };
 use units::{
-    EnergyPrice, Hashprice, Interval, Power, Seconds, Share, Temperature, Timestamp,
+    EnergyPrice, Hashprice, Interval, Money, Power, Seconds, Share, Temperature,
+    Timestamp,
 };
 
 use super::{Happening, World, site};
@@ -34,6 +35,7 @@ pub(super) fn draw(world: &World) -> Vec<Happening> {
     happenings.extend(fault::deliver(&mut part("forecast delivery"), world, said));
     requests(&mut part("requests"), world, &mut happenings);
     changes(&mut part("changes"), world, &mut happenings);
+    exposures(&mut part("exposures"), world, &mut happenings);
     happenings.sort_by_key(|happening| happening.at);
     happenings
 }
@@ -287,6 +289,41 @@ fn change(draws: &mut Generator, first: &Site, site: &mut Site, least: u32) {
             }
         }
         _ => {}
+    }
+}
+
+/// What tranches stand to lose: nothing, the usual, or as if the next second cost a
+/// month's credit; for a month, or for a part of an hour.
+fn exposures(draws: &mut Generator, world: &World, happenings: &mut Vec<Happening>) {
+    let tranches: Vec<Tranche> = (world.site.loads.iter())
+        .filter_map(|load| match &load.kind {
+            LoadKind::Racks(racks) => racks.tranche().cloned(),
+            LoadKind::Rigs(_) | LoadKind::Battery(_) => None,
+        })
+        .collect();
+    for place in 0..world.intervals_faulty {
+        for tranche in &tranches {
+            if !draws.chance(100_000) {
+                continue;
+            }
+            let known_at = instant_in(draws, world.interval(place));
+            let lasts = *draws.pick(&[Seconds::hours(720), Seconds::minutes(20)]);
+            let most = *draws.pick(&[0, 50_000_000, 5_000_000_000_000_000]);
+            let mut part = || Money::from_micro_usd(draws.integer(0..=most));
+            let (credit, fee, ending) = (part(), part(), part());
+            let exposure = Exposure {
+                tranche: tranche.clone(),
+                during: Interval::starting(known_at - Seconds::hours(1), lasts),
+                known_at,
+                last_fact: Some(u64::from(place)),
+                of: *draws.pick(&[Capacity::Gpu, Capacity::Kilowatt]),
+                credit,
+                fee,
+                ending,
+            };
+            let event = Event::Signal(Signal::Exposure(exposure));
+            happenings.push(Happening { at: known_at, event });
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A live world: a small site known machine by machine, the programmes that
 //! instruct it, the people who work on it, and what goes wrong.
 
+use engine::alarm::AlarmId;
 use engine::site::{FailSafe, LoadIx, LockOut, Maintenance, Programme, ProgrammeIx};
 use engine::{Ask, Event, Instruction, Person, Ranges, Request, Signal, Site};
 use units::{EnergyPrice, Interval, Power, Seconds, Share, Timestamp};
@@ -34,6 +35,10 @@ pub struct Mishaps {
     pub tick_late_ppm: u32,
     /// The process dies in a step.
     pub kill_ppm: u32,
+    /// The journal cannot be written from a step on, for a while.
+    pub outage_ppm: u32,
+    /// Ten times as much arrives for a while, in an interval.
+    pub flood_ppm: u32,
     /// The grid asks for something, in an interval.
     pub instruction_ppm: u32,
     /// The grid, or who claims to be it, says what cannot be, in an interval.
@@ -51,7 +56,10 @@ impl Mishaps {
     pub fn draw(draws: &mut Generator) -> Self {
         match draws.below(10) {
             0 => Self::calm(),
-            1 | 2 => Self { mood: "killed", kill_ppm: 8_000, ..Self::calm() },
+            1 | 2 => {
+                let (kill_ppm, outage_ppm) = (8_000, 2_000);
+                Self { mood: "killed", kill_ppm, outage_ppm, ..Self::calm() }
+            }
             3 | 4 => Self::lite(),
             _ => Self::swarm(draws),
         }
@@ -70,6 +78,8 @@ impl Mishaps {
             draw_lost_ppm: 0,
             tick_late_ppm: 0,
             kill_ppm: 0,
+            outage_ppm: 0,
+            flood_ppm: 0,
             instruction_ppm: 200_000,
             junk_ppm: 0,
             link_silent_ppm: 0,
@@ -92,6 +102,8 @@ impl Mishaps {
             draw_lost_ppm: SELDOM,
             tick_late_ppm: SELDOM,
             kill_ppm: 1_000,
+            outage_ppm: 300,
+            flood_ppm: SELDOM,
             junk_ppm: SELDOM,
             link_silent_ppm: SELDOM,
             ..Self::calm()
@@ -120,6 +132,8 @@ impl Mishaps {
             link_silent_ppm: rate(150_000),
             request_ppm: rate(400_000),
             change_ppm: rate(60_000),
+            outage_ppm: rate(2_000),
+            flood_ppm: rate(60_000),
         }
     }
 }
@@ -131,6 +145,8 @@ pub struct LiveWorld {
     pub world: World,
     /// What can go wrong.
     pub mishaps: Mishaps,
+    /// When ten times as much begins to arrive.
+    pub(crate) floods: Vec<Timestamp>,
 }
 
 impl LiveWorld {
@@ -183,7 +199,7 @@ impl LiveWorld {
         // What the site draws beside its loads: up to a twentieth of its limit.
         let part = Share::from_ppm(generator(seed, "house").integer(0..=50_000));
         let house = part.of_power(world.site.interconnection.import_limit);
-        let mut live = Self { world, mishaps };
+        let mut live = Self { world, mishaps, floods: Vec::new() };
         live.mishaps.tempers.house = house;
         live.mishaps.tempers.house_drift = Power::from_watts(house.as_watts() / 5);
         live.mishaps.tempers.house_jump_by = house;
@@ -191,6 +207,7 @@ impl LiveWorld {
         let mut more = Vec::new();
         live.instructions(&mut generator(seed, "instructions"), &mut more);
         live.junk(&mut generator(seed, "junk"), &mut more);
+        live.floods(&mut generator(seed, "floods"), &mut more);
         live.links(&mut generator(seed, "links"), &mut more);
         live.people(&mut generator(seed, "people"), &mut more);
         live.world.happenings.append(&mut more);
@@ -408,6 +425,54 @@ impl LiveWorld {
         }
     }
 
+    /// For a minute, ten times as much as ever: the same few instructions over and
+    /// over, prices of before, and people who ask for what is not theirs.
+    fn floods(&mut self, draws: &mut Generator, happenings: &mut Vec<Happening>) {
+        let world = &self.world;
+        for place in 0..world.intervals_faulty {
+            if !draws.chance(self.mishaps.flood_ppm) {
+                continue;
+            }
+            let from = happenings::instant_in(draws, world.interval(place));
+            self.floods.push(from);
+            let prices = world.happenings.iter().filter(|happening| {
+                matches!(happening.event, Event::Signal(Signal::Price(_)))
+                    && happening.at <= from
+            });
+            let prices: Vec<&Happening> = prices.collect();
+            for _ in 0..200 {
+                let at = from + Seconds::from_seconds(draws.integer(0..=59));
+                let at = at.min(world.calm_from() - Seconds::from_seconds(1));
+                let event = match draws.below(4) {
+                    0 if !prices.is_empty() => draws.pick(&prices).event.clone(),
+                    0 | 1 => Event::Signal(junk(draws, &world.site, at)),
+                    2 => Event::Signal(self.said_again(draws, at)),
+                    _ => Event::Operator {
+                        by: person(draws, "visitor"),
+                        request: not_theirs(draws, &world.site),
+                    },
+                };
+                happenings.push(Happening { at, event });
+            }
+        }
+    }
+
+    /// One of a few limits, said anew.
+    fn said_again(&self, draws: &mut Generator, at: Timestamp) -> Signal {
+        let site = &self.world.site;
+        let number = draws.below(4);
+        let part = Share::from_ppm(*draws.pick(&[500_000, 700_000, 900_000]));
+        let end = at + Seconds::from_seconds(draws.integer(60..=1_800));
+        Signal::Instruction(Instruction {
+            name: format!("flood {number}"),
+            programme: number as usize % site.programmes.len(),
+            ask: Ask::Limit(part.of_power(site.interconnection.import_limit)),
+            during: Interval { start: at, end: end.min(self.world.calm_from()) },
+            best_effort: false,
+            known_at: at,
+        })
+    }
+
     /// Links say that they are there, and fall silent for a while; what is asked
     /// over a silent link does not arrive.
     fn links(&self, draws: &mut Generator, happenings: &mut Vec<Happening>) {
@@ -475,6 +540,17 @@ pub(crate) fn junk(draws: &mut Generator, site: &Site, at: Timestamp) -> Signal 
         _ => junk.during = Interval { start: at + hour, end: at },
     }
     Signal::Instruction(junk)
+}
+
+/// What a visitor has no right to ask.
+fn not_theirs(draws: &mut Generator, site: &Site) -> Request {
+    let load = draws.below(site.loads.len() as u64) as LoadIx;
+    match draws.below(4) {
+        0 => Request::Release { load, machines: None },
+        1 => Request::EndMaintenance { load, machines: None },
+        2 => Request::Acknowledge { alarm: AlarmId(u32::MAX) },
+        _ => Request::Confirm { programme: 0, name: "nothing".to_owned() },
+    }
 }
 
 /// One to three programmes, some of which speak all the time.

@@ -4,7 +4,7 @@ use engine::Setpoint;
 use engine::site::{
     Battery, DecideOn, Envelope, FailSafe, Feeder, FeederIx, ForecastFrom, Hall, HallIx,
     Hold, Interconnection, Load, LoadIx, LoadKind, LockOut, LookAhead, Machines, Market,
-    OperatingPoint, Policy, Programme, PueCurve, Racks, Rate, Rigs, Site, Terms,
+    OperatingPoint, Policy, Programme, PueCurve, Racks, Rate, Rigs, Site, Terms, Tranche,
 };
 use settle::tariff::{Adder, CoincidentPeakRule, PeakWatch, Tariff};
 use units::{
@@ -142,7 +142,14 @@ fn draw_load(
     let hall = draws.below(halls.len() as u64) as HallIx;
     let (kind, name) = match draws.below(10) {
         0..=3 => (LoadKind::Rigs(draw_rigs(draws)), "rigs"),
-        4..=6 => (LoadKind::Racks(draw_racks(draws, true)), "racks"),
+        4..=6 => {
+            let mut racks = draw_racks(draws, true);
+            if let Terms::Contracted { tranche, .. } = &mut racks.terms {
+                let id = format!("tranche-{load}");
+                *tranche = Some(Tranche { contract: "drawn".to_owned(), id });
+            }
+            (LoadKind::Racks(racks), "racks")
+        }
         7 => (LoadKind::Racks(draw_racks(draws, false)), "spot"),
         _ => (LoadKind::Battery(draw_battery(draws)), "battery"),
     };
@@ -224,7 +231,7 @@ fn draw_racks(draws: &mut Generator, contracted: bool) -> Racks {
     let price = GpuHourPrice::from_micro_usd(draws.integer(20_000..=3_000_000));
     let terms = if contracted {
         let worth = EnergyPrice::from_usd_per_mwh(draws.integer(500..=9_000));
-        Terms::Contracted { price, worth }
+        Terms::Contracted { price, worth, tranche: None }
     } else {
         Terms::Uncommitted { price }
     };

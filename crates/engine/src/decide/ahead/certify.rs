@@ -6,14 +6,30 @@
 //! that costs the same is an optimum.
 
 use super::answer::{Answer, Prices};
-use super::horizon::{Cap, End, Horizon};
+use super::horizon::{Cap, Demand, End, Horizon};
 
 /// The least that anything within the limits costs, USD, as far as `prices` say.
 pub(super) fn bound(horizon: &Horizon, prices: &Prices) -> f64 {
     let loads = Rising::of(horizon, prices);
     let mut total = 0.0;
+    let simple =
+        horizon.feeders.is_empty() && horizon.loads.iter().all(Demand::is_unbounded);
+    let mut widths = Vec::new();
+    if simple {
+        widths.extend(horizon.loads.iter().flat_map(|load| &load.segments_mw));
+    }
     for t in 0..horizon.len() {
-        total += interval(horizon, prices, &loads, t);
+        if simple && !loads.touched[t] {
+            let power = prices.power_usd_per_mwh[t];
+            let worth = &horizon.worth_usd_per_mwh[t * widths.len()..][..widths.len()];
+            let mut gained = 0.0;
+            for (worth, width) in worth.iter().zip(&widths) {
+                gained += (power - worth).min(0.0) * width;
+            }
+            total += (gained + rest(horizon, prices, 0.0, t)) * horizon.hours;
+        } else {
+            total += interval(horizon, prices, &loads, t);
+        }
     }
     for store in 0..horizon.batteries.len() {
         total += stored(horizon, prices, store);
@@ -26,6 +42,8 @@ pub(super) fn bound(horizon: &Horizon, prices: &Prices) -> f64 {
 struct Rising {
     /// By load, and last the exchange: sorted intervals and USD/MWh.
     added: Vec<Vec<(usize, f64)>>,
+    /// Intervals in which anything is added.
+    touched: Vec<bool>,
     fixed: f64,
 }
 
@@ -48,20 +66,21 @@ impl Rising {
                 (None, None) => {}
             }
         }
+        let mut touched = vec![false; horizon.len()];
         for list in &mut added {
             list.sort_by_key(|(t, _)| *t);
+            list.iter().for_each(|(t, _)| touched[*t] = true);
         }
-        Self { added, fixed }
+        Self { added, touched, fixed }
     }
 
     fn at(&self, who: usize, t: usize) -> f64 {
+        if !self.touched[t] {
+            return 0.0;
+        }
         let list = &self.added[who];
         let from = list.partition_point(|(at, _)| *at < t);
         list[from..].iter().take_while(|(at, _)| *at == t).map(|(_, usd)| usd).sum()
-    }
-
-    fn is_free(&self, who: usize) -> bool {
-        self.added[who].is_empty()
     }
 }
 
@@ -70,23 +89,22 @@ fn interval(horizon: &Horizon, prices: &Prices, rising: &Rising, t: usize) -> f6
     let feeders = horizon.feeders.len();
     let inside = &prices.feeders_usd_per_mwh;
     let mut total = 0.0;
-    let power = prices.power_usd_per_mwh[t];
     for (feeder, circuit) in horizon.feeders.iter().enumerate() {
         total -= inside[t * feeders + feeder].max(0.0) * circuit.limit_mw.at(t);
     }
-    let at_feeder = |mut at: Option<usize>| {
-        let mut price = power;
-        while let Some(feeder) = at {
-            price += inside[t * feeders + feeder].max(0.0);
-            at = horizon.feeders[feeder].parent;
-        }
-        price
-    };
     let mut segment = t * horizon.segments();
     for (load, demand) in horizon.loads.iter().enumerate() {
-        let mut price = if feeders == 0 { power } else { at_feeder(demand.feeder) };
-        if !rising.is_free(load) {
+        let mut price = prices.at_feeder(horizon, demand.feeder, t);
+        if rising.touched[t] {
             price += rising.at(load, t);
+        }
+        if demand.is_unbounded() {
+            for width in &demand.segments_mw {
+                let cost = price - horizon.worth_usd_per_mwh[segment];
+                total += cost.min(0.0) * width;
+                segment += 1;
+            }
+            continue;
         }
         let mut floor = demand.floor_mw.at(t);
         let mut ceiling = demand.ceiling_mw.at(t);
@@ -100,18 +118,39 @@ fn interval(horizon: &Horizon, prices: &Prices, rising: &Rising, t: usize) -> f6
             segment += 1;
         }
     }
+    total += rest(horizon, prices, rising.at(horizon.loads.len(), t), t);
+    total * horizon.hours
+}
+
+/// Stores and the exchange of one interval; `rising` is what ramp prices add to
+/// the price of the exchange.
+fn rest(horizon: &Horizon, prices: &Prices, rising: f64, t: usize) -> f64 {
+    let power = prices.power_usd_per_mwh[t];
+    let mut total = power * horizon.grid.base_mw.at(t);
+    let stores = horizon.batteries.len();
     for (store, battery) in horizon.batteries.iter().enumerate() {
-        let price = at_feeder(battery.feeder);
-        let stored = prices.stored_usd_per_mwh[t * horizon.batteries.len() + store];
+        let price = prices.at_feeder(horizon, battery.feeder, t);
+        let stored = prices.stored_usd_per_mwh[t * stores + store];
         let charge = price - stored * battery.charge_efficiency;
         let give =
             battery.wear_usd_per_mwh - price + stored / battery.discharge_efficiency;
         total += charge.min(0.0) * battery.charge_mw.at(t);
         total += give.min(0.0) * battery.discharge_mw.at(t);
     }
-    total += power * horizon.grid.base_mw.at(t);
-    total += exchange(horizon, prices, power - rising.at(horizon.loads.len(), t), t);
-    total * horizon.hours
+    total + exchange(horizon, prices, power - rising, t)
+}
+
+impl Prices {
+    /// What power is worth at a feeder, or at the interconnection.
+    fn at_feeder(&self, horizon: &Horizon, mut at: Option<usize>, t: usize) -> f64 {
+        let mut price = self.power_usd_per_mwh[t];
+        while let Some(feeder) = at {
+            let place = t * horizon.feeders.len() + feeder;
+            price += self.feeders_usd_per_mwh[place].max(0.0);
+            at = horizon.feeders[feeder].parent;
+        }
+        price
+    }
 }
 
 /// The best the exchange can do when it is paid `paid` for a MWh handed on.

@@ -27,6 +27,9 @@ pub(super) struct Mark {
     /// The dearest source that is taken whatever the battery does, and the
     /// cheapest that never is.
     pub(super) beyond: (f64, f64),
+    /// How many segments in order, and how much of the first source, draw nothing
+    /// whatever the battery does.
+    pub(super) shed: (usize, f64),
     /// What it costs to have arrived before the interval.
     pub(super) arrive: Span,
 }
@@ -88,6 +91,7 @@ impl Free {
                 gained: 0.0,
                 least: self.stage.least,
                 beyond: self.stage.beyond,
+                shed: (self.stage.shed, self.stage.skipped),
                 arrive: span,
             };
             self.sources.extend_from_slice(&self.stage.sources);
@@ -447,42 +451,41 @@ impl Free {
     ) -> Result<(), Conflict> {
         let count = worth.len();
         let drawn = &mut answer.segments_mw[t * count..(t + 1) * count];
-        let price = horizon.price(t);
+        let import = horizon.grid.import_usd_per_mwh[t];
+        let power = import.max(power.0).min(power.1.max(power.0));
+        let base = horizon.grid.base_mw.at(t);
+        if self.layout.is_simple() {
+            self.layout.sort(worth);
+            let mark = self.marks[t];
+            let sources = &self.sources[mark.sources.0..mark.sources.1];
+            let beyond = battery - mark.least;
+            let sum = self.layout.settle(sources, mark.shed, beyond, drawn);
+            answer.exchange_mw[t] = base + sum + battery;
+            answer.prices.power_usd_per_mwh[t] = power;
+            return Ok(());
+        }
         let reach = horizon.reach(t);
+        let layout = &mut self.layout;
         self.stage.lay_out(
             horizon,
-            &mut self.layout,
+            layout,
             t,
             worth,
             caps[t],
             reach.discharge,
             reach.charge,
         )?;
-        let power = price.import.clamp(power.0, power.1.max(power.0));
-        let power = if self.layout.is_simple() {
-            self.stage.settle_simple(&self.layout, battery, drawn);
-            power
-        } else {
-            let feeders = horizon.feeders.len();
-            let inside = &mut answer.prices.feeders_usd_per_mwh[t * feeders..][..feeders];
-            let outside = self.stage.settle(
-                horizon,
-                &self.layout,
-                t,
-                battery,
-                power,
-                drawn,
-                inside,
-            );
-            // From what power is worth below each feeder to what the feeder is.
-            for feeder in (0..feeders).rev() {
-                let above =
-                    horizon.feeders[feeder].parent.map_or(outside, |up| inside[up]);
-                inside[feeder] -= above;
-            }
-            outside
-        };
-        let exchange = horizon.grid.base_mw.at(t) + drawn.iter().sum::<f64>() + battery;
+        let feeders = horizon.feeders.len();
+        let inside = &mut answer.prices.feeders_usd_per_mwh[t * feeders..][..feeders];
+        let outside =
+            self.stage.settle(horizon, &self.layout, t, battery, power, drawn, inside);
+        // From what power is worth below each feeder to what the feeder is.
+        for feeder in (0..feeders).rev() {
+            let above = horizon.feeders[feeder].parent.map_or(outside, |up| inside[up]);
+            inside[feeder] -= above;
+        }
+        let power = outside;
+        let exchange = base + drawn.iter().sum::<f64>() + battery;
         answer.exchange_mw[t] = exchange;
         answer.prices.power_usd_per_mwh[t] = power;
         Ok(())

@@ -143,6 +143,18 @@ pub struct Demand {
     pub ramp: Ramp,
 }
 
+impl Demand {
+    /// Whether its segments alone bound it.
+    #[inline]
+    pub(super) fn is_unbounded(&self) -> bool {
+        matches!(
+            (&self.floor_mw, &self.ceiling_mw),
+            (Dated::Always(floor), Dated::Always(ceiling))
+                if *floor == 0.0 && *ceiling == f64::INFINITY
+        )
+    }
+}
+
 /// A store of energy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Store {
@@ -259,7 +271,8 @@ impl Horizon {
         }
         let mut from = least.max(0.0);
         let mut part = |cost: f64, to: f64| {
-            if to > from {
+            // What rounding leaves is no part.
+            if to > from + 1e-9 {
                 parts.push((cost, to - from));
                 from = to;
             }

@@ -151,11 +151,11 @@ fn together(
             break;
         }
         let lowest = program.value(cost);
-        for (search, column) in searches.iter_mut().zip(&caps) {
-            search.cap = program.value(*column);
-        }
         if value <= lowest + 1e-9 * (1.0 + zero.abs()) {
             break;
+        }
+        for (search, column) in searches.iter_mut().zip(&caps) {
+            search.cap = program.value(*column);
         }
     }
     solver.solve_at(horizon, searches, answer)?;
@@ -225,7 +225,7 @@ impl Search {
             prices: prices_of(horizon, answer, &peak, alone),
         };
         right.cost = cost_of(horizon, answer, stored, &peak, cap, alone);
-        let cap = if found { cap } else { least };
+        let cap = least;
         let own = found.then(|| right.prices.clone());
         Self { peak, cap, left: None, right, found, own }
     }

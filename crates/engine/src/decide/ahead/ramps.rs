@@ -33,6 +33,8 @@ struct Chain {
     /// Intervals between, after which what is held is bounded.
     splits: Vec<usize>,
     solved: bool,
+    /// How often it grew: each time it reaches twice as far.
+    grown: u32,
 }
 
 impl Chain {
@@ -119,7 +121,7 @@ impl Repair {
                 Some(last) if last.to() >= from => last.widen(from, to),
                 Some(_) | None => {
                     let (parts, splits) = (vec![(from, to)], Vec::new());
-                    self.windows.push(Chain { parts, splits, solved: false });
+                    self.windows.push(Chain { parts, splits, solved: false, grown: 0 });
                 }
             }
             t = broken + 1;
@@ -160,6 +162,7 @@ impl Repair {
         let window = &mut self.windows[at];
         window.parts.extend(next.parts);
         window.splits.extend(next.splits);
+        window.grown = window.grown.max(next.grown);
         window.tidy();
     }
 
@@ -296,10 +299,12 @@ impl Repair {
                 .enumerate()
                 .any(|(other, window)| other != at && inside(&window.parts, broken));
             if !inside(&parts, broken) && !elsewhere {
-                let to = (broken + AFTER).min(n);
-                self.windows[at].widen(broken.saturating_sub(BEFORE), to);
+                let far = 1 << self.windows[at].grown.min(4);
+                let to = (broken + AFTER * far).min(n);
+                self.windows[at].widen(broken.saturating_sub(BEFORE * far), to);
             }
         }
+        self.windows[at].grown += u32::from(!self.windows[at].solved);
         while at + 1 < self.windows.len()
             && self.windows[at + 1].from() < self.windows[at].to()
         {

@@ -10,7 +10,7 @@
 //! off before all that.
 
 use super::conflict::{Bound, Conflict};
-use super::horizon::{Cap, Dated, Horizon};
+use super::horizon::{Cap, Demand, Horizon};
 
 /// Where a MW comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,8 +44,13 @@ pub(super) struct Layout {
     /// between it and the battery.
     level: Vec<u32>,
     simple: bool,
-    /// Segments, the least worthy first, as of the last interval looked at.
+    /// How much all segments can draw together, MW.
+    whole: f64,
+    /// Segments, the least worthy first, as of the last interval looked at; what
+    /// each is worth and how wide it is; and what all were worth then.
     order: Vec<u32>,
+    ranked: Vec<(f64, f64)>,
+    sorted: Vec<f64>,
 }
 
 /// One interval, ready to be asked.
@@ -58,9 +63,9 @@ pub(super) struct Stage {
     /// The dearest source before those and the cheapest after them, USD/MWh.
     pub(super) beyond: (f64, f64),
     /// How many segments in order draw nothing whatever the battery does.
-    shed: usize,
+    pub(super) shed: usize,
     /// How much of the first source is taken whatever the battery does, MW.
-    skipped: f64,
+    pub(super) skipped: f64,
     /// What every segment may draw: what floors take is part of it.
     pub(super) ceiling: Vec<f64>,
     /// What every segment must draw.
@@ -104,12 +109,10 @@ impl Layout {
             layout.path.len() as u32
         };
         layout.level = horizon.loads.iter().map(|load| level_from(load.feeder)).collect();
-        layout.simple = horizon.feeders.is_empty()
-            && horizon.loads.iter().all(|load| {
-                load.floor_mw == Dated::Always(0.0)
-                    && load.ceiling_mw == Dated::Always(f64::INFINITY)
-            });
+        layout.simple =
+            horizon.feeders.is_empty() && horizon.loads.iter().all(Demand::is_unbounded);
         layout.order = (0..layout.load_of.len() as u32).collect();
+        layout.whole = layout.width.iter().sum();
         layout
     }
 
@@ -130,7 +133,12 @@ impl Layout {
 
     /// Puts the least worthy segment first. Little changes from one interval to
     /// the next, so insertion finds most in place.
-    fn sort(&mut self, worth: &[f64]) {
+    pub(super) fn sort(&mut self, worth: &[f64]) {
+        if self.sorted == worth {
+            return;
+        }
+        self.sorted.clear();
+        self.sorted.extend_from_slice(worth);
         for at in 1..self.order.len() {
             let segment = self.order[at];
             let value = worth[segment as usize];
@@ -149,6 +157,40 @@ impl Layout {
             }
             self.order[to] = segment;
         }
+        self.ranked.clear();
+        let rank = |s: &u32| (worth[*s as usize], self.width[*s as usize]);
+        self.ranked.extend(self.order.iter().map(rank));
+    }
+}
+
+impl Layout {
+    /// What each segment draws when the battery draws `beyond` more than the
+    /// least, where nothing lies between: what comes before the sources draws
+    /// nothing, what comes after them all it can. Returns what all draw.
+    pub(super) fn settle(
+        &self,
+        sources: &[Source],
+        (shed, skipped): (usize, f64),
+        beyond: f64,
+        segments: &mut [f64],
+    ) -> f64 {
+        segments.copy_from_slice(&self.width);
+        let mut drawn = self.whole;
+        for (segment, (_, width)) in self.order[..shed].iter().zip(&self.ranked) {
+            segments[*segment as usize] = 0.0;
+            drawn -= width;
+        }
+        let mut left = beyond;
+        for (at, source) in sources.iter().enumerate() {
+            if source.segment != GRID {
+                let before = if at == 0 { skipped } else { 0.0 };
+                let taken = before + source.width.min(left.max(0.0));
+                segments[source.segment as usize] -= taken;
+                drawn -= taken;
+            }
+            left -= source.width;
+        }
+        drawn
     }
 }
 
@@ -173,15 +215,7 @@ impl Stage {
         horizon.exchange_parts(t, cap, &mut self.grid);
         let mut drawn = horizon.grid.base_mw.at(t);
         if layout.simple {
-            self.ceiling.clear();
-            self.ceiling.extend_from_slice(&layout.width);
-            if self.floor.len() != layout.width.len() {
-                self.floor.clear();
-                self.floor.resize(layout.width.len(), 0.0);
-            }
-            for width in &layout.width {
-                drawn += width;
-            }
+            drawn += layout.whole;
         } else {
             self.bound_segments(horizon, layout, t)?;
             self.cut_off(horizon, layout, t, worth)?;
@@ -189,16 +223,8 @@ impl Stage {
         }
         // All loads served, as much sent back as may be.
         let lowest = -horizon.grid.export_limit_mw.at(t) - drawn;
-        self.rem.clear();
-        for (place, feeder) in layout.path.iter().enumerate() {
-            let inside = |segment: &usize| {
-                layout.level[layout.load_of[*segment]] as usize <= place
-            };
-            let below: f64 = (0..layout.load_of.len())
-                .filter(inside)
-                .map(|segment| self.ceiling[segment])
-                .sum();
-            self.rem.push(horizon.feeders[*feeder].limit_mw.at(t) - (lowest + below));
+        if !layout.simple {
+            self.room_inside(horizon, layout, t, lowest);
         }
         self.least = lowest.max(-discharge);
         let skip = self.least - lowest;
@@ -207,7 +233,7 @@ impl Stage {
         self.beyond = (f64::NEG_INFINITY, f64::INFINITY);
         (self.shed, self.skipped) = (0, 0.0);
         let missing = if layout.simple {
-            self.reach_out(layout, worth, skip, room)
+            self.reach_out(layout, skip, room)
         } else {
             self.merge(layout, worth);
             self.take_in_order(skip, room)
@@ -220,31 +246,25 @@ impl Stage {
 
     /// The same where nothing lies between: merges segments and grid and keeps
     /// what is within reach. Returns what is missing before anything is.
-    fn reach_out(
-        &mut self,
-        layout: &Layout,
-        worth: &[f64],
-        mut skip: f64,
-        mut room: f64,
-    ) -> f64 {
+    fn reach_out(&mut self, layout: &Layout, mut skip: f64, mut room: f64) -> f64 {
         let (mut load, mut grid) = (0, 0);
         loop {
-            let next = layout.order.get(load).map(|s| (worth[*s as usize], *s));
-            let (cost, width, segment) = match (next, self.grid.get(grid)) {
-                (Some((worth, _)), Some((cost, width))) if *cost <= worth => {
-                    grid += 1;
-                    (*cost, *width, GRID)
-                }
-                (Some((worth, segment)), _) => {
-                    load += 1;
-                    (worth, self.ceiling[segment as usize], segment)
-                }
-                (None, Some((cost, width))) => {
-                    grid += 1;
-                    (*cost, *width, GRID)
-                }
-                (None, None) => return skip,
-            };
+            let (cost, width, from_grid) =
+                match (layout.ranked.get(load), self.grid.get(grid)) {
+                    (Some((worth, _)), Some((cost, width))) if cost <= worth => {
+                        grid += 1;
+                        (*cost, *width, true)
+                    }
+                    (Some((worth, width)), _) => {
+                        load += 1;
+                        (*worth, *width, false)
+                    }
+                    (None, Some((cost, width))) => {
+                        grid += 1;
+                        (*cost, *width, true)
+                    }
+                    (None, None) => return skip,
+                };
             if width <= 0.0 {
                 continue;
             }
@@ -254,6 +274,7 @@ impl Stage {
                 self.shed = load;
                 continue;
             }
+            let segment = if from_grid { GRID } else { layout.order[load - 1] };
             if !self.keep(Source { cost, width, segment, level: 0 }, &mut skip, &mut room)
             {
                 return 0.0;
@@ -283,30 +304,19 @@ impl Stage {
         true
     }
 
-    /// What each segment draws when the battery draws `battery`, where nothing
-    /// lies between: what comes before its sources draws nothing, what comes
-    /// after them all it can.
-    pub(super) fn settle_simple(
-        &self,
-        layout: &Layout,
-        battery: f64,
-        segments: &mut [f64],
-    ) {
-        segments.copy_from_slice(&self.ceiling);
-        for segment in &layout.order[..self.shed] {
-            segments[*segment as usize] = 0.0;
-        }
-        let mut left = battery - self.least;
-        for (at, source) in self.sources.iter().enumerate() {
-            if source.segment == GRID {
-                left -= source.width;
-                continue;
-            }
-            let segment = source.segment as usize;
-            let before = if at == 0 { self.skipped } else { 0.0 };
-            let taken = source.width.min(left.max(0.0));
-            segments[segment] = self.ceiling[segment] - before - taken;
-            left -= source.width;
+    /// How much more may flow through each feeder of the path when the battery
+    /// draws `lowest`.
+    fn room_inside(&mut self, horizon: &Horizon, layout: &Layout, t: usize, lowest: f64) {
+        self.rem.clear();
+        for (place, feeder) in layout.path.iter().enumerate() {
+            let inside = |segment: &usize| {
+                layout.level[layout.load_of[*segment]] as usize <= place
+            };
+            let below: f64 = (0..layout.load_of.len())
+                .filter(inside)
+                .map(|segment| self.ceiling[segment])
+                .sum();
+            self.rem.push(horizon.feeders[*feeder].limit_mw.at(t) - (lowest + below));
         }
     }
 
@@ -379,14 +389,7 @@ impl Stage {
             - horizon.grid.base_mw.at(t)
             - self.ceiling.iter().sum::<f64>();
         let mut wanted = battery - lowest;
-        self.rem.clear();
-        for (place, feeder) in layout.path.iter().enumerate() {
-            let below: f64 = (0..layout.load_of.len())
-                .filter(|s| layout.level[layout.load_of[*s]] as usize <= place)
-                .map(|s| self.ceiling[s])
-                .sum();
-            self.rem.push(horizon.feeders[*feeder].limit_mw.at(t) - (lowest + below));
-        }
+        self.room_inside(horizon, layout, t, lowest);
         // By level: the dearest source taken, the cheapest left.
         let mut taken = vec![f64::NEG_INFINITY; depth + 1];
         let mut left = vec![f64::INFINITY; depth + 1];

@@ -150,6 +150,55 @@ fn what_is_no_request_is_answered_and_changes_nothing() {
 }
 
 #[test]
+fn a_flood_of_requests_changes_nothing_and_leaves_nothing_behind() {
+    let run = Run::start("live-flood", &["--speed", "60"]);
+    let before = run.status();
+    let open = |run: &Run| {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", run.process()));
+        files.expect("a process that lives").count()
+    };
+    let open_before = open(&run);
+    let socket = run.folder().join("control.sock");
+    let not_theirs =
+        b"{\"request\":\"ask\",\"by\":{\"name\":\"Eve\",\"role\":\"visitor\"},\
+        \"wish\":{\"wish\":\"end_hold\",\"load\":\"s21\"}}\n";
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let socket = &socket;
+            scope.spawn(move || {
+                for _ in 0..60 {
+                    let mut stream = UnixStream::connect(socket).expect("a socket");
+                    let asked: &[u8] = match number % 4 {
+                        0 => b"{\"request\":\"status\"}\n",
+                        1 => not_theirs,
+                        2 => b"{\"request\":\"open\"}\n",
+                        // One that says nothing and leaves.
+                        _ => b"",
+                    };
+                    // The run may hang up before all of it is said, or heard.
+                    drop(stream.write_all(asked));
+                    drop(stream.shutdown(Shutdown::Write));
+                    let mut reply = String::new();
+                    drop(stream.read_to_string(&mut reply));
+                    let is_granted = reply.contains("\"accepted\"") && number % 4 == 1;
+                    assert!(!is_granted, "{reply}");
+                }
+            });
+        }
+    });
+    let after = run.status();
+    assert_eq!(after["counts"]["accepted"], 0);
+    assert_eq!(after["by_hand"], before["by_hand"]);
+    // Whoever left may have to be noticed first.
+    let left = (0..200).map(|_| {
+        run.status();
+        open(&run)
+    });
+    let least = left.take_while(|open| *open > open_before + 4).count();
+    assert!(least < 200, "{} files are open, {open_before} before", open(&run));
+}
+
+#[test]
 fn every_view_is_text_for_people_too() {
     let run = Run::start("live-views", &["--speed", "60"]);
     for (command, more, says) in [

@@ -3,9 +3,12 @@
 //!
 //! The site is a process of its own and outlives the run. The run is ended by
 //! `strace` at the n-th call of a kind (SIGKILL when the call is entered, so that
-//! everything before it happened and it did not), or its disk fails there. Then it
-//! is started again without interference and stopped in good order, and what its
+//! everything before it happened and it did not), or its disk fails there, or the power
+//! does, and what was not synced is lost. Then it is started again without interference and stopped in good order, and what its
 //! records say is compared with the site's own account.
+
+#[path = "sweep/power.rs"]
+mod power;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +27,7 @@ use mw::emulate::Account;
 use mw::live::control::{Asked, By, Reply, Wish, client};
 use mw::live::wire::{self, FromSite, ToSite};
 use mw::records::{Place, Records, What};
+use power::Disk;
 use units::{Energy, Interval, Timestamp};
 
 /// When the site's clock begins, and how many of its seconds pass in one of the wall.
@@ -47,17 +51,20 @@ const CALLS: [&str; 11] = [
     "sendto",
     "openat",
     "unlink",
-    "link",
+    "linkat",
     "ftruncate",
     "rename",
 ];
 
 /// Points that once found something; they always run.
-const KEPT: [&str; 2] = [
+const KEPT: [&str; 4] = [
     // The store's file is begun and not yet a store.
     "new:kill:fsync:4",
     // So long that what was decided before is not ordered after it.
     "new:ENOSPC:pwrite64:60:6500",
+    // Between an order and the next sync, and while a record is written.
+    "new:power:sendto:40",
+    "stopped:power:pwrite64:120",
 ];
 
 /// After an outage this long, in milliseconds, a run looks at machines before it
@@ -105,6 +112,13 @@ pub(crate) enum Fault {
         /// Which time.
         n: u32,
     },
+    /// It is killed there, and of what it wrote and had not synced, some is lost.
+    Power {
+        /// Which call.
+        call: String,
+        /// Which time.
+        n: u32,
+    },
     /// A call fails from a thread's n-th time on, for a while.
     Disk {
         /// Which call.
@@ -127,6 +141,7 @@ impl fmt::Display for Point {
         };
         match &self.fault {
             Fault::Kill { call, n } => write!(f, "{before}:kill:{call}:{n}"),
+            Fault::Power { call, n } => write!(f, "{before}:power:{call}:{n}"),
             Fault::Disk { call, error, n, lasts } => {
                 write!(f, "{before}:{error}:{call}:{n}:{lasts}")
             }
@@ -148,6 +163,7 @@ impl Point {
         };
         let fault = match parts[1..] {
             ["kill", call, n] => Fault::Kill { call: call.to_owned(), n: n.parse()? },
+            ["power", call, n] => Fault::Power { call: call.to_owned(), n: n.parse()? },
             [error, call, n, lasts] => Fault::Disk {
                 call: call.to_owned(),
                 error: error.to_owned(),
@@ -245,7 +261,7 @@ impl Stand {
             None => Command::new("env"),
             Some(fault) => {
                 let (call, inject) = match fault {
-                    Fault::Kill { call, n } => {
+                    Fault::Kill { call, n } | Fault::Power { call, n } => {
                         (call, format!("{call}:signal=KILL:when={n}"))
                     }
                     Fault::Disk { call, error, n, .. } => {
@@ -254,14 +270,17 @@ impl Stand {
                 };
                 let mut command = Command::new("strace");
                 // With --seccomp-bpf no signal is injected.
-                // The run is our child, and goes on when the tracer is ended.
-                command.args(["-D", "-f", "-qq", "-o", "/dev/null"]);
-                command.args([
-                    "-e",
-                    &format!("trace={call}"),
-                    "-e",
-                    &format!("inject={inject}"),
-                ]);
+                let traced = if let Fault::Power { .. } = fault {
+                    // The tracer ends when all that was done is written down.
+                    command.args(["-f", "-y", "-xx", "-s", "1000000", "-o"]);
+                    command.arg(trace_of(data));
+                    format!("trace={call},{}", power::CALLS)
+                } else {
+                    // The run is our child, and goes on when the tracer is ended.
+                    command.args(["-D", "-f", "-qq", "-o", "/dev/null"]);
+                    format!("trace={call}")
+                };
+                command.args(["-e", &traced, "-e", &format!("inject={inject}")]);
                 command
             }
         };
@@ -285,13 +304,14 @@ impl Stand {
                 child.wait()?;
             }
         }
+        let mut disk = Disk::of(&data)?;
         let asking = Asking::start(&data);
         let log = place.join("log");
         let mut run = self.run(Some(&point.fault), &site, &data);
         run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log)?);
         let mut run = run.spawn()?;
         let endured = match &point.fault {
-            Fault::Kill { .. } => Ok(()),
+            Fault::Kill { .. } | Fault::Power { .. } => Ok(()),
             Fault::Disk { lasts, .. } => {
                 endures(&mut run, &site, &log, Duration::from_millis(*lasts))
             }
@@ -304,6 +324,11 @@ impl Stand {
         let status =
             endured.and(status).with_context(|| format!("see {}", log.display()))?;
         let was_killed = !status.success();
+        if let (Fault::Power { n, .. }, true) = (&point.fault, was_killed) {
+            let trace = trace_of(&data);
+            disk.replay(&String::from_utf8_lossy(&fs::read(&trace)?));
+            disk.fail(u64::from(*n))?;
+        }
         if let (Fault::Disk { .. }, true) = (&point.fault, was_killed) {
             // A disk that fails while the program starts may end it; it says why.
             let said = fs::read_to_string(&log)?;
@@ -399,6 +424,11 @@ impl Stand {
         );
         Ok(())
     }
+}
+
+/// Where what a run's calls do is written down.
+fn trace_of(data: &Path) -> PathBuf {
+    data.with_extension("trace")
 }
 
 /// Lets the disk of a run fail for a while, and sees that nothing is done meanwhile.
@@ -748,7 +778,13 @@ pub(crate) fn points(profile: &BTreeMap<String, u32>, wanted: usize) -> Vec<Poin
     let before = [Before::New, Before::Stopped, Before::New, Before::Killed];
     let mut points: Vec<Point> = Vec::new();
     for (place, (call, n)) in kills.into_iter().enumerate() {
-        points.push(Point { before: before[place % 4], fault: Fault::Kill { call, n } });
+        // At one in six the power fails.
+        let fault = if place % 6 == 5 {
+            Fault::Power { call, n }
+        } else {
+            Fault::Kill { call, n }
+        };
+        points.push(Point { before: before[place % 4], fault });
     }
     let mut disk = 0;
     let faults = [("ENOSPC", "pwrite64"), ("EIO", "fsync"), ("EIO", "pwrite64")];

@@ -135,6 +135,7 @@ pub(crate) fn site() -> Site {
                     Terms::Contracted {
                         price: price("2.91"),
                         worth: EnergyPrice::from_usd_per_mwh(1_500),
+                        tranche: None,
                     },
                 ),
             ),
@@ -284,7 +285,7 @@ pub(crate) fn run(days: i64, mut sink: impl FnMut(&Line<'_>)) -> Answer {
         .collect();
     let mut tally = Tally::new(&site, &feed, range, notes);
     let mut past = Past::new(&site, &feed, range);
-    let options = Options { record: None, compare: true };
+    let options = Options { compare: true, ..Options::default() };
     backtest::run(&site, &feed, range, options, |line| {
         tally.add(line);
         past.add(line);

@@ -28,16 +28,17 @@ pub(crate) struct Asked {
 
 #[derive(Clone, Copy, Debug)]
 struct Link {
-    heard_at: Timestamp,
+    /// From the first start on, where it never was.
+    heard_at: Option<Timestamp>,
     silent_after: Option<Seconds>,
     fail_safe: FailSafe,
     longest: Seconds,
 }
 
 impl Asked {
-    pub(super) fn of(site: &Site, start: Timestamp) -> Self {
+    pub(super) fn of(site: &Site) -> Self {
         let link = |programme: &engine::site::Programme| Link {
-            heard_at: start,
+            heard_at: None,
             silent_after: programme.silent_after,
             fail_safe: programme.fail_safe,
             longest: programme.longest,
@@ -47,6 +48,13 @@ impl Asked {
             links: site.programmes.iter().map(link).collect(),
             waiting: BTreeMap::new(),
             most: site.interconnection.import_limit.times(10),
+        }
+    }
+
+    /// A process was started: it listens from now on.
+    pub(super) fn listened(&mut self, at: Timestamp) {
+        for link in &mut self.links {
+            link.heard_at.get_or_insert(at);
         }
     }
 
@@ -74,6 +82,7 @@ impl Asked {
             | Signal::PeakProbability(_)
             | Signal::Draw(_)
             | Signal::Forecast(_)
+            | Signal::Exposure(_)
             | Signal::Sweep(_) => {}
         }
     }
@@ -84,7 +93,7 @@ impl Asked {
                 counts.fault(Fault::F5);
                 counts.note("links lost");
             }
-            link.heard_at = at;
+            link.heard_at = Some(at);
         }
     }
 
@@ -108,9 +117,13 @@ impl Asked {
         let from = instruction.during.start.max(at);
         match instruction.ask {
             Ask::Withdraw => {
-                if let Some(kept) = self.kept.get_mut(&key) {
-                    kept.during.end = kept.during.end.min(from);
-                }
+                let nothing = Interval { start: from, end: from };
+                let kept = self.kept.entry(key).or_insert_with(|| Instruction {
+                    during: nothing,
+                    ..instruction.clone()
+                });
+                kept.during.end = kept.during.end.min(from);
+                kept.known_at = instruction.known_at;
             }
             Ask::Restore | Ask::Disarm => {
                 let trips = instruction.ask == Ask::Restore;
@@ -120,8 +133,10 @@ impl Asked {
                     } else {
                         matches!(kept.ask, Ask::Arm(_))
                     };
-                    if *programme == instruction.programme && is_meant {
+                    let since = kept.known_at > instruction.known_at;
+                    if *programme == instruction.programme && is_meant && !since {
                         kept.during.end = kept.during.end.min(from);
+                        kept.known_at = instruction.known_at;
                     }
                 }
             }
@@ -182,7 +197,7 @@ impl Asked {
         let key = (new.programme, new.name.clone());
         if new.ask == Ask::Restore {
             let tripped = |(key, kept): (&(ProgrammeIx, String), &Instruction)| {
-                key.0 == new.programme && kept.ask == Ask::Trip
+                key.0 == new.programme && kept.ask == Ask::Trip && kept.during.end > at
             };
             return self.kept.iter().any(tripped);
         }
@@ -222,14 +237,59 @@ impl Asked {
         })
     }
 
+    /// The lowest level that the whole site is to draw up to at `at`; the highest that
+    /// each programme armed; and whether a lost link lets nothing be raised.
+    pub(super) fn to_draw(
+        &self,
+        at: Timestamp,
+    ) -> (Option<Power>, BTreeMap<ProgrammeIx, Power>, bool) {
+        let (mut site, mut armed) = (None::<Power>, BTreeMap::new());
+        for ((programme, _), kept) in &self.kept {
+            let holds = kept.during.contains(at);
+            match kept.ask {
+                Ask::DispatchTo(level) | Ask::BasePoint(level) if holds => {
+                    site = Some(site.map_or(level, |lowest| lowest.min(level)));
+                }
+                Ask::Arm(level) if holds || self.is_held(*programme, kept, at) => {
+                    let highest = armed.entry(*programme).or_insert(level);
+                    *highest = level.max(*highest);
+                }
+                Ask::DispatchTo(_)
+                | Ask::BasePoint(_)
+                | Ask::Arm(_)
+                | Ask::Limit(_)
+                | Ask::Disarm
+                | Ask::Trip
+                | Ask::Restore
+                | Ask::Test(_)
+                | Ask::Price(_)
+                | Ask::Withdraw => {}
+            }
+        }
+        let still = |link: &Link| link.is_lost(at) && link.fail_safe == FailSafe::Hold;
+        (site, armed, self.links.iter().any(still))
+    }
+
+    /// Whether a band stays armed because its link was lost while it was.
+    fn is_held(&self, programme: ProgrammeIx, kept: &Instruction, at: Timestamp) -> bool {
+        let link = &self.links[programme];
+        let lost_at = link.heard_at.zip(link.silent_after).map(|(heard, s)| heard + s);
+        link.fail_safe == FailSafe::Hold
+            && link.is_lost(at)
+            && lost_at.is_some_and(|lost_at| kept.during.contains(lost_at))
+    }
+
     /// Every level that is asked for, and those of links that are lost at `at`.
-    pub(super) fn caps(&self, at: Timestamp) -> Vec<Cap> {
+    pub(super) fn caps(&self, site: &Site, at: Timestamp) -> Vec<Cap> {
         let asked = self.kept.values().filter_map(|kept| {
             let level = cap(kept.ask)?;
-            Some(Cap { during: kept.during, level, best_effort: kept.best_effort })
+            let response = site.programmes[kept.programme].response;
+            let start = counts_from(site, kept.during.start, level, response);
+            let during = Interval { start, ..kept.during };
+            Some(Cap { during, level, best_effort: kept.best_effort })
         });
         let lost = self.links.iter().filter(|link| link.is_lost(at)).filter_map(|link| {
-            let during = Interval::starting(link.heard_at, Seconds::hours(24 * 3_650));
+            let during = Interval::starting(link.heard_at?, Seconds::hours(24 * 3_650));
             match link.fail_safe {
                 FailSafe::Limit(level) => Some(Cap { during, level, best_effort: false }),
                 FailSafe::Hold => None,
@@ -241,8 +301,26 @@ impl Asked {
 
 impl Link {
     fn is_lost(&self, at: Timestamp) -> bool {
-        self.silent_after.is_some_and(|silent_after| at >= self.heard_at + silent_after)
+        let due = self.heard_at.zip(self.silent_after);
+        due.is_some_and(|(heard_at, silent_after)| at >= heard_at + silent_after)
     }
+}
+
+/// When a site that draws all it may has to begin to come down, minute by minute at
+/// its emergency ramp, to be at a level when the response to it is over.
+pub(crate) fn counts_from(
+    site: &Site,
+    start: Timestamp,
+    level: Power,
+    response: Seconds,
+) -> Timestamp {
+    let Some(ramp) = site.interconnection.ramp_emergency_per_minute else { return start };
+    let (mut draw, mut at) = (site.interconnection.import_limit, start + response);
+    while draw > level && ramp > Power::ZERO {
+        draw -= ramp;
+        at = at - Seconds::minutes(1);
+    }
+    at.min(start)
 }
 
 /// The level that is asked for, if one is.

@@ -126,7 +126,7 @@ impl Books {
     pub(super) fn of(world: &LiveWorld) -> Self {
         let site = world.world.site.clone();
         let mut books = Self {
-            asked: Asked::of(&site, world.world.start),
+            asked: Asked::of(&site),
             by_hand: ByHand::of(&site),
             dispatch: None,
             outside: None,
@@ -165,6 +165,7 @@ impl Books {
 
     fn resume(&mut self, at: Timestamp) {
         self.resumed_at = Some(at);
+        self.asked.listened(at);
         for (load, crew) in self.crews.iter_mut().enumerate() {
             let last = self.site.loads[load].machines().map_or(0, last_point);
             for known in crew {
@@ -247,6 +248,9 @@ impl Books {
     /// The site file was read anew: entries of the old file end, those made by hand
     /// stay; machines that left are forgotten, and new ones unknown.
     fn change(&mut self, site: &Site) {
+        if self.by_hand.would_lose(site) {
+            return;
+        }
         self.by_hand.change(&self.site, site);
         for (crew, load) in self.crews.iter_mut().zip(&site.loads) {
             if let Some(machines) = load.machines() {
@@ -277,7 +281,7 @@ impl Books {
             })
         };
         let tripped = (0..self.site.loads.len()).filter(trips).collect();
-        (self.asked.caps(at), tripped)
+        (self.asked.caps(&self.site, at), tripped)
     }
 
     /// What a load draws with every machine that can be told at rest.

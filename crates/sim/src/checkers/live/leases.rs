@@ -1,5 +1,5 @@
-//! L2: while a process lives, no lease runs out; when it has died, they do, and
-//! draw falls no faster than the ramp.
+//! L2: while a process works, no lease runs out; when it has died or can keep nothing,
+//! they do, and draw falls no faster than the ramp.
 
 use std::collections::VecDeque;
 
@@ -17,21 +17,26 @@ const MINUTE: Seconds = Seconds::minutes(1);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leases {
     last: Option<Lease>,
-    /// When the process died.
-    died_at: Option<Timestamp>,
-    /// What machines drew in the last minute, since it died.
+    /// Since when nobody watches: the process died, or does nothing.
+    unwatched_at: Option<Timestamp>,
+    /// What machines drew in the last minute since then.
     drawn: VecDeque<(Timestamp, Power)>,
 }
 
 impl Leases {
     pub(super) fn resumed(&mut self) {
         self.last = None;
-        self.died_at = None;
+        self.unwatched_at = None;
         self.drawn.clear();
     }
 
-    pub(super) fn died(&mut self, at: Timestamp) {
-        self.died_at = Some(at);
+    pub(super) fn unwatched(&mut self, at: Timestamp) {
+        self.unwatched_at.get_or_insert(at);
+    }
+
+    /// Machines came or went: what is drawn less is no fall.
+    pub(super) fn site_changed(&mut self) {
+        self.drawn.clear();
     }
 
     /// Loads hold their orders as long as the policy says, not longer.
@@ -53,7 +58,7 @@ impl Leases {
         self.last = Some(lease);
     }
 
-    /// While a process lives, it renews them in time.
+    /// While a process works, it renews them in time.
     pub(super) fn time_passed(
         &mut self,
         at: Timestamp,
@@ -61,7 +66,7 @@ impl Leases {
         broken: &mut Vec<String>,
         counts: &mut Counts,
     ) {
-        if let Some(lease) = self.last.filter(|_| alive && self.died_at.is_none()) {
+        if let Some(lease) = self.last.filter(|_| alive && self.unwatched_at.is_none()) {
             counts.checked(Invariant::L2);
             if at > lease.until {
                 broken.push(format!(
@@ -72,7 +77,7 @@ impl Leases {
         }
     }
 
-    /// When it has died, machines fall to rest no faster than the ramp, but for one
+    /// When nobody watches, machines fall to rest no faster than the ramp, but for one
     /// step of a machine of each load. A battery stops at once.
     pub(super) fn fall(
         &mut self,
@@ -83,10 +88,10 @@ impl Leases {
         broken: &mut Vec<String>,
         counts: &mut Counts,
     ) {
-        let (Some(died_at), false) = (self.died_at, alive) else { return };
+        let (Some(unwatched_at), false) = (self.unwatched_at, alive) else { return };
         let Some(ramp) = books.site.interconnection.ramp_down_per_minute else { return };
         // What was ordered in its last minute is another matter.
-        if at - died_at <= MINUTE {
+        if at - unwatched_at <= MINUTE {
             return;
         }
         let now: Power =

@@ -1,8 +1,11 @@
 //! What every decision and every order has to keep to, whatever else is true: S2,
 //! S3, S4, S13, L4.
 
+use std::collections::BTreeMap;
+
 use engine::check::Facts;
 use engine::site::LoadIx;
+use engine::state::LiftOf;
 use engine::{Dispatch, Limit, Order, OrderBatch, Reason};
 use units::{Power, Seconds, Timestamp};
 
@@ -30,6 +33,7 @@ pub(super) fn in_dispatch(
             dispatch.generation
         ));
     }
+    levels(books, at, dispatch, broken);
     counts.checked(Invariant::S2);
     let (limits, tripped) = books.limits_and_trips(at, dispatch.interval);
     let facts = Facts {
@@ -41,7 +45,8 @@ pub(super) fn in_dispatch(
     };
     for violation in wrong_with(facts, dispatch, at) {
         let what = match violation.fault {
-            engine::check::Fault::FirmShedBeforeSheddable { .. } => "S2",
+            engine::check::Fault::FirmShedBeforeSheddable { .. }
+            | engine::check::Fault::DearerFirmShed { .. } => "S2",
             engine::check::Fault::LockedOutRuns => "S13",
             engine::check::Fault::OverLimit { .. }
             | engine::check::Fault::NotTightestLimit { .. } => "S1",
@@ -58,6 +63,21 @@ pub(super) fn in_dispatch(
             engine::check::Fault::TrippedRuns => "S1",
         };
         broken.push(format!("{what}: {violation:?}"));
+    }
+}
+
+/// What the grid wants drawn is in the decision as a bystander understood it.
+fn levels(books: &Books, at: Timestamp, dispatch: &Dispatch, broken: &mut Vec<String>) {
+    let expected = books.asked.to_draw(at.max(dispatch.interval.start));
+    let mut found = (None, BTreeMap::new(), dispatch.asked.still.is_some());
+    for lift in &dispatch.asked.lifts {
+        match lift.of {
+            LiftOf::Site => found.0 = Some(lift.level),
+            LiftOf::Armed => drop(found.1.insert(lift.programme, lift.level)),
+        }
+    }
+    if expected != found {
+        broken.push(format!("asked: expected {expected:?} to be drawn, found {found:?}"));
     }
 }
 

@@ -24,11 +24,12 @@ pub enum Invariant {
     L2,
     L4,
     L5,
+    L7,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::S1,
         Self::S2,
         Self::S3,
@@ -44,6 +45,7 @@ impl Invariant {
         Self::L2,
         Self::L4,
         Self::L5,
+        Self::L7,
     ];
 }
 
@@ -55,6 +57,8 @@ impl Invariant {
 )]
 pub enum Fault {
     F1,
+    F2,
+    F3,
     F4,
     F5,
     F6,
@@ -64,6 +68,7 @@ pub enum Fault {
     F10,
     F11,
     F12,
+    F13,
     F14,
 }
 

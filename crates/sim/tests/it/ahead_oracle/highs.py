@@ -17,6 +17,7 @@ costs what is said; this makes the problem a mixed-integer one.
 """
 
 import json
+import os
 import resource
 import statistics
 import sys
@@ -96,6 +97,8 @@ class Model:
         highs.setOptionValue("output_flag", False)
         highs.setOptionValue("threads", 1)
         if tight:
+            # Exactness before speed: nothing is taken apart and put together again.
+            highs.setOptionValue("presolve", "off")
             highs.setOptionValue("primal_feasibility_tolerance", 1e-9)
             highs.setOptionValue("dual_feasibility_tolerance", 1e-9)
             highs.setOptionValue("mip_rel_gap", 1e-9)
@@ -231,12 +234,14 @@ class Problem:
         model.keep(total + [(-ceiling, on)], -INF, 0.0)
         model.keep([(1.0, start[1:]), (-1.0, on[1:]), (1.0, on[:-1])], 0.0, INF)
         before = machine["on_before"]
+        down = machine["down_intervals"]
         if before is not None:
             model.keep([(1.0, start[:1]), (-1.0, on[:1])], -float(before), INF)
+            if before and down:
+                model.keep([(1.0, start[k : k + 1]) for k in range(min(down, n))], -INF, 0.0)
         for t in range(n):
             recent = range(max(0, t - machine["up_intervals"] + 1), t + 1)
             model.keep([(1.0, on[t : t + 1])] + [(-1.0, start[k : k + 1]) for k in recent], 0.0, INF)
-            down = machine["down_intervals"]
             if down and t >= down:
                 recent = range(t - down + 1, t + 1)
                 model.keep([(1.0, on[t - down : t - down + 1])] + [(1.0, start[k : k + 1]) for k in recent], -INF, 1.0)
@@ -317,10 +322,6 @@ class Problem:
         highs.run()
         status = highs.getModelStatus()
         kinds = highspy.HighsModelStatus
-        if status == kinds.kUnboundedOrInfeasible:
-            highs.setOptionValue("presolve", "off")
-            highs.run()
-            status = highs.getModelStatus()
         names = {kinds.kOptimal: "optimal", kinds.kInfeasible: "infeasible", kinds.kModelEmpty: "optimal"}
         return highs, names.get(status, str(status))
 
@@ -427,8 +428,11 @@ def main():
         return bench(sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 1)
     if sys.argv[1:2] == ["check"]:
         return check(sys.argv[2])
+    # HiGHS says a thing or two on standard output, whatever it is told.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
     for line in sys.stdin:
-        print(json.dumps(reply(json.loads(line))), flush=True)
+        print(json.dumps(reply(json.loads(line))), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use engine::decide::ahead::{Answer, Conflict, Horizon, Prices, RampPrice, Solver};
+use engine::decide::ahead::{Answer, Conflict, Horizon, Solver};
 use serde_json::{Value, json};
 use sim::ahead::bound::{Limits, bound};
 use sim::ahead::{json, plan, within_usd};
@@ -50,15 +50,20 @@ impl Peer {
     }
 
     /// What HiGHS finds for a horizon; `None` where nothing keeps all limits.
-    pub(crate) fn optimum(&mut self, horizon: &Horizon) -> Option<(f64, Value)> {
+    pub(crate) fn optimum(
+        &mut self,
+        horizon: &Horizon,
+    ) -> Result<Option<(f64, Value)>, String> {
         let reply = self.ask(&json!({ "horizon": json::write(horizon) }));
         match reply["status"].as_str() {
             Some("optimal") => {
                 let objective = reply["objective"].as_f64().expect("an objective");
-                Some((objective, reply["answer"].clone()))
+                Ok(Some((objective, reply["answer"].clone())))
             }
-            Some("infeasible") => None,
-            _ => panic!("HiGHS finds neither an optimum nor a conflict: {reply}"),
+            Some("infeasible") => Ok(None),
+            _ => Err(format!(
+                "peer: HiGHS finds neither an optimum nor a conflict: {reply}"
+            )),
         }
     }
 }
@@ -93,7 +98,7 @@ pub(crate) fn compare(
         *solver = Solver::default();
         "panics".to_owned()
     })?;
-    match (ours, peer.optimum(horizon)) {
+    match (ours, peer.optimum(horizon)?) {
         (Ok(answer), Some((objective, _))) => {
             agree(horizon, &answer, objective)?;
             let alone = Solver::default().solve(horizon).map_err(|error| {
@@ -179,36 +184,4 @@ fn conflicts(
         ));
     }
     Ok(())
-}
-
-/// What HiGHS found, as an answer of ours.
-pub(crate) fn answer_of(value: &Value, objective: f64) -> Answer {
-    let list = |key: &str| json::numbers(value, key).expect("numbers");
-    let ramps = value["ramps"].as_array().expect("a list").iter();
-    let ramp = |ramp: &Value| RampPrice {
-        t: ramp["t"].as_u64().expect("an interval") as usize,
-        load: ramp["load"].as_u64().map(|load| load as usize),
-        usd_per_mw: ramp["usd_per_mw"].as_f64().expect("a price"),
-    };
-    Answer {
-        cost_usd: objective,
-        bound_usd: objective,
-        segments_mw: list("segments_mw"),
-        exchange_mw: list("exchange_mw"),
-        charge_mw: list("charge_mw"),
-        discharge_mw: list("discharge_mw"),
-        stored_mwh: list("stored_mwh"),
-        peaks_mw: list("peaks_mw"),
-        prices: Prices {
-            power_usd_per_mwh: list("power_usd_per_mwh"),
-            import_usd_per_mwh: list("import_usd_per_mwh"),
-            peak_usd_per_mwh: list("peak_usd_per_mwh"),
-            export_usd_per_mwh: list("export_usd_per_mwh"),
-            feeders_usd_per_mwh: list("feeders_usd_per_mwh"),
-            stored_usd_per_mwh: list("stored_usd_per_mwh"),
-            store_room_usd_per_mwh: list("store_room_usd_per_mwh"),
-            ramps: ramps.map(ramp).collect(),
-        },
-        ..Answer::default()
-    }
 }

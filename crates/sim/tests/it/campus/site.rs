@@ -49,8 +49,11 @@ pub(crate) fn site(rigs: u32) -> Site {
         })
     };
     let price = GpuHourPrice::parse_usd("2.50").expect("a price");
-    let contracted =
-        Terms::Contracted { price, worth: EnergyPrice::from_usd_per_mwh(9_000) };
+    let contracted = Terms::Contracted {
+        price,
+        worth: EnergyPrice::from_usd_per_mwh(9_000),
+        tranche: None,
+    };
     let rigs = LoadKind::Rigs(Rigs {
         model: "Antminer S21".into(),
         machines: Machines {
