@@ -186,7 +186,8 @@ pub(super) fn hindsight(answer: &Answer) -> Vec<String> {
     };
     let usd = figures::usd;
     let part = |share: Share| percent(i128::from(share.as_ppm()), 1_000_000);
-    let above = found.caught_above_always_on().map_or(String::new(), |share| {
+    let above = found.caught_above_always_on().filter(|_| compared(answer));
+    let above = above.map_or(String::new(), |share| {
         format!(", and {} of what it has above always on", part(share))
     });
     let mut sentences = vec![
