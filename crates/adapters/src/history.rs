@@ -18,6 +18,7 @@
 //! | settlement price | when its interval ends |
 //! | mean over a longer interval | when the longer interval ends |
 //! | day-ahead price, demand forecast | at the market's hour of publication, the day before |
+//! | price forecast | when its file says |
 //! | temperature | when its hour ends |
 //! | bitcoin day | when the day ends |
 //!
@@ -42,6 +43,7 @@ pub mod check;
 mod currency;
 mod draft;
 mod error;
+mod forecast;
 mod layouts;
 mod local_time;
 mod market;

@@ -98,6 +98,10 @@ pub enum Fault {
     UnexplainedCannotBe,
 }
 
+/// How near to worth the cost of what is planned has to be: the plan is worked out
+/// in floating point, and a battery may stand where charging just pays.
+const PLANNED_WITHIN: EnergyPrice = EnergyPrice::from_micro_usd_per_mwh(10_000);
+
 /// Lists what is wrong with a dispatch.
 pub fn check(facts: Facts<'_>, dispatch: &Dispatch) -> Vec<Violation> {
     let mut audit = Audit { facts, site: facts.site, dispatch, found: Vec::new() };
@@ -596,6 +600,45 @@ impl Audit<'_> {
                 LoadKind::Rigs(_) | LoadKind::Racks(_) => false,
             },
             Reason::BatteryRests => entry.to.is_zero(),
+            Reason::Stored { stored } => {
+                let worth = self.through(load, stored, true);
+                entry.to > Power::ZERO
+                    && self.dispatch.outlook.is_some()
+                    && worth_and_cost.zip(worth).is_some_and(|((said, cost), worth)| {
+                        said == worth && cost <= worth + PLANNED_WITHIN
+                    })
+            }
+            Reason::GivenBack { stored } => {
+                let worth = self.through(load, stored, false);
+                entry.to < Power::ZERO
+                    && self.dispatch.outlook.is_some()
+                    && worth_and_cost.zip(worth).is_some_and(|((said, cost), worth)| {
+                        said == worth && cost + PLANNED_WITHIN >= worth
+                    })
+            }
+            Reason::KeptStored { .. } => {
+                entry.to.is_zero() && self.dispatch.outlook.is_some()
+            }
+        }
+    }
+
+    /// What a MWh at the meter is worth that charges a battery, or that it gives
+    /// back, where a stored one is worth so much.
+    fn through(
+        &self,
+        load: LoadIx,
+        stored: EnergyPrice,
+        charging: bool,
+    ) -> Option<EnergyPrice> {
+        match &self.site.loads[load].kind {
+            LoadKind::Battery(battery) if charging => {
+                Some(battery.charge_efficiency.of_price(stored))
+            }
+            LoadKind::Battery(battery) => {
+                let ppm = battery.discharge_efficiency.as_ppm().max(1);
+                Some(stored.scaled(1_000_000, ppm))
+            }
+            LoadKind::Rigs(_) | LoadKind::Racks(_) => None,
         }
     }
 }

@@ -3,8 +3,9 @@
 //! [`decide`] reads the state and returns a [`Dispatch`]: a document that
 //! leaves nothing to choose. It changes nothing and asks nobody.
 //!
-//! One interval at a time: worth against marginal cost, with a band for what a
-//! changeover costs. Looking ahead belongs behind this same function.
+//! An interval is decided by worth against marginal cost, with a band for what a
+//! changeover costs. What couples it to those after it is planned over the costs
+//! that are expected, and the first step of the plan is what is decided.
 //!
 //! Invariant: every load of the site appears in the dispatch, with a reason.
 //! Invariant: the answer depends on the state and the interval alone.
@@ -12,15 +13,19 @@
 pub mod ahead;
 mod dispatch;
 mod merit;
+mod outlook;
 mod reason;
 pub(crate) mod room;
 
 pub use dispatch::{Dispatch, Entry, Setpoint};
+pub use merit::earned;
+pub use outlook::Outlook;
 pub use reason::{Limit, Reason};
 
 use std::cmp::Reverse;
 
 use merit::{Step, Worths};
+use outlook::{Ahead, Course, Plan, Planner, Values};
 use room::Room;
 use units::{EnergyPrice, Hashprice, Interval, Power, Pue, Temperature, Timestamp};
 
@@ -49,6 +54,7 @@ pub fn decide(
     draft.respect_trips();
     draft.meet_contracts();
     draft.respect_holds();
+    draft.look_ahead();
     draft.move_battery();
     draft.fill_by_value();
     draft.bound_export();
@@ -77,6 +83,13 @@ pub struct Memo {
     /// Loads under contract, the dearest to lose first.
     firm: Vec<LoadIx>,
     steps: Vec<Step>,
+    /// What lies ahead of the interval that is being decided.
+    course: Course,
+    ahead: Ahead,
+    /// Whether the steps are in an order that looks ahead.
+    ordered_ahead: bool,
+    planner: Planner,
+    values: Values,
 }
 
 impl Memo {
@@ -141,6 +154,8 @@ impl Memo {
                 | LoadKind::Racks(Racks { machines, .. }) => {
                     let Setpoint::Level(level) = self.standing[load].0 else { continue };
                     let worths = &self.worths[load];
+                    let bands =
+                        |point| self.ahead.bands_of(load, point, worths, hysteresis);
                     merit::steps_of(
                         &mut self.steps,
                         load,
@@ -148,11 +163,16 @@ impl Memo {
                         level,
                         self.reaches[load].floor,
                         worths,
-                        hysteresis,
+                        bands,
                     );
                 }
                 LoadKind::Battery(battery) => {
-                    self.steps.push(Step::charging(load, stored_worth(battery)));
+                    let plan = self.ahead.plans.get(load).copied().flatten();
+                    let worth = plan.map_or_else(
+                        || stored_worth(battery),
+                        |plan| plan.worth_of_charging(battery),
+                    );
+                    self.steps.push(Step::charging(load, worth));
                 }
             }
         }
@@ -213,6 +233,7 @@ impl<'a> Draft<'a> {
             import_limit: asked.import_limit(site),
             sheddable_limit: asked.sheddable_limit(site),
             unexplained: state.residual.beyond(),
+            outlook: None,
             asked,
             exposures: state.exposures.in_force(interval.start).cloned().collect(),
             entries: Vec::with_capacity(site.loads.len()),
@@ -377,8 +398,9 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Charges when power is cheap and discharges when it is dear, by the
-    /// stated prices, on a price that can be trusted.
+    /// Charges and discharges as planned, and without a plan when power is cheap
+    /// and when it is dear by the stated prices; either on a price that can be
+    /// trusted.
     ///
     /// A charging battery ranks with the loads in [`Self::fill_by_value`]; one
     /// that discharges asks for nothing.
@@ -403,6 +425,10 @@ impl<'a> Draft<'a> {
                     continue;
                 }
             };
+            if let Some(plan) = self.planned(load) {
+                self.discharge_as_planned(load, battery, plan);
+                continue;
+            }
             if cost >= battery.discharge_above && self.site.policy.follows_price {
                 let wanted = -self.battery_range(load, battery).discharge;
                 if wanted < Power::ZERO {
@@ -410,6 +436,24 @@ impl<'a> Draft<'a> {
                     self.settle(load, Reason::Discharging);
                 }
             }
+        }
+    }
+
+    fn planned(&self, load: LoadIx) -> Option<Plan> {
+        self.memo.ahead.plans.get(load).copied().flatten()
+    }
+
+    /// Gives back what the plan says, as far as the battery holds it. One that is
+    /// to charge waits for its turn among the loads.
+    fn discharge_as_planned(&mut self, load: LoadIx, battery: &Battery, plan: Plan) {
+        let stored = plan.stored;
+        self.dispatch.entries[load].worth = Some(plan.worth_of_charging(battery));
+        self.dispatch.entries[load].reason = Reason::KeptStored { stored };
+        let wanted = plan.power.max(-self.battery_range(load, battery).discharge);
+        if wanted < Power::ZERO {
+            self.give_battery(load, wanted);
+            self.dispatch.entries[load].worth = Some(plan.worth_given_back(battery));
+            self.settle(load, Reason::GivenBack { stored });
         }
     }
 
@@ -737,7 +781,10 @@ impl<'a> Draft<'a> {
             | Reason::AlwaysOn
             | Reason::Charging
             | Reason::Discharging
-            | Reason::BatteryRests => false,
+            | Reason::BatteryRests
+            | Reason::Stored { .. }
+            | Reason::GivenBack { .. }
+            | Reason::KeptStored { .. } => false,
         }
     }
 
@@ -745,7 +792,11 @@ impl<'a> Draft<'a> {
         let LoadKind::Battery(battery) = &self.site.loads[load].kind else {
             return;
         };
-        let cheap = self.cost.is_some_and(|cost| cost <= battery.charge_below);
+        let plan = self.planned(load);
+        let cheap = match plan {
+            Some(plan) => plan.power > Power::ZERO,
+            None => self.cost.is_some_and(|cost| cost <= battery.charge_below),
+        };
         if self.settled[load] || !cheap || !self.site.policy.follows_price {
             return;
         }
@@ -756,10 +807,13 @@ impl<'a> Draft<'a> {
             return self.settle(load, Reason::LinkLost { programme });
         }
         let (room, _) = self.room.left_for(self.site, load);
-        let power = self.battery_range(load, battery).charge.min(room.max(Power::ZERO));
+        let most = self.battery_range(load, battery).charge.min(room.max(Power::ZERO));
+        let power = plan.map_or(most, |plan| plan.power.min(most));
         if power > Power::ZERO {
             self.give_battery(load, power);
-            self.settle(load, Reason::Charging);
+            let reason = plan
+                .map_or(Reason::Charging, |plan| Reason::Stored { stored: plan.stored });
+            self.settle(load, reason);
         }
     }
 
@@ -867,6 +921,20 @@ pub(crate) fn highest_level(
         if fits(middle) { low = middle } else { high = middle }
     }
     low
+}
+
+impl Plan {
+    /// What a MWh drawn to charge is worth, when what is stored of it is worth what
+    /// the plan says.
+    fn worth_of_charging(self, battery: &Battery) -> EnergyPrice {
+        battery.charge_efficiency.of_price(self.stored)
+    }
+
+    /// What a MWh given back takes out of what is stored.
+    fn worth_given_back(self, battery: &Battery) -> EnergyPrice {
+        let ppm = battery.discharge_efficiency.as_ppm().max(1);
+        self.stored.scaled(1_000_000, ppm)
+    }
 }
 
 impl PriceUsed {

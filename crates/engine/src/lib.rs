@@ -9,7 +9,8 @@
 //! broken invariant stops the program. The modules are the flow's words in the
 //! flow's order.
 //!
-//! Invariant: no IO, no clock, no async, no randomness, no hash order, no floats.
+//! Invariant: no IO, no clock, no async, no randomness, no hash order; floats in
+//! [`decide::ahead`] alone, snapped to exact quantities on the way out.
 
 // Every amount is exact, so that every machine reaches the same one.
 #![deny(clippy::float_arithmetic)]
@@ -47,7 +48,8 @@ pub use meter::{Metered, MeteredInterval, Quality};
 pub use people::{Accepted, Person, RefusedBecause, Request};
 pub use ranges::Ranges;
 pub use signals::{
-    Ask, Capacity, Exposure, Instruction, Known, Reading, Signal, Source, Sweep, Work,
+    Ask, Capacity, Exposure, Forecast, Instruction, Known, Reading, Signal, Source,
+    Sweep, Work,
 };
 pub use site::Site;
 pub use state::{Freshness, State};

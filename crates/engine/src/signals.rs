@@ -10,9 +10,11 @@ use units::{
 };
 
 mod exposure;
+mod forecast;
 mod instruction;
 
 pub use exposure::{Capacity, Exposure};
+pub use forecast::Forecast;
 pub use instruction::{Ask, Instruction};
 
 use crate::site::{LoadIx, ProgrammeIx};
@@ -52,6 +54,14 @@ pub enum Source {
     Grid,
     /// The meter at the interconnection.
     Meter,
+    /// What the same time of an earlier day cost.
+    EarlierDay,
+    /// A quantile of what the same time of many earlier days cost.
+    Quantile,
+    /// A price forecast from outside.
+    Forecaster,
+    /// What came to be, told before it was: in comparisons alone.
+    Foresight,
 }
 
 impl std::fmt::Display for Source {
@@ -65,6 +75,10 @@ impl std::fmt::Display for Source {
             Self::SystemForecast => "system forecast",
             Self::Grid => "grid instruction",
             Self::Meter => "interconnection meter",
+            Self::EarlierDay => "price of the day before",
+            Self::Quantile => "quantile of earlier days",
+            Self::Forecaster => "price forecast",
+            Self::Foresight => "perfect foresight",
         })
     }
 }
@@ -92,6 +106,8 @@ pub enum Signal {
     Sweep(Sweep),
     /// What a tranche under contract stands to lose.
     Exposure(Exposure),
+    /// Prices that are expected.
+    Forecast(Forecast),
 }
 
 /// Every meter of the site, read over the same interval.
@@ -134,7 +150,13 @@ impl<T> Known<T> {
         let by_source = match self.source {
             Source::Lmp | Source::Weather | Source::Meter => self.during.start,
             Source::SettlementPoint | Source::Bitcoin => self.during.end,
-            Source::DayAhead | Source::SystemForecast | Source::Grid => self.known_at,
+            Source::DayAhead
+            | Source::SystemForecast
+            | Source::Grid
+            | Source::EarlierDay
+            | Source::Quantile
+            | Source::Forecaster
+            | Source::Foresight => self.known_at,
         };
         self.known_at.max(by_source)
     }
@@ -155,6 +177,7 @@ impl Signal {
             Self::Exposure(exposure) => Some(exposure.known_at),
             Self::Heard(_) => None,
             Self::Sweep(sweep) => Some(sweep.during.end),
+            Self::Forecast(forecast) => Some(forecast.known_at),
         }
     }
 
@@ -168,6 +191,7 @@ impl Signal {
             Self::PeakProbability(known) => Some(known.known_at),
             Self::Draw(known) => Some(known.known_at),
             Self::Instruction(instruction) => Some(instruction.known_at),
+            Self::Forecast(forecast) => Some(forecast.known_at),
             Self::Exposure(exposure) => Some(exposure.known_at),
             Self::Heard(_) | Self::Sweep(_) => None,
         }

@@ -236,6 +236,46 @@ pub struct Policy {
     pub stale_price_hold: Seconds,
     /// How long an order holds without another word.
     pub lease: Seconds,
+    /// How far it looks ahead, and on whose word.
+    pub look_ahead: LookAhead,
+}
+
+/// How far a decision looks ahead, and on whose word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookAhead {
+    /// How far; nothing is not at all, and no more than [`LookAhead::LONGEST`] counts.
+    pub length: Seconds,
+    /// Whose prices are expected.
+    pub forecast: ForecastFrom,
+}
+
+/// Whose prices are expected. Where a source says nothing, the price of the same
+/// time of the day before is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ForecastFrom {
+    /// Those of the same time of the day before.
+    Persistence,
+    /// Those of the day-ahead market, as far as they are published.
+    DayAhead,
+    /// A quantile of those of the same time of so many days before.
+    Quantile {
+        /// Which: a half is the median.
+        share: Share,
+        /// How many days.
+        days: u32,
+    },
+    /// Those of a forecaster's curves.
+    Told,
+}
+
+impl LookAhead {
+    /// Not at all: each interval by itself.
+    pub const NONE: Self =
+        Self { length: Seconds::ZERO, forecast: ForecastFrom::Persistence };
+
+    /// The longest a decision looks ahead: three days, 288 quarters of an hour,
+    /// which bounds what it costs.
+    pub const LONGEST: Seconds = Seconds::hours(72);
 }
 
 /// Which price an interval is decided on.

@@ -8,6 +8,7 @@ mod charge;
 mod crew;
 mod exposures;
 mod fleet;
+mod forecasts;
 mod obligations;
 mod peaks;
 mod prices;
@@ -17,6 +18,8 @@ pub use charge::Charge;
 pub use crew::{Crew, Machine, Standing};
 pub use exposures::Exposures;
 pub use fleet::{Fleet, LoadState, Reach};
+pub(crate) use forecasts::QUARTER;
+pub use forecasts::{Expected, Forecasts};
 pub use obligations::{
     CONFIRM_WITHIN, Cap, INSTRUCTIONS_MAX, InForce, Lapse, Lift, LiftOf, NotUsed,
     Obligations, Passed,
@@ -44,6 +47,8 @@ pub struct State {
     pub site: Site,
     /// Prices as they became known.
     pub prices: PriceBoard,
+    /// Prices that are expected.
+    pub forecasts: Forecasts,
     /// The last day's hashprice known.
     pub hashprice: Option<Known<Hashprice>>,
     /// What is known of coming coincident peaks.
@@ -87,6 +92,7 @@ impl State {
     fn of(fleet: Fleet, site: Site) -> Self {
         Self {
             prices: PriceBoard::default(),
+            forecasts: Forecasts::new(&site.policy.look_ahead),
             hashprice: None,
             peaks: Peaks::new(&site.tariff.coincident_peaks),
             obligations: Obligations::default(),
@@ -112,6 +118,7 @@ impl State {
         let obligations = std::mem::take(&mut self.obligations);
         self.obligations = obligations.carried_over(&self.site, &site);
         self.peaks = Peaks::new(&site.tariff.coincident_peaks);
+        self.forecasts.keep_for(&site.policy.look_ahead);
         self.pues = (0..site.loads.len()).map(|load| site.pue_of(load, None)).collect();
         self.decided_outside = None;
         self.site = site;
@@ -161,6 +168,7 @@ impl State {
     /// Drops what ended before `at`, when an interval from `at` on is decided.
     pub(crate) fn forget_before(&mut self, at: Timestamp) {
         self.prices.forget_before(at);
+        self.forecasts.forget_before(at);
         self.forget_by_hand(at);
         self.obligations.forget_before(&self.site, at);
     }
@@ -182,7 +190,11 @@ impl State {
     /// business and change only what a battery is believed to hold.
     pub fn learn(&mut self, signal: &Signal, at: Timestamp) {
         match signal {
-            Signal::Price(price) => self.prices.learn(*price),
+            Signal::Price(price) => {
+                self.prices.learn(*price);
+                self.forecasts.learn_price(*price);
+            }
+            Signal::Forecast(forecast) => self.forecasts.learn(forecast, at),
             Signal::Hashprice(hashprice) => keep_newest(&mut self.hashprice, *hashprice),
             Signal::Temperature(outside) => keep_newest(&mut self.temperature, *outside),
             Signal::DemandForecast(demand) => self.peaks.learn_demand(*demand, at),
@@ -248,6 +260,12 @@ impl State {
             drawn: dispatch.entries.iter().map(draw).sum(),
             at: Some(at),
         };
+    }
+
+    /// The price that is expected at `at`, by the source that the policy names.
+    pub fn expected(&self, at: Timestamp) -> Option<Expected> {
+        let day_ahead = || self.prices.day_ahead_at(at);
+        self.forecasts.expected(&self.site.policy.look_ahead, at, day_ahead)
     }
 
     /// The outside temperature at `at`, if one is known and not too old.

@@ -446,6 +446,7 @@ impl Engine {
             | Signal::Temperature(_)
             | Signal::DemandForecast(_)
             | Signal::PeakProbability(_)
+            | Signal::Forecast(_)
             | Signal::Exposure(_)
             | Signal::Sweep(_) => self.state.learn(signal, self.at),
         }

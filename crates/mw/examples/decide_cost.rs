@@ -13,8 +13,8 @@
 use std::time::Instant;
 
 use engine::site::{
-    DecideOn, Envelope, Feeder, Hall, Interconnection, Load, LoadKind, Machines, Market,
-    OperatingPoint, Policy, PueCurve, Racks, Rate, Rigs, Terms,
+    DecideOn, Envelope, Feeder, Hall, Interconnection, Load, LoadKind, LookAhead,
+    Machines, Market, OperatingPoint, Policy, PueCurve, Racks, Rate, Rigs, Terms,
 };
 use engine::{Known, Signal, Site, Source};
 use mw::drive::backtest::{Options, run};
@@ -183,6 +183,7 @@ fn site(loads: usize) -> Site {
             hashprice_age_max: Seconds::hours(72),
             stale_price_hold: Seconds::hours(1),
             lease: Seconds::minutes(10),
+            look_ahead: LookAhead::NONE,
         },
     }
 }

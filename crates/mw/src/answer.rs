@@ -18,6 +18,7 @@ use units::{
 
 use crate::drive::backtest::Line;
 use crate::feed::{Basis, Feed};
+use crate::hindsight::Hindsight;
 use crate::ledger::{Row, Use};
 
 pub use hours::Highlight;
@@ -57,6 +58,9 @@ pub struct Answer {
     pub peaks: Vec<PeakCharge>,
     /// What the reader of the history said about it, and what the run assumed.
     pub notes: Vec<String>,
+    /// The run held against its optimum, or what is missing to compute that; `None`
+    /// where nobody asked.
+    pub hindsight: Option<Result<Hindsight, String>>,
 }
 
 /// Sums over a run. Costs are negative.
@@ -323,6 +327,7 @@ impl Tally {
                 highlights: Vec::new(),
                 peaks,
                 notes,
+                hindsight: None,
             },
             hours: hours::Hours::default(),
             breakevens: vec![None; site.loads.len()],

@@ -11,6 +11,7 @@ mod emulate;
 mod fleet;
 mod grid;
 mod history;
+mod regret;
 mod replay;
 mod restore;
 mod run;
@@ -33,6 +34,9 @@ pub struct Arguments {
 enum Command {
     /// Show what a site would have done and earned over real or made-up history.
     Backtest(backtest::Backtest),
+    /// Show how far a site's policy falls short of the optimum in hindsight, by year
+    /// and forecast.
+    Regret(regret::Regret),
     /// Run a site: decide, drive it, and keep the record.
     Run(run::Run),
     /// Be a simulated site that a run can drive from another process.
@@ -103,6 +107,7 @@ impl Ending {
 pub fn run(arguments: Arguments) -> anyhow::Result<Ending> {
     match arguments.command {
         Command::Backtest(command) => command.run(),
+        Command::Regret(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Emulate(command) => command.run(),
         Command::Fleet(command) => command.run(),

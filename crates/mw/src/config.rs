@@ -28,7 +28,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use engine::Site;
-use engine::site::{DecideOn, Interconnection, Market, Policy};
+use engine::site::{DecideOn, ForecastFrom, Interconnection, LookAhead, Market, Policy};
 use jiff::tz::TimeZone;
 use settle::contract::Versions;
 use units::{Power, Seconds, Share};
@@ -311,8 +311,39 @@ fn policy(root: &Table, found: &mut Findings<'_>) -> Policy {
         hashprice_age_max: seconds("hashprice_age_max_hours"),
         stale_price_hold: seconds("stale_price_hold_minutes"),
         lease: lease(table, found),
+        look_ahead: look_ahead(table, found),
     }
 }
+
+/// How far decisions look ahead: no further than what bounds their cost.
+fn look_ahead(policy: &Table, found: &mut Findings<'_>) -> LookAhead {
+    let length = policy.seconds("look_ahead_hours").unwrap_or(Seconds::ZERO);
+    if length > LookAhead::LONGEST {
+        let key = "look_ahead_hours";
+        let shown = policy.shown(key);
+        found.problem(policy.at(key), policy.key(key), "at most 72", shown, "");
+    }
+    let days = policy.count("forecast_quantile_days").unwrap_or(QUANTILE_DAYS_MAX);
+    if days > QUANTILE_DAYS_MAX {
+        let key = "forecast_quantile_days";
+        let shown = policy.shown(key);
+        let expected = format!("at most {QUANTILE_DAYS_MAX}");
+        found.problem(policy.at(key), policy.key(key), expected, shown, "");
+    }
+    let share = policy.share("forecast_quantile_percent").unwrap_or(Share::ZERO);
+    LookAhead {
+        length,
+        forecast: match policy.text("forecast") {
+            Some("day_ahead") => ForecastFrom::DayAhead,
+            Some("quantile") => ForecastFrom::Quantile { share, days },
+            Some("file") => ForecastFrom::Told,
+            _ => ForecastFrom::Persistence,
+        },
+    }
+}
+
+/// Of how many days a quantile is at the most: what is kept of each quarter.
+const QUANTILE_DAYS_MAX: u32 = 60;
 
 /// How long machines hold an order: no less than a minute, so that a slow network
 /// is not taken for a dead program.

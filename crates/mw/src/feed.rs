@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use engine::Signal;
+use engine::site::{ForecastFrom, LookAhead};
 use units::{EnergyPrice, Hashprice, Interval, Seconds, Timestamp};
 
-/// How long before a run's start its signals begin, so that it starts informed.
+/// How long before a run's start its signals begin, so that it starts informed;
+/// longer where the policy looks further back.
 const LEAD: Seconds = Seconds::hours(72);
 
 /// What a backtest is fed.
@@ -63,13 +65,23 @@ impl Basis {
 
 impl Feed {
     /// The signals a run over `range` hears, each at the time it hears it: what
-    /// was known shortly before the start is heard at the start.
+    /// was known shortly before the start, or as long before as the policy looks
+    /// back, is heard at the start.
     pub fn heard_over(
         &self,
         range: Interval,
+        policy: &LookAhead,
     ) -> impl Iterator<Item = (Timestamp, &Signal)> {
+        let lead = match policy.forecast {
+            ForecastFrom::Quantile { days, .. } => {
+                LEAD.max(Seconds::hours(24 * i64::from(days + 1)))
+            }
+            ForecastFrom::Persistence | ForecastFrom::DayAhead | ForecastFrom::Told => {
+                LEAD
+            }
+        };
         let first =
-            self.signals.partition_point(|(known_at, _)| *known_at < range.start - LEAD);
+            self.signals.partition_point(|(known_at, _)| *known_at < range.start - lead);
         self.signals[first..]
             .iter()
             .take_while(move |(known_at, _)| *known_at < range.end)

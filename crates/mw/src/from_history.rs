@@ -88,6 +88,12 @@ pub fn feed(history: &History) -> Feed {
             .iter()
             .map(|known| (known.known_at, Signal::PeakProbability(*known))),
     );
+    signals.extend(
+        history
+            .price_forecasts
+            .iter()
+            .map(|curve| (curve.known_at, Signal::Forecast(curve.clone()))),
+    );
     // Stable, so what became known at one instant keeps the order above.
     signals.sort_by_key(|(known_at, _)| *known_at);
     Feed {

@@ -9,6 +9,7 @@ pub mod drive;
 pub mod emulate;
 pub mod feed;
 pub mod from_history;
+pub mod hindsight;
 pub mod journal;
 pub mod ledger;
 pub mod live;

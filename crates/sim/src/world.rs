@@ -198,6 +198,12 @@ fn disturb(signal: &mut Signal, another: &mut Generator) {
         Signal::Instruction(instruction) => {
             instruction.ask = Ask::Limit(Power::from_kw(another.integer(0..=20_000)));
         }
+        Signal::Forecast(forecast) => {
+            for price in &mut forecast.prices {
+                let usd = another.integer(-300..=5_000);
+                *price = units::EnergyPrice::from_usd_per_mwh(usd);
+            }
+        }
         Signal::Exposure(exposure) => {
             exposure.credit = Money::from_micro_usd(another.integer(0..=50_000_000));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::{Known, Source};
+use engine::{Forecast, Known, Source};
 use units::{EnergyPrice, Interval, Power, Share, Temperature};
 
 use super::bitcoin::BitcoinDay;
@@ -10,6 +10,7 @@ use super::catalog::{Catalog, Series};
 use super::currency;
 use super::draft::{Key, SeriesKind, Step};
 use super::error::HistoryError;
+use super::forecast;
 use super::market::{self, Currency, DayAheadClock, MARKETS, MarketRules};
 use super::note::{Note, NoteKind, counted, duration_text};
 use super::settlement::{Derivation, Priced, Settled, settle};
@@ -36,6 +37,8 @@ pub struct History {
     pub demand_forecast: Vec<Known<Power>>,
     /// How likely intervals are to be coincident peaks, known when they start.
     pub peak_probability: Vec<Known<Share>>,
+    /// Price forecasts, each with when it was known.
+    pub price_forecasts: Vec<Forecast>,
     /// The coincident peaks that were published.
     pub coincident_peaks: Vec<Interval>,
     /// What was odd in the files used, and what was chosen.
@@ -89,6 +92,13 @@ impl Catalog {
             |spell: &Spell| currency::to_usd(rules.currency, spell.start, spell.value);
         let mut clock = DayAheadClock::new(rules);
         let mut demand_clock = DayAheadClock::new(rules);
+        let price_forecasts = forecast::curves(
+            &self.forecasts,
+            &point,
+            rules,
+            &self.names,
+            &mut draft.notes,
+        );
         let mut notes = self.notes_of(&judged);
         notes.extend(draft.notes);
         Ok(History {
@@ -120,6 +130,7 @@ impl Catalog {
                     known(s, Share::from_ppm(s.value), s.start, Source::SystemForecast)
                 })
                 .collect(),
+            price_forecasts,
             coincident_peaks: peaks.iter().map(|s| during(s.start, s.end)).collect(),
             notes,
             point,

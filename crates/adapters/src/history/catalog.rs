@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use units::Interval;
 
 use super::bitcoin::{self, BitcoinDay};
-use super::draft::{Draft, Key, Observation};
+use super::draft::{Draft, ForecastRow, Key, Observation};
 use super::error::HistoryError;
 use super::layouts;
 use super::market;
@@ -24,6 +24,7 @@ pub struct Catalog {
     pub(super) names: Vec<String>,
     pub(super) series: BTreeMap<Key, Series>,
     pub(super) bitcoin: Vec<BitcoinDay>,
+    pub(super) forecasts: Vec<ForecastRow>,
     /// The files that have bitcoin days.
     pub(super) bitcoin_files: BTreeSet<u32>,
 }
@@ -60,6 +61,7 @@ pub(super) fn open(folders: &[PathBuf]) -> Result<Catalog, HistoryError> {
         names: Vec::new(),
         series: BTreeMap::new(),
         bitcoin: Vec::new(),
+        forecasts: Vec::new(),
         bitcoin_files: BTreeSet::new(),
     };
     let mut rows: BTreeMap<Key, (Vec<Observation>, bool)> = BTreeMap::new();
@@ -70,6 +72,7 @@ pub(super) fn open(folders: &[PathBuf]) -> Result<Catalog, HistoryError> {
                 continue;
             };
             bitcoin_rows.append(&mut draft.bitcoin);
+            catalog.forecasts.append(&mut draft.forecasts);
             catalog.notes.append(&mut draft.notes);
             for draught in draft.series {
                 let seen = rows.entry(draught.key).or_insert_with(|| (Vec::new(), false));
@@ -223,8 +226,9 @@ fn lossy_name(path: &Path) -> String {
 fn span(draft: &Draft) -> Option<Interval> {
     let seen = draft.series.iter().flat_map(|draught| &draught.observations);
     let day = super::cell::DAY;
-    let starts =
-        seen.map(|seen| seen.start).chain(draft.bitcoin.iter().map(|row| row.day * day));
+    let starts = (seen.map(|seen| seen.start))
+        .chain(draft.bitcoin.iter().map(|row| row.day * day))
+        .chain(draft.forecasts.iter().map(|row| row.start));
     let (first, last) = starts.fold((i64::MAX, i64::MIN), |(first, last), start| {
         (first.min(start), last.max(start))
     });

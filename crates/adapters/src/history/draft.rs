@@ -123,6 +123,19 @@ pub(crate) struct BitcoinRow {
     pub(crate) row: u32,
 }
 
+/// One price of a forecast.
+#[derive(Clone, Debug)]
+pub(crate) struct ForecastRow {
+    /// The settlement point; `None` is every point.
+    pub(crate) point: Option<String>,
+    pub(crate) known_at: i64,
+    pub(crate) start: i64,
+    /// Millionths of a dollar.
+    pub(crate) value: i64,
+    pub(crate) file: u32,
+    pub(crate) line: u32,
+}
+
 /// Everything read from one file.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -135,6 +148,7 @@ pub(crate) struct Draft {
     pub(crate) notes: Vec<Note>,
     pub(crate) series: Vec<Draught>,
     pub(crate) bitcoin: Vec<BitcoinRow>,
+    pub(crate) forecasts: Vec<ForecastRow>,
     /// The starts of the file's rows, where a layout has no other step.
     starts: Vec<i64>,
     places: BTreeMap<Key, usize>,
@@ -163,6 +177,7 @@ impl Draft {
             notes: Vec::new(),
             series: Vec::new(),
             bitcoin: Vec::new(),
+            forecasts: Vec::new(),
             starts: Vec::new(),
             places: BTreeMap::new(),
         }

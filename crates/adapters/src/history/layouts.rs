@@ -11,6 +11,7 @@ mod gridstatus;
 mod hourly_local;
 mod interval_utc;
 mod peaks;
+mod price_forecast;
 mod wide_lmp;
 
 use super::draft::Draft;
@@ -39,6 +40,7 @@ pub(crate) static ALL: &[Layout] = &[
     bitcoin_daily::LAYOUT,
     hourly_local::LAYOUT,
     peaks::LAYOUT,
+    price_forecast::LAYOUT,
     interval_utc::LAYOUT,
     wide_lmp::LAYOUT,
 ];

@@ -55,6 +55,11 @@ fn values(history: &History) -> String {
         }),
     );
     lines.extend(all("probability", &history.peak_probability));
+    for curve in &history.price_forecasts {
+        for (during, price) in curve.steps() {
+            lines.push(line("forecast", during, price, curve.known_at));
+        }
+    }
     lines.extend(
         history.coincident_peaks.iter().map(|peak| format!("  peak         {peak}")),
     );

@@ -1,7 +1,9 @@
 //! A site that is as small as a site can be.
 
 use engine::Site;
-use engine::site::{DecideOn, FailSafe, Interconnection, Market, Policy, Programme};
+use engine::site::{
+    DecideOn, FailSafe, Interconnection, LookAhead, Market, Policy, Programme,
+};
 use settle::tariff::Tariff;
 use units::{EnergyPrice, Power, Seconds, Share};
 
@@ -44,6 +46,7 @@ pub(crate) fn with_programme(name: &str) -> Site {
             hashprice_age_max: Seconds::hours(72),
             stale_price_hold: Seconds::hours(1),
             lease: Seconds::minutes(10),
+            look_ahead: LookAhead::NONE,
         },
     }
 }

@@ -18,6 +18,7 @@ mod certify;
 pub mod commit;
 mod conflict;
 mod diagnose;
+pub mod exact;
 mod free;
 mod horizon;
 mod peaks;

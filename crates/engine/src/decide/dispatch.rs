@@ -7,8 +7,8 @@
 use serde::{Deserialize, Serialize};
 use units::{EnergyPrice, Hashprice, Interval, Power, Temperature, Timestamp};
 
-use super::Reason;
 use super::room::Import;
+use super::{Outlook, Reason};
 use crate::signals::{Exposure, Known};
 use crate::site::{LoadIx, LoadKind, Site};
 use crate::state::{InForce, Lift, LiftOf, PriceUsed, Reach};
@@ -50,6 +50,8 @@ pub struct Dispatch {
     pub sheddable_limit: Power,
     /// What the site draws beyond what its loads explain: it comes off both.
     pub unexplained: Power,
+    /// On what it looked ahead; `None` where it did not.
+    pub outlook: Option<Outlook>,
     /// What the grid asks of the interval.
     pub asked: InForce,
     /// What tranches under contract stand to lose, by tranche.

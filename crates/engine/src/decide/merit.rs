@@ -7,6 +7,7 @@
 
 use units::{EnergyPrice, Hashprice, Money, Pue, Share};
 
+use super::outlook::Bands;
 use crate::site::{
     Load, LoadIx, LoadKind, Machines, OperatingPoint, Rate, Rigs, Site, Terms,
 };
@@ -110,6 +111,28 @@ impl Worths {
     }
 }
 
+/// What each point of a load's curve truly earns, a MWh at the meter, at a
+/// hashprice and an overhead: no strike stands for it. Nothing where it mines and
+/// nobody knows what that earns; for racks under contract, what the site file says
+/// that a lost MWh costs.
+pub fn earned(
+    site: &Site,
+    load: LoadIx,
+    hashprice: Option<Hashprice>,
+    pue: Pue,
+) -> Vec<EnergyPrice> {
+    let shape = &site.loads[load];
+    match &shape.kind {
+        LoadKind::Rigs(rigs) => {
+            let rigs = Rigs { strike: None, ..rigs.clone() };
+            Worths::of_rigs(site, shape, &rigs, hashprice, pue).points
+        }
+        LoadKind::Racks(_) | LoadKind::Battery(_) => {
+            Worths::of(site, shape, hashprice, None, pue).points
+        }
+    }
+}
+
 /// What stopping now and starting later costs, a MWh of the energy saved while
 /// off: wear, and power drawn before the first hash, which would have earned
 /// its worth. Spread over the time a curtailment is expected to last, or the
@@ -155,7 +178,8 @@ fn gain(point: OperatingPoint, below: Option<OperatingPoint>) -> Rate {
 }
 
 /// Appends the steps of one load that stands at `level`, from `floor` on: what
-/// cannot be brought down is no step to take.
+/// cannot be brought down is no step to take. Nothing ranks above what has to be
+/// taken before it.
 pub(crate) fn steps_of(
     steps: &mut Vec<Step>,
     load: LoadIx,
@@ -163,15 +187,19 @@ pub(crate) fn steps_of(
     level: u32,
     floor: u32,
     worths: &Worths,
-    hysteresis: EnergyPrice,
+    bands: impl Fn(usize) -> Bands,
 ) {
+    let (mut running_least, mut resting_least) = (None, None);
     for (point, worth) in worths.points.iter().copied().enumerate() {
         let kept = machines.taken(floor, point);
         let taken = machines.taken(level, point).max(kept);
-        let stop_band = if point == 0 { worths.stop_band } else { hysteresis };
+        let Bands { stop, start } = bands(point);
+        let below = |least: &mut Option<EnergyPrice>, rank: EnergyPrice| {
+            *least.insert(least.map_or(rank, |least| least.min(rank)))
+        };
         let parts = [
-            (taken - kept, true, worth + stop_band),
-            (machines.count - taken, false, worth - hysteresis),
+            (taken - kept, true, below(&mut running_least, worth + stop)),
+            (machines.count - taken, false, below(&mut resting_least, worth - start)),
         ];
         for (count, running, rank) in parts {
             if count > 0 {

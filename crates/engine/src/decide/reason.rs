@@ -107,6 +107,24 @@ pub enum Reason {
     /// The battery rests: the cost is between its stated prices, or it is full
     /// or empty where it would act.
     BatteryRests,
+    /// The battery charges as planned: what is stored is worth more than power
+    /// costs, after losses.
+    Stored {
+        /// What a stored MWh is worth.
+        stored: EnergyPrice,
+    },
+    /// The battery discharges as planned: power costs more than what is stored is
+    /// worth, after losses.
+    GivenBack {
+        /// What a stored MWh is worth.
+        stored: EnergyPrice,
+    },
+    /// The battery rests, as planned or for want of room: what is stored is worth
+    /// keeping.
+    KeptStored {
+        /// What a stored MWh is worth.
+        stored: EnergyPrice,
+    },
 }
 
 /// Which limit left no room.
@@ -149,6 +167,9 @@ impl Reason {
             Self::Charging => "charging",
             Self::Discharging => "discharging",
             Self::BatteryRests => "battery_rests",
+            Self::Stored { .. } => "stored",
+            Self::GivenBack { .. } => "given_back",
+            Self::KeptStored { .. } => "kept_stored",
         }
     }
 
@@ -182,16 +203,31 @@ impl Reason {
             }
             Self::WorthIt => format!("{}, {}", worth(), cost()),
             Self::KeptOn { band } => {
-                format!("{}, {}; stays on within {band} of it", worth(), cost())
+                format!(
+                    "{}, {}; stays on within {band} of it{}",
+                    worth(),
+                    cost(),
+                    committed_text(dispatch, site, load)
+                )
             }
             Self::NotWorthIt { band } if band.is_zero() => {
                 format!("{}, {}", worth(), cost())
             }
             Self::NotWorthIt { band } => {
-                format!("{}, {}; more than the {band} that a stop costs", worth(), cost())
+                format!(
+                    "{}, {}; more than the {band} that a stop costs{}",
+                    worth(),
+                    cost(),
+                    committed_text(dispatch, site, load)
+                )
             }
             Self::KeptOff { band } => {
-                format!("{}, {}; starts from {band} above it", worth(), cost())
+                format!(
+                    "{}, {}; starts from {band} above it{}",
+                    worth(),
+                    cost(),
+                    committed_text(dispatch, site, load)
+                )
             }
             Self::MinimumUp { until } => format!(
                 "raised a short while ago, stays up until {until}; {}, {}",
@@ -251,6 +287,29 @@ impl Reason {
             Self::BatteryRests => {
                 let why = rest_text(dispatch, site, load);
                 format!("{}; {}{why}", cost(), battery_text(site, load))
+            }
+            Self::Stored { stored } => {
+                format!(
+                    "{}; a stored MWh is worth {stored}, one drawn to charge {}{}",
+                    cost(),
+                    price_text(dispatch.entries[load].worth),
+                    outlook_text(dispatch)
+                )
+            }
+            Self::GivenBack { stored } => {
+                format!(
+                    "{}; a stored MWh is worth {stored}, one given back {}{}",
+                    cost(),
+                    price_text(dispatch.entries[load].worth),
+                    outlook_text(dispatch)
+                )
+            }
+            Self::KeptStored { stored } => {
+                format!(
+                    "{}; a stored MWh is worth {stored}{}",
+                    cost(),
+                    outlook_text(dispatch)
+                )
             }
         }
     }
@@ -352,6 +411,31 @@ fn cost_text(dispatch: &Dispatch) -> String {
         text.push_str(&format!(" + expected coincident peak {peak}"));
     }
     text
+}
+
+/// A price that is there.
+fn price_text(price: Option<EnergyPrice>) -> String {
+    price.map_or("not known".to_owned(), |price| price.to_string())
+}
+
+/// Whose prices a band was weighed by, where minimum times commit a load.
+fn committed_text(dispatch: &Dispatch, site: &Site, load: LoadIx) -> String {
+    if site.loads[load].envelope.commits() {
+        outlook_text(dispatch)
+    } else {
+        String::new()
+    }
+}
+
+/// Whose prices were expected, and up to when.
+fn outlook_text(dispatch: &Dispatch) -> String {
+    let Some(outlook) = dispatch.outlook else { return String::new() };
+    format!(
+        " by what is expected until {} ({}, known {})",
+        outlook.until,
+        outlook.source,
+        clock_or_date(dispatch, outlook.known_at)
+    )
 }
 
 fn battery_text(site: &Site, load: LoadIx) -> String {

@@ -40,6 +40,13 @@ pub struct Envelope {
     pub down_min: Seconds,
 }
 
+impl Envelope {
+    /// Whether a change commits it for a while.
+    pub fn commits(&self) -> bool {
+        !self.up_min.max(self.down_min).is_zero()
+    }
+}
+
 /// What a load is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LoadKind {

@@ -794,7 +794,9 @@ fn check_can_be(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::site::{DecideOn, Interconnection, Market, Policy, Programme, Site};
+    use crate::site::{
+        DecideOn, Interconnection, LookAhead, Market, Policy, Programme, Site,
+    };
     use settle::tariff::Tariff;
     use units::{EnergyPrice, Share};
 
@@ -837,6 +839,7 @@ mod tests {
                 hashprice_age_max: Seconds::hours(72),
                 stale_price_hold: Seconds::hours(1),
                 lease: Seconds::minutes(10),
+                look_ahead: LookAhead::NONE,
             },
         }
     }

@@ -45,7 +45,9 @@ impl PriceBoard {
     /// not ours to keep.
     pub fn learn(&mut self, price: Known<EnergyPrice>) {
         match price.source {
-            Source::Lmp => super::keep_newest(&mut self.lmp, price),
+            Source::Lmp | Source::Foresight => {
+                super::keep_newest(&mut self.lmp, price);
+            }
             Source::SettlementPoint => super::keep_newest(&mut self.settlement, price),
             Source::DayAhead => {
                 let kept = self.day_ahead.entry(price.during.start).or_insert(price);
@@ -57,7 +59,10 @@ impl PriceBoard {
             Source::Bitcoin
             | Source::Weather
             | Source::SystemForecast
-            | Source::Meter => {}
+            | Source::Meter
+            | Source::EarlierDay
+            | Source::Quantile
+            | Source::Forecaster => {}
         }
     }
 
@@ -96,7 +101,8 @@ impl PriceBoard {
         Some(PriceUsed { known, freshness })
     }
 
-    fn day_ahead_at(&self, at: Timestamp) -> Option<Known<EnergyPrice>> {
+    /// The day-ahead price of the hour at `at`.
+    pub(super) fn day_ahead_at(&self, at: Timestamp) -> Option<Known<EnergyPrice>> {
         let (_, known) = self.day_ahead.range(..=at).next_back()?;
         known.during.contains(at).then_some(*known)
     }

@@ -1,25 +1,86 @@
 //! What holds of any decision, whatever was heard before it.
 
 use engine::check::check_now;
+use engine::site::{ForecastFrom, LookAhead};
 use engine::{
-    Ask, Engine, Event, Input, Instruction, Known, Observed, Output, Person, Receipt,
-    Request, Signal, Source,
+    Ask, Engine, Event, Forecast, Input, Instruction, Known, Observed, Output, Person,
+    Receipt, Request, Signal, Source,
 };
 use proptest::prelude::*;
-use units::{EnergyPrice, Hashprice, Interval, Power, Seconds, Temperature};
+use units::{EnergyPrice, Hashprice, Interval, Power, Seconds, Temperature, Timestamp};
 
 use crate::world::{at, site};
+
+fn ahead() -> LookAhead {
+    LookAhead { length: Seconds::hours(24), forecast: ForecastFrom::Told }
+}
+
+/// An hourly curve from `from` on.
+fn forecast(from: Timestamp, usd: &[i64]) -> Signal {
+    Signal::Forecast(Forecast {
+        from,
+        step: Seconds::hours(1),
+        prices: usd.iter().map(|usd| EnergyPrice::from_usd_per_mwh(*usd)).collect(),
+        known_at: from,
+        source: Source::Forecaster,
+    })
+}
+
+proptest! {
+    #[test]
+    fn where_nothing_couples_intervals_nothing_is_looked_ahead_for(
+        moments in prop::collection::vec(
+            (-300_i64..1_000, prop::collection::vec(-300_i64..1_000, 1..30)), 1..20),
+    ) {
+        let mut alone = site();
+        alone.loads.retain(|load| load.machines().is_some());
+        let grid = &mut alone.interconnection;
+        (grid.ramp_up_per_minute, grid.ramp_down_per_minute) = (None, None);
+        for load in &mut alone.loads {
+            load.envelope.up_min = Seconds::ZERO;
+            load.envelope.down_min = Seconds::ZERO;
+        }
+        let mut looking = alone.clone();
+        looking.policy.look_ahead = ahead();
+        let start = at("2024-08-20");
+        let mut engines = [Engine::new(alone, start), Engine::new(looking, start)];
+        let mut tick = Interval::starting(start, Seconds::minutes(5));
+        for (usd, said) in moments {
+            let price = Signal::Price(Known {
+                value: EnergyPrice::from_usd_per_mwh(usd),
+                during: tick,
+                known_at: tick.start,
+                source: Source::Lmp,
+            });
+            let events = [
+                Event::Signal(forecast(tick.start, &said)),
+                Event::Signal(price),
+                Event::Tick(tick),
+            ];
+            for event in events {
+                let input = Input { at: tick.start, event };
+                let [plain, looked] = engines.each_mut().map(|engine| engine.step(&input));
+                prop_assert_eq!(plain, looked);
+            }
+            tick = Interval::starting(tick.end, Seconds::minutes(5));
+        }
+    }
+}
 
 proptest! {
     #[test]
     fn no_decision_breaks_a_rule(
         moments in prop::collection::vec(
             (-300_i64..4_000, 0_i64..120, -10_i64..45, 0_i64..7_000, 0_u8..16), 1..40),
+        said in prop::collection::vec(
+            prop::collection::vec(-300_i64..4_000, 0..30), 40),
     ) {
-        let mut engine = Engine::new(site(), at("2024-08-20"));
+        let mut site = site();
+        site.policy.look_ahead = ahead();
+        let mut engine = Engine::new(site, at("2024-08-20"));
         let five = Seconds::minutes(5);
         let mut tick = Interval::starting(at("2024-08-20"), five);
-        for (price, hashprice, degrees, limit_kw, heard) in moments {
+        for ((price, hashprice, degrees, limit_kw, heard), said) in moments.into_iter().zip(said) {
             let during = Interval::starting(tick.start - five, five);
             let hour = Interval::starting(tick.start - Seconds::hours(1), Seconds::hours(1));
             let (known_at, now) = (tick.start, tick.start);
@@ -50,6 +111,9 @@ proptest! {
                     known_at,
                 };
                 events.push(Event::Signal(Signal::Instruction(instruction)));
+            }
+            if !said.is_empty() {
+                events.push(Event::Signal(forecast(tick.start, &said)));
             }
             events.push(Event::Tick(tick));
             for event in events {

@@ -17,6 +17,9 @@
 //! Alex asks grid L1 withdraw             a person passes on an instruction
 //! Sam agrees grid L1                     another confirms it
 //! draw 5.5 at 14:02:05                   MW at the interconnection
+//! ahead 6 on forecasts                   hours to look ahead, and on whose word:
+//!     forecasts, persistence
+//! forecast 20 30 200 from 15:00          a curve, an hour each, known now
 //! decide 14:00                           a tick alone
 //! wait until 14:02                       goes on between ticks
 //! lockout rigs until 15:00               by the rig technician
@@ -32,10 +35,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use engine::check::check_now;
-use engine::site::{Hold, LockOut};
+use engine::site::{ForecastFrom, Hold, LockOut, LookAhead};
 use engine::{
-    Ask, Engine, Event, Input, Instruction, Known, Notice, Observed, Output, Person,
-    Receipt, Request, Signal, Source,
+    Ask, Change, Engine, Event, Forecast, Input, Instruction, Known, Notice, Observed,
+    Output, Person, Receipt, Request, Signal, Source,
 };
 use units::{
     EnergyPrice, Hashprice, Interval, Power, Seconds, Temperature, Timestamp, decimal,
@@ -275,6 +278,27 @@ impl Scene {
                 let during = Interval::starting(start, Seconds::from_seconds(1));
                 let value = Power::parse_mw(megawatts).expect("megawatts");
                 self.hears(value, during, start, Source::Meter, Signal::Draw);
+            }
+            ["ahead", hours, "on", whose] => {
+                let mut site = self.engine.state().site.clone();
+                site.policy.look_ahead = LookAhead {
+                    length: Seconds::hours(hours.parse().expect("hours")),
+                    forecast: match whose {
+                        "forecasts" => ForecastFrom::Told,
+                        "persistence" => ForecastFrom::Persistence,
+                        _ => panic!("expected whose word to take, found `{whose}`"),
+                    },
+                };
+                self.input(Event::Change(Change::Site(Box::new(site))));
+            }
+            ["forecast", ref prices @ .., "from", start] => {
+                self.input(Event::Signal(Signal::Forecast(Forecast {
+                    from: clock(start),
+                    step: Seconds::hours(1),
+                    prices: prices.iter().map(|price| usd(price)).collect(),
+                    known_at: self.now,
+                    source: Source::Forecaster,
+                })));
             }
             ["decide", start] => {
                 let interval = Interval::starting(clock(start), five);

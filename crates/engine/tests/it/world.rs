@@ -3,8 +3,8 @@
 use engine::Site;
 use engine::site::{
     Battery, DecideOn, Envelope, FailSafe, Feeder, Hall, Interconnection, Load, LoadKind,
-    Machines, Market, OperatingPoint, Policy, Programme, PueCurve, Racks, Rate, Rigs,
-    Terms,
+    LookAhead, Machines, Market, OperatingPoint, Policy, Programme, PueCurve, Racks,
+    Rate, Rigs, Terms,
 };
 use settle::tariff::{Adder, CoincidentPeakRule, PeakWatch, Tariff};
 use units::{
@@ -197,6 +197,7 @@ pub(crate) fn site() -> Site {
             hashprice_age_max: Seconds::hours(72),
             stale_price_hold: Seconds::hours(1),
             lease: Seconds::minutes(10),
+            look_ahead: LookAhead::NONE,
         },
     }
 }

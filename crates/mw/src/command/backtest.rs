@@ -18,6 +18,7 @@ use crate::contract_files;
 use crate::drive::backtest::{Options, run};
 use crate::drive::record::Record;
 use crate::feed::Feed;
+use crate::hindsight::{self, Past};
 use crate::journal;
 use crate::report;
 use crate::run_folder::{JOURNAL, RunFolder};
@@ -57,14 +58,24 @@ impl Backtest {
         let (feed, range, mut notes) =
             self.source.prepare(&mut loaded, self.from, self.to)?;
         let mut under = self.contracts(&loaded, range, &mut notes)?;
-        let answer = match &folder {
-            Some(folder) => {
-                keep(&loaded, &feed, range, notes, under.as_mut(), folder.path())?
-            }
-            None => {
-                decide(&loaded, &feed, range, notes, under.as_mut(), None, |_| Ok(()))?
-            }
+        let mut past = Past::new(&loaded.site, &feed, range);
+        let mut answer = match &folder {
+            Some(folder) => keep(
+                &loaded,
+                &feed,
+                range,
+                notes,
+                under.as_mut(),
+                &mut past,
+                folder.path(),
+            )?,
+            None => decide(&loaded, &feed, range, notes, under.as_mut(), None, |line| {
+                past.add(line);
+                Ok(())
+            })?,
         };
+        answer.hindsight =
+            Some(past.judge(hindsight::perfect(&loaded.site, &feed, range)?));
         let settled =
             under.as_mut().map_or_else(Vec::new, |under| under.settle(range.end));
         let summary =
@@ -82,12 +93,15 @@ impl Backtest {
             folder.write("summary.txt", &summary)?;
             folder.write("summary.json", &json)?;
             folder.write("report.html", &report::html::page(&answer)?)?;
+            if let Some(Ok(found)) = &answer.hindsight {
+                report::parquet::hindsight(folder.path(), &loaded.site, found)?;
+            }
             folder.keep()?;
         }
         print(if self.json { &json } else { &summary })?;
         if let (Some(out), false) = (&self.out, self.json) {
             print(&format!(
-                "\nWrote {0}: report.html, summary.json, intervals.parquet, loads.parquet, {JOURNAL}{2}\n\
+                "\nWrote {0}: report.html, summary.json, intervals.parquet, loads.parquet, hindsight.parquet, {JOURNAL}{2}\n\
                  Reasons of an interval: mw replay {0} --explain {1}\n",
                 out.display(),
                 range.start,
@@ -161,6 +175,7 @@ fn keep(
     range: Interval,
     notes: Vec<String>,
     under: Option<&mut OverRun>,
+    past: &mut Past<'_>,
     folder: &Path,
 ) -> anyhow::Result<Answer> {
     let head = Head {
@@ -174,6 +189,7 @@ fn keep(
     let mut journal = journal::Writer::create(&folder.join(JOURNAL), &head)?;
     let mut tables = report::parquet::Writers::create(folder, &loaded.site, feed)?;
     let answer = decide(loaded, feed, range, notes, under, Some(&mut journal), |line| {
+        past.add(line);
         tables.line(line)
     })?;
     tables.finish()?;

@@ -191,7 +191,8 @@ impl Run {
         };
         let (engine, journal, steps) = resume(found, site, now).await?;
         let start = last.map_or(now, |last| last.min(now));
-        let signals = Signals::of(feed, start, last);
+        let policy = engine.state().site.policy.look_ahead;
+        let signals = Signals::of(feed, &policy, start, last);
         let (changed, site_now) = watch::channel(Arc::new(engine.state().site.clone()));
         if let Some(path) = &self.signals {
             follow(Growing::new(path), site_now, clock, mailbox.clone());

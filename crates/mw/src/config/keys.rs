@@ -507,6 +507,36 @@ pub(super) static POLICY: Section = Section {
             "How long machines hold an order without another word, at least 60: a dead \
              program lets the site fall to its fail-safe levels after this.",
         ),
+        defaulted(
+            "look_ahead_hours",
+            not_negative(Q::Hours),
+            "24",
+            "How far ahead batteries are planned and minimum times are weighed, at most \
+             72; 0 looks at each interval by itself. A site without either decides the \
+             same however far it looks.",
+        ),
+        defaulted(
+            "forecast",
+            Kind::Choice(&["persistence", "day_ahead", "quantile", "file"]),
+            "\"persistence\"",
+            "Whose prices are expected. `persistence`: those of the same time of the day \
+             before. `day_ahead`: those of the day-ahead market, as far as they are \
+             published. `quantile`: a quantile of those of the same quarter of an hour of \
+             some days before. `file`: those of the history's price forecasts. Where one of \
+             the last three says nothing, the day before's are.",
+        ),
+        defaulted(
+            "forecast_quantile_percent",
+            not_negative(Q::Percent),
+            "50",
+            "Which quantile: 50 is the median.",
+        ),
+        defaulted(
+            "forecast_quantile_days",
+            positive(Q::Count),
+            "28",
+            "Of how many days, at most 60.",
+        ),
     ],
 };
 

@@ -51,7 +51,7 @@ pub fn run(
         options.compare.then(|| OnPlant::new(always_on(site), range.start, None));
     let mut other_ledger = Ledger::new(site, feed, range);
 
-    let mut heard = feed.heard_over(range).peekable();
+    let mut heard = feed.heard_over(range, &site.policy.look_ahead).peekable();
     for interval in feed.ticks(range) {
         // What became known during an interval is heard when it ends.
         while let Some((_, signal)) = heard.next_if(|(at, _)| *at <= interval.start) {

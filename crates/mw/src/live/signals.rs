@@ -2,6 +2,7 @@
 //! could first be known.
 
 use engine::Signal;
+use engine::site::LookAhead;
 use units::{Interval, Seconds, Timestamp};
 
 use crate::feed::Feed;
@@ -21,12 +22,17 @@ const AGAIN: Seconds = Seconds::hours(1);
 impl Signals {
     /// What a run that starts at `start` hears of a feed; one that goes on was at
     /// `heard_to`.
-    pub fn of(feed: &Feed, start: Timestamp, heard_to: Option<Timestamp>) -> Self {
+    pub fn of(
+        feed: &Feed,
+        policy: &LookAhead,
+        start: Timestamp,
+        heard_to: Option<Timestamp>,
+    ) -> Self {
         let last =
             feed.signals.last().map_or(start, |(at, _)| *at + Seconds::from_seconds(1));
         let range = Interval { start, end: last.max(start) };
-        let heard = feed.heard_over(range).map(|(at, signal)| (at, signal.clone()));
-        let all: Vec<_> = heard.collect();
+        let heard = feed.heard_over(range, policy);
+        let all: Vec<_> = heard.map(|(at, signal)| (at, signal.clone())).collect();
         let next =
             heard_to.map_or(0, |to| all.partition_point(|(at, _)| *at + AGAIN < to));
         Self { all, next }

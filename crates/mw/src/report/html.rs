@@ -45,6 +45,7 @@ struct Page<'a> {
     months: months::Picture,
     highlights: Vec<Moment<'a>>,
     loads: Vec<LoadLine<'a>>,
+    hindsight: Vec<String>,
     peaks: Vec<String>,
     footing: Vec<String>,
     lacks: Vec<String>,
@@ -111,6 +112,7 @@ impl<'a> Page<'a> {
             months: months::picture(answer),
             highlights: moments(&answer.highlights),
             loads: loads(answer),
+            hindsight: words::hindsight(answer),
             peaks: answer
                 .peaks
                 .iter()

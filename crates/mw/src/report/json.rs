@@ -64,6 +64,7 @@ pub fn summary(answer: &Answer) -> Value {
         )
         .put("footing", footing(answer))
         .put("coincident_peaks", list(&answer.peaks, |peak| self::peak(peak, compared)))
+        .put("hindsight", hindsight(answer))
         .put(
             "highlights",
             list(&answer.highlights, |highlight| {
@@ -202,6 +203,42 @@ fn footing(answer: &Answer) -> Value {
         .put("limited_intervals", basis.limited)
         .put("firm_shed_intervals", basis.firm_shed);
     object.done()
+}
+
+/// The run held against its optimum; the keys are there where it was computed.
+fn hindsight(answer: &Answer) -> Option<Value> {
+    let mut object = Object::default();
+    let found = match answer.hindsight.as_ref()? {
+        Err(missing) => {
+            object.put("missing", missing.as_str());
+            return Some(object.done());
+        }
+        Ok(found) => found,
+    };
+    let ppm = |share: Option<units::Share>| share.map(units::Share::as_ppm);
+    object
+        .put("missing", Value::Null)
+        .money("best", found.best)
+        .money("policy", found.policy)
+        .maybe_money("always_on", found.always_on)
+        .money("perfect_forecast", found.perfect)
+        .money("forecast_error", found.forecast_error())
+        .money("decision_error", found.decision_error())
+        .put("caught_ppm", ppm(found.caught()))
+        .put("caught_above_always_on_ppm", ppm(found.caught_above_always_on()))
+        .put(
+            "limits",
+            list(&found.limits, |worth| {
+                let mut object = Object::default();
+                object
+                    .put("limit", worth.limit.key())
+                    .put("of", worth.limit.name(&answer.site))
+                    .money("added", worth.added)
+                    .put("intervals", worth.intervals);
+                object.done()
+            }),
+        );
+    Some(object.done())
 }
 
 fn peak(peak: &PeakCharge, compared: bool) -> Value {

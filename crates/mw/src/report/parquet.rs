@@ -19,6 +19,7 @@ use units::Seconds;
 
 use crate::drive::backtest::Line;
 use crate::feed::Feed;
+use crate::hindsight::Hindsight;
 use columns::{IntervalRow, LoadRow};
 use table::Table;
 
@@ -33,6 +34,22 @@ pub const INTERVALS: &str = "intervals.parquet";
 
 /// The file with one row an interval and load.
 pub const LOADS: &str = "loads.parquet";
+
+/// The file with one row an interval and limit that was worth something in
+/// hindsight.
+pub const HINDSIGHT: &str = "hindsight.parquet";
+
+/// Writes what limits were worth in hindsight, interval by interval.
+pub fn hindsight(dir: &Path, site: &Site, found: &Hindsight) -> Result<()> {
+    let path = dir.join(HINDSIGHT);
+    let file = File::create(&path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    let mut table = Table::create(file, columns::HINDSIGHT, site)?;
+    for rows in found.shadow.chunks(4_096) {
+        table.push(rows)?;
+    }
+    table.finish()
+}
 
 /// Writes the detail of a run as it is made.
 pub struct Writers<'a> {

@@ -27,6 +27,7 @@ pub fn text(answer: &Answer) -> String {
         "Coincident peaks, beside the margin above",
         answer.peaks.iter().map(|peak| words::peak(peak, words::compared(answer))),
     );
+    list(&mut page, "In hindsight", words::hindsight(answer).into_iter());
     let footing = words::footing(answer).into_iter().chain(words::lacks(answer));
     list(&mut page, "Footing", footing);
     notes(&mut page, answer);

@@ -3,11 +3,12 @@
 
 use engine::site::LoadKind;
 use engine::{Site, Source};
-use units::{Efficiency, EnergyPrice, Money, Seconds};
+use units::{Efficiency, EnergyPrice, Money, Seconds, Share};
 
 use super::figures;
 use crate::answer::{Answer, LoadTotals, PeakCharge, Totals};
 use crate::feed::Basis;
+use crate::hindsight::Bounding;
 
 /// Whether the run was compared with the same site always on.
 pub(super) fn compared(answer: &Answer) -> bool {
@@ -90,7 +91,11 @@ fn decided_on(source: Option<Source>) -> &'static str {
             | Source::Weather
             | Source::SystemForecast
             | Source::Grid
-            | Source::Meter,
+            | Source::Meter
+            | Source::EarlierDay
+            | Source::Quantile
+            | Source::Forecaster
+            | Source::Foresight,
         ) => "another figure",
         None => "no price, none was known,",
     }
@@ -169,6 +174,76 @@ pub(super) fn peak(peak: &PeakCharge, compared: bool) -> String {
             format!("{}: not computed: {missing}; {expected}", peak.name)
         }
         (None, None) => format!("{}: not computed; {expected}", peak.name),
+    }
+}
+
+/// What a run came to beside its optimum in hindsight, a sentence each.
+pub(super) fn hindsight(answer: &Answer) -> Vec<String> {
+    let found = match &answer.hindsight {
+        None => return Vec::new(),
+        Some(Err(missing)) => return vec![format!("not computed: {missing}")],
+        Some(Ok(found)) => found,
+    };
+    let usd = figures::usd;
+    let part = |share: Share| percent(i128::from(share.as_ppm()), 1_000_000);
+    let above = found.caught_above_always_on().filter(|_| compared(answer));
+    let above = above.map_or(String::new(), |share| {
+        format!(", and {} of what it has above always on", part(share))
+    });
+    let mut sentences = vec![
+        format!(
+            "best possible {} USD: the optimum of the whole run at its settlement prices, a bound \
+             that no site could have earned",
+            usd(found.best)
+        ),
+        match found.caught() {
+            Some(caught) => {
+                format!(
+                    "the policy came to {} USD: {} of it{above}",
+                    usd(found.policy),
+                    part(caught)
+                )
+            }
+            None => format!("the policy came to {} USD", usd(found.policy)),
+        },
+        format!(
+            "forecast error {} USD: told every price ahead, the same policy comes to {} USD",
+            usd(found.forecast_error()),
+            usd(found.perfect)
+        ),
+        format!(
+            "decision error {} USD: a look ahead that ends, whole machines, starts, and orders \
+             that take time",
+            usd(found.decision_error())
+        ),
+    ];
+    if !answer.peaks.is_empty() {
+        sentences.push(
+            "all less what coincident peaks were expected to cost, which the margin above leaves out"
+                .to_owned(),
+        );
+    }
+    sentences.extend(found.limits.iter().map(|worth| {
+        format!(
+            "one more {} would have added {} USD to the optimum, through {}",
+            one_more(worth.limit, &answer.site),
+            usd(worth.added),
+            intervals(worth.intervals)
+        )
+    }));
+    sentences
+}
+
+/// What one more of a limit is.
+fn one_more(limit: Bounding, site: &Site) -> String {
+    let whose = limit.name(site).unwrap_or("the interconnection");
+    match limit {
+        Bounding::Import => "MW of interconnection".to_owned(),
+        Bounding::Export => "MW of export".to_owned(),
+        Bounding::Feeder(_) => format!("MW of feeder {whose}"),
+        Bounding::StoreRoom(_) => format!("MWh of {whose}"),
+        Bounding::RampUp(_) => format!("MW of ramp up of {whose}, each interval,"),
+        Bounding::RampDown(_) => format!("MW of ramp down of {whose}, each interval,"),
     }
 }
 

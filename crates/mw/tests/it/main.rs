@@ -5,6 +5,7 @@ mod bad_input;
 mod books;
 mod books_oracle;
 mod driven;
+mod hindsight;
 mod live;
 mod live_kill;
 mod oracle;

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::site::{FailSafe, LoadKind, PueCurve, Rate, Site, Terms};
+use engine::site::{
+    FailSafe, ForecastFrom, LoadKind, LookAhead, PueCurve, Rate, Site, Terms,
+};
 use mw::config::{self, LoadedSite};
 use units::{EnergyPrice, Power, Pue, Seconds, Share, Temperature, Timestamp};
 
@@ -334,6 +336,19 @@ fn a_site_names_its_programmes_or_has_its_grid() {
             ("utility".to_owned(), Vec::new(), None, FailSafe::Limit(Power::from_mw(2))),
         ]
     );
+    let ahead = |text: &str| read(text).expect("right").site.policy.look_ahead;
+    let day = Seconds::hours(24);
+    let expected = LookAhead { length: day, forecast: ForecastFrom::Persistence };
+    assert_eq!(ahead(RIGHT), expected);
+    let text = edited(
+        "[pool]",
+        "[policy]\nlook_ahead_hours = 6\nforecast = \"quantile\"\n\
+         forecast_quantile_percent = 75\n\n[pool]",
+    );
+    let share = Share::from_ppm(750_000);
+    let quantile = ForecastFrom::Quantile { share, days: 28 };
+    let expected = LookAhead { length: Seconds::hours(6), forecast: quantile };
+    assert_eq!(ahead(&text), expected);
     let lease = |text: &str| read(text).expect("right").site.policy.lease;
     assert_eq!(lease(RIGHT), Seconds::minutes(10));
     let text = edited("[pool]", "[policy]\nlease_seconds = 90\n\n[pool]");
@@ -453,6 +468,16 @@ const WRONG: &[(&str, &str, &str)] = &[
         "[pool]",
         "[policy]\nlease_seconds = 59\n\n[pool]",
         "site.toml:58:1: policy.lease_seconds: expected at least 60, found 59",
+    ),
+    (
+        "[pool]",
+        "[policy]\nlook_ahead_hours = 73\n\n[pool]",
+        "site.toml:58:1: policy.look_ahead_hours: expected at most 72, found 73",
+    ),
+    (
+        "[pool]",
+        "[policy]\nforecast = \"quantile\"\nforecast_quantile_days = 61\n\n[pool]",
+        "site.toml:59:1: policy.forecast_quantile_days: expected at most 60, found 61",
     ),
     (
         "ramp_down_mw_per_minute = 1",

@@ -48,6 +48,11 @@ fn other_future(feed: &Feed, fork: Timestamp) -> Feed {
                 known.value = Temperature::from_millidegrees(45_000)
             }
             Signal::DemandForecast(known) => known.value = Power::from_mw(200_000),
+            Signal::Forecast(forecast) => {
+                for price in &mut forecast.prices {
+                    *price = EnergyPrice::from_usd_per_mwh(2_000) - *price;
+                }
+            }
             Signal::PeakProbability(_)
             | Signal::Instruction(_)
             | Signal::Heard(_)

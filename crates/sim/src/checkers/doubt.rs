@@ -19,7 +19,13 @@ pub(super) fn nobody_knows_yet(signal: &Signal, at: Timestamp) -> bool {
         let about = match known.source {
             Source::Lmp | Source::Weather | Source::Meter => known.during.start > at,
             Source::SettlementPoint | Source::Bitcoin => known.during.end > at,
-            Source::DayAhead | Source::SystemForecast | Source::Grid => false,
+            Source::DayAhead
+            | Source::SystemForecast
+            | Source::Grid
+            | Source::EarlierDay
+            | Source::Quantile
+            | Source::Forecaster
+            | Source::Foresight => false,
         };
         about || known.known_at > at
     }
@@ -34,6 +40,7 @@ pub(super) fn nobody_knows_yet(signal: &Signal, at: Timestamp) -> bool {
         Signal::Exposure(exposure) => exposure.known_at > at,
         Signal::Heard(_) => false,
         Signal::Sweep(sweep) => sweep.during.end > at,
+        Signal::Forecast(forecast) => forecast.known_at > at,
     }
 }
 

@@ -46,7 +46,10 @@ pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<S
             | Reason::AlwaysOn
             | Reason::Charging
             | Reason::Discharging
-            | Reason::BatteryRests => true,
+            | Reason::BatteryRests
+            | Reason::Stored { .. }
+            | Reason::GivenBack { .. }
+            | Reason::KeptStored { .. } => true,
         };
         if up && for_price && entry.to < entry.from {
             broken.push(format!(

@@ -90,6 +90,9 @@ impl Tally {
                             self.kept_by_time += 1;
                         }
                         Reason::Charging | Reason::Discharging => self.battery += 1,
+                        Reason::Stored { .. } | Reason::GivenBack { .. } => {
+                            self.battery += 1;
+                        }
                         Reason::Maintenance { .. }
                         | Reason::OutOfReach
                         | Reason::Tripped { .. }
@@ -104,7 +107,8 @@ impl Tally {
                         | Reason::PriceUnknown
                         | Reason::HashpriceUnknown
                         | Reason::AlwaysOn
-                        | Reason::BatteryRests => {}
+                        | Reason::BatteryRests
+                        | Reason::KeptStored { .. } => {}
                     }
                 }
             }
@@ -267,8 +271,8 @@ fn letter(reason: Reason) -> char {
         Reason::Instructed { .. } => 'I',
         Reason::LinkLost { .. } => 'S',
         Reason::PriceStale | Reason::PriceUnknown | Reason::HashpriceUnknown => '?',
-        Reason::BatteryRests => 'b',
-        Reason::Charging => '+',
-        Reason::Discharging => '-',
+        Reason::BatteryRests | Reason::KeptStored { .. } => 'b',
+        Reason::Charging | Reason::Stored { .. } => '+',
+        Reason::Discharging | Reason::GivenBack { .. } => '-',
     }
 }

@@ -5,8 +5,8 @@
 
 use engine::site::{LoadIx, LoadKind, Tranche};
 use engine::{
-    Ask, Capacity, Change, Event, Exposure, Instruction, Known, Person, Request, Signal,
-    Site, Source,
+    Ask, Capacity, Change, Event, Exposure, Forecast, Instruction, Known, Person,
+    Request, Signal, Site, Source,
 };
 use units::{
     EnergyPrice, Hashprice, Interval, Money, Power, Seconds, Share, Temperature,
@@ -30,6 +30,9 @@ pub(super) fn draw(world: &World) -> Vec<Happening> {
     import_limits(&mut part("import limits"), world, &mut truth);
 
     let mut happenings = fault::deliver(&mut part("delivery"), world, truth);
+    let mut said = Vec::new();
+    forecasts(&mut part("forecasts"), world, &mut said);
+    happenings.extend(fault::deliver(&mut part("forecast delivery"), world, said));
     requests(&mut part("requests"), world, &mut happenings);
     changes(&mut part("changes"), world, &mut happenings);
     exposures(&mut part("exposures"), world, &mut happenings);
@@ -94,6 +97,22 @@ fn day_ahead(draws: &mut Generator, world: &World, truth: &mut Vec<Signal>) {
             during,
             known_at: during.start - Seconds::hours(12),
             source: Source::DayAhead,
+        }));
+    }
+}
+
+/// A curve an hour of the prices that a forecaster expects of the day to come.
+fn forecasts(draws: &mut Generator, world: &World, said: &mut Vec<Signal>) {
+    for hour in hours(world, Seconds::ZERO) {
+        let step = Seconds::minutes(*draws.pick(&[5, 15, 60, 60]));
+        let steps = 24 * 3_600 / step.as_seconds();
+        let prices = (0..steps).map(|_| draws.integer(-40..=250)).collect::<Vec<_>>();
+        said.push(Signal::Forecast(Forecast {
+            from: hour.start,
+            step,
+            prices: prices.into_iter().map(EnergyPrice::from_usd_per_mwh).collect(),
+            known_at: hour.start,
+            source: Source::Forecaster,
         }));
     }
 }

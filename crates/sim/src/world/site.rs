@@ -2,9 +2,9 @@
 
 use engine::Setpoint;
 use engine::site::{
-    Battery, DecideOn, Envelope, FailSafe, Feeder, FeederIx, Hall, HallIx, Hold,
-    Interconnection, Load, LoadIx, LoadKind, LockOut, Machines, Market, OperatingPoint,
-    Policy, Programme, PueCurve, Racks, Rate, Rigs, Site, Terms, Tranche,
+    Battery, DecideOn, Envelope, FailSafe, Feeder, FeederIx, ForecastFrom, Hall, HallIx,
+    Hold, Interconnection, Load, LoadIx, LoadKind, LockOut, LookAhead, Machines, Market,
+    OperatingPoint, Policy, Programme, PueCurve, Racks, Rate, Rigs, Site, Terms, Tranche,
 };
 use settle::tariff::{Adder, CoincidentPeakRule, PeakWatch, Tariff};
 use units::{
@@ -65,7 +65,10 @@ pub(super) fn draw(seed: u64, start: Timestamp, size: Size) -> Site {
         programmes: vec![grid()],
         lock_outs: Vec::new(),
         holds: Vec::new(),
-        policy: draw_policy(&mut generator(seed, "policy")),
+        policy: Policy {
+            look_ahead: draw_look_ahead(&mut generator(seed, "look ahead")),
+            ..draw_policy(&mut generator(seed, "policy"))
+        },
     };
     std::mem::swap(&mut site.feeders, &mut feeders);
     let mut limits = generator(seed, "limits");
@@ -314,6 +317,23 @@ fn draw_policy(draws: &mut Generator) -> Policy {
         hashprice_age_max: Seconds::hours(draws.integer(12..=72)),
         stale_price_hold: Seconds::minutes(draws.integer(0..=90)),
         lease: Seconds::minutes(10),
+        look_ahead: LookAhead::NONE,
+    }
+}
+
+/// Mostly a forecaster's word: a run is shorter than the day that others need.
+fn draw_look_ahead(draws: &mut Generator) -> LookAhead {
+    let told = ForecastFrom::Told;
+    LookAhead {
+        length: Seconds::hours(draws.integer(0..=30)),
+        forecast: *draws.pick(&[
+            told,
+            told,
+            told,
+            ForecastFrom::DayAhead,
+            ForecastFrom::Persistence,
+            ForecastFrom::Quantile { share: Share::from_ppm(500_000), days: 7 },
+        ]),
     }
 }
 

@@ -7,6 +7,7 @@ use settle::tariff::PowerBill;
 use units::{EnergyPrice, Hashprice, Money, Power, Timestamp};
 
 use super::table::{Column, Subject, Values};
+use crate::hindsight::{Bounding, Shadow};
 use crate::ledger::{self, Row, Use};
 
 /// One row an interval.
@@ -14,6 +15,58 @@ pub(super) struct Intervals;
 
 /// One row an interval and load.
 pub(super) struct Loads;
+
+/// One row an interval and limit that was worth something in hindsight.
+pub(super) struct InHindsight;
+
+impl Subject for InHindsight {
+    type Row<'a> = Shadow;
+}
+
+/// The columns of `hindsight.parquet`.
+pub(super) const HINDSIGHT: &[Column<InHindsight>] = &[
+    Column {
+        name: "interval_start",
+        meaning: "When the settlement interval begins.",
+        values: Values::Instant(|r| r.during.start),
+    },
+    Column {
+        name: "interval_end",
+        meaning: "When it ends; the interval does not hold this instant.",
+        values: Values::Instant(|r| r.during.end),
+    },
+    Column {
+        name: "limit",
+        meaning: "`import`, `export` or `feeder` (a MW more for an hour), `store_room` (a MWh more of a battery), `ramp_up` or `ramp_down` (a MW more an interval).",
+        values: Values::Word(|r| r.limit.key()),
+    },
+    Column {
+        name: "feeder",
+        meaning: "Which feeder, where it is one. Null otherwise.",
+        values: Values::LimitName(|r| match r.limit {
+            Bounding::Feeder(feeder) => Some(Limit::Feeder(feeder)),
+            Bounding::Import
+            | Bounding::Export
+            | Bounding::StoreRoom(_)
+            | Bounding::RampUp(_)
+            | Bounding::RampDown(_) => None,
+        }),
+    },
+    Column {
+        name: "load",
+        meaning: "Whose store or ramp, where it is a load's. Null otherwise, and for the site's own ramp.",
+        values: Values::MaybeLoadName(|r| match r.limit {
+            Bounding::StoreRoom(load) => Some(load),
+            Bounding::RampUp(load) | Bounding::RampDown(load) => load,
+            Bounding::Import | Bounding::Export | Bounding::Feeder(_) => None,
+        }),
+    },
+    Column {
+        name: "worth_micro_usd",
+        meaning: "What one more of it would have added to the optimum in hindsight, which no site could have earned.",
+        values: Values::Whole(|r| r.price.as_micro_usd_per_mwh()),
+    },
+];
 
 /// What a row about an interval is made from.
 pub(super) struct IntervalRow<'a> {
@@ -322,6 +375,11 @@ pub(super) const LOADS: &[Column<Loads>] = &[
         values: Values::MaybeWhole(|r| Figures::of(&r.entry.reason).band.map(price)),
     },
     Column {
+        name: "reason_stored_micro_usd_per_mwh",
+        meaning: "What a MWh stored in the battery is worth by the plan. Null where there was none.",
+        values: Values::MaybeWhole(|r| Figures::of(&r.entry.reason).stored.map(price)),
+    },
+    Column {
         name: "reason_limit",
         meaning: "The limit that left no room: `import`, `export` or `feeder NAME`.",
         values: Values::LimitName(|r| Figures::of(&r.entry.reason).limit),
@@ -389,6 +447,7 @@ struct Figures {
     at: Option<Power>,
     band: Option<EnergyPrice>,
     limit: Option<Limit>,
+    stored: Option<EnergyPrice>,
 }
 
 impl Figures {
@@ -421,6 +480,9 @@ impl Figures {
             | Reason::Charging
             | Reason::Discharging
             | Reason::BatteryRests => none,
+            Reason::Stored { stored }
+            | Reason::GivenBack { stored }
+            | Reason::KeptStored { stored } => Self { stored: Some(stored), ..none },
         }
     }
 }
@@ -444,6 +506,10 @@ pub(in crate::report) fn source(source: Source) -> &'static str {
         Source::SystemForecast => "system_forecast",
         Source::Grid => "grid",
         Source::Meter => "meter",
+        Source::EarlierDay => "earlier_day",
+        Source::Quantile => "quantile",
+        Source::Forecaster => "forecaster",
+        Source::Foresight => "foresight",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The reference page of a run's Parquet files, made from their declared columns.
 
-use super::columns::{INTERVALS, LOADS};
+use super::columns::{HINDSIGHT, INTERVALS, LOADS};
 use super::table::{Column, Subject};
 
 const OPENING: &str = "\
@@ -9,7 +9,7 @@ const OPENING: &str = "\
 This page is made from `crates/mw/src/report/parquet/columns.rs`.
 To change it, change that and run `cargo xtask docs`.
 
-`mw backtest --out RUN` writes two Parquet files into RUN.
+`mw backtest --out RUN` writes three Parquet files into RUN.
 Every figure is exact: an integer in the base unit that ends its name, never a float.
 The units are joules (`_j`), watts (`_w`), gigahashes (`_gh`), seconds (`_seconds`) and millionths of a dollar (`_micro_usd`).
 A megawatt-hour is 3 600 000 000 J.
@@ -35,6 +35,13 @@ pub fn page() -> String {
         "One row an interval and load: earliest first, and within an interval in the site's order.\n\
          With the interval's row, the columns that begin with `reason` give the sentence that `mw replay --explain` prints.",
         LOADS,
+    );
+    section(
+        &mut page,
+        "hindsight.parquet",
+        "One row a settlement interval and limit of which more would have been worth something, earliest first: shadow prices of the optimum in hindsight.\n\
+         Nobody could have known what they rest on. The file is there where that optimum could be computed.",
+        HINDSIGHT,
     );
     page
 }

@@ -52,6 +52,8 @@ pub(super) enum Values<S: Subject> {
     MaybeWord(for<'a> fn(&S::Row<'a>) -> Option<&'static str>),
     /// The name of a load, always there.
     LoadName(for<'a> fn(&S::Row<'a>) -> usize),
+    /// The name of a load, where there is one.
+    MaybeLoadName(for<'a> fn(&S::Row<'a>) -> Option<usize>),
     /// The name of a limit, where there is one.
     LimitName(for<'a> fn(&S::Row<'a>) -> Option<Limit>),
 }
@@ -87,7 +89,9 @@ impl<S: Subject> Values<S> {
             Self::Instant(_) => ("TIMESTAMP (microseconds, UTC)", false),
             Self::MaybeInstant(_) => ("TIMESTAMP (microseconds, UTC)", true),
             Self::Word(_) | Self::LoadName(_) => ("STRING", false),
-            Self::MaybeWord(_) | Self::LimitName(_) => ("STRING", true),
+            Self::MaybeWord(_) | Self::MaybeLoadName(_) | Self::LimitName(_) => {
+                ("STRING", true)
+            }
         }
     }
 
@@ -101,6 +105,7 @@ impl<S: Subject> Values<S> {
             Self::Word(_)
             | Self::MaybeWord(_)
             | Self::LoadName(_)
+            | Self::MaybeLoadName(_)
             | Self::LimitName(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
         };
         let repetition = match self.shown() {
@@ -118,7 +123,7 @@ impl<S: Subject> Values<S> {
     /// The words a column of names can hold, where the site says them.
     fn labels(&self, site: &Site) -> Vec<ByteArray> {
         let names: Vec<String> = match self {
-            Self::LoadName(_) => {
+            Self::LoadName(_) | Self::MaybeLoadName(_) => {
                 site.loads.iter().map(|load| load.name.clone()).collect()
             }
             Self::LimitName(_) => {
@@ -257,6 +262,12 @@ impl<S: Subject> Table<S> {
                 Values::LoadName(value) => {
                     waiting.words.extend(rows.iter().map(|row| value(row) as u16));
                 }
+                Values::MaybeLoadName(value) => {
+                    for load in rows.iter().map(value) {
+                        waiting.present.push(i16::from(load.is_some()));
+                        waiting.words.extend(load.map(|load| load as u16));
+                    }
+                }
                 Values::LimitName(value) => {
                     for limit in rows.iter().map(value) {
                         waiting.present.push(i16::from(limit.is_some()));
@@ -294,6 +305,7 @@ impl<S: Subject> Table<S> {
                 Values::Word(_)
                 | Values::MaybeWord(_)
                 | Values::LoadName(_)
+                | Values::MaybeLoadName(_)
                 | Values::LimitName(_) => {
                     let labels = &waiting.labels;
                     self.scratch.clear();

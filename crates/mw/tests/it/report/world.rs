@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use engine::site::{
-    Battery, DecideOn, Envelope, Feeder, Hall, Interconnection, Load, LoadKind, Machines,
-    Market, OperatingPoint, Policy, PueCurve, Racks, Rate, Rigs, Terms,
+    Battery, DecideOn, Envelope, Feeder, Hall, Interconnection, Load, LoadKind,
+    LookAhead, Machines, Market, OperatingPoint, Policy, PueCurve, Racks, Rate, Rigs,
+    Terms,
 };
 use engine::{Known, Signal, Site, Source};
 use mw::answer::{Answer, Tally};
 use mw::drive::backtest::{self, Line, Options};
 use mw::feed::{Basis, Feed, Settlement};
+use mw::hindsight::{Past, perfect};
 use settle::tariff::{Adder, CoincidentPeakRule, FixedPriceBlock, PeakWatch, Tariff};
 use units::{
     Energy, EnergyPrice, GpuHourPrice, HashRate, Hashprice, Interval, Money, Power,
@@ -169,6 +171,7 @@ pub(crate) fn site() -> Site {
             hashprice_age_max: Seconds::hours(48),
             stale_price_hold: Seconds::hours(1),
             lease: Seconds::minutes(10),
+            look_ahead: LookAhead::NONE,
         },
     }
 }
@@ -281,12 +284,17 @@ pub(crate) fn run(days: i64, mut sink: impl FnMut(&Line<'_>)) -> Answer {
         .map(|n| format!("prices.csv row {n}: repeated, the later one is used"))
         .collect();
     let mut tally = Tally::new(&site, &feed, range, notes);
+    let mut past = Past::new(&site, &feed, range);
     let options = Options { compare: true, ..Options::default() };
     backtest::run(&site, &feed, range, options, |line| {
         tally.add(line);
+        past.add(line);
         sink(line);
         Ok(())
     })
     .expect("a run without a record cannot fail");
-    tally.finish()
+    let told = perfect(&site, &feed, range).expect("a run without a record cannot fail");
+    let mut answer = tally.finish();
+    answer.hindsight = Some(past.judge(told));
+    answer
 }

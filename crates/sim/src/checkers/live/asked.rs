@@ -81,6 +81,7 @@ impl Asked {
             | Signal::DemandForecast(_)
             | Signal::PeakProbability(_)
             | Signal::Draw(_)
+            | Signal::Forecast(_)
             | Signal::Exposure(_)
             | Signal::Sweep(_) => {}
         }

@@ -2,8 +2,8 @@
 
 use engine::Site;
 use engine::site::{
-    Battery, DecideOn, Envelope, Hall, Interconnection, Load, LoadKind, Machines, Market,
-    OperatingPoint, Policy, PueCurve, Racks, Rate, Rigs, Terms,
+    Battery, DecideOn, Envelope, Hall, Interconnection, Load, LoadKind, LookAhead,
+    Machines, Market, OperatingPoint, Policy, PueCurve, Racks, Rate, Rigs, Terms,
 };
 use settle::tariff::Tariff;
 use units::{
@@ -124,6 +124,7 @@ pub(crate) fn site(rigs: u32) -> Site {
             hashprice_age_max: Seconds::hours(72),
             stale_price_hold: Seconds::minutes(15),
             lease: Seconds::minutes(5),
+            look_ahead: LookAhead::NONE,
         },
     }
 }

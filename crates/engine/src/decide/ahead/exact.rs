@@ -1,0 +1,41 @@
+//! From exact quantities to the floats of a horizon, and back.
+//!
+//! An answer is snapped to the nearest watt or millionth of a dollar; what is
+//! beyond all figures becomes the largest there is.
+
+use units::{Energy, EnergyPrice, Power, Seconds, Share};
+
+/// A power in MW.
+pub fn mw(power: Power) -> f64 {
+    power.as_watts() as f64 / 1e6
+}
+
+/// An energy in MWh.
+pub fn mwh(energy: Energy) -> f64 {
+    energy.as_joules() as f64 / 3.6e9
+}
+
+/// A price in USD/MWh.
+pub fn usd_per_mwh(price: EnergyPrice) -> f64 {
+    price.as_micro_usd_per_mwh() as f64 / 1e6
+}
+
+/// A part of a whole.
+pub fn part(share: Share) -> f64 {
+    share.as_ppm() as f64 / 1e6
+}
+
+/// A duration in hours.
+pub fn hours(duration: Seconds) -> f64 {
+    duration.as_seconds() as f64 / 3_600.0
+}
+
+/// The power of so many MW, to the nearest watt.
+pub fn power(mw: f64) -> Power {
+    Power::from_watts((mw * 1e6).round() as i64)
+}
+
+/// The price of so many USD/MWh, to the nearest millionth.
+pub fn price(usd_per_mwh: f64) -> EnergyPrice {
+    EnergyPrice::from_micro_usd_per_mwh((usd_per_mwh * 1e6).round() as i64)
+}
