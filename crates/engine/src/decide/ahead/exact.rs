@@ -5,6 +5,9 @@
 
 use units::{Energy, EnergyPrice, Power, Seconds, Share};
 
+/// A width or ramp that nothing limits.
+pub const NO_LIMIT: f64 = f64::INFINITY;
+
 /// A power in MW.
 pub fn mw(power: Power) -> f64 {
     power.as_watts() as f64 / 1e6
@@ -38,4 +41,14 @@ pub fn power(mw: f64) -> Power {
 /// The price of so many USD/MWh, to the nearest millionth.
 pub fn price(usd_per_mwh: f64) -> EnergyPrice {
     EnergyPrice::from_micro_usd_per_mwh((usd_per_mwh * 1e6).round() as i64)
+}
+
+/// Prices in USD/MWh.
+pub fn prices(prices: &[EnergyPrice]) -> Vec<f64> {
+    prices.iter().map(|price| usd_per_mwh(*price)).collect()
+}
+
+/// Whether a figure can be a price: a number below a million dollars a MWh.
+pub fn is_a_price(usd_per_mwh: f64) -> bool {
+    usd_per_mwh.abs() <= 1e6
 }

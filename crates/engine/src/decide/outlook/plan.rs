@@ -35,9 +35,6 @@ pub(crate) struct Planner {
 /// How far floating point may stand from what just pays: half a cent.
 const WITHIN: EnergyPrice = EnergyPrice::from_micro_usd_per_mwh(5_000);
 
-/// A stored MWh is worth less than this, as anything is: a million dollars.
-const WORTH_MAX: f64 = 1e6;
-
 impl Draft<'_> {
     /// Plans what batteries do. Nothing where what is settled already cannot be
     /// kept up over the look-ahead.
@@ -97,10 +94,11 @@ impl Draft<'_> {
         let circuits = Circuits::of(self, &demands);
         let mut worth = Vec::new();
         for (load, _) in &demands {
-            let mut least = f64::INFINITY;
-            for point in &self.memo.worths[*load].points {
-                least = exact::usd_per_mwh(*point).min(least);
-                worth.push(least);
+            let points = &self.memo.worths[*load].points;
+            let mut least = points.first().copied().unwrap_or_default();
+            for point in points {
+                least = least.min(*point);
+                worth.push(exact::usd_per_mwh(least));
             }
         }
         let base: Power = self.dispatch.entries.iter().map(|entry| entry.to).sum();
@@ -108,8 +106,8 @@ impl Draft<'_> {
         Horizon {
             hours: exact::hours(course.step),
             grid: Grid {
-                import_usd_per_mwh: prices(&course.costs),
-                export_usd_per_mwh: Some(prices(&course.exports)),
+                import_usd_per_mwh: exact::prices(&course.costs),
+                export_usd_per_mwh: Some(exact::prices(&course.exports)),
                 import_limit_mw: dated(limits.iter().map(|limit| (*limit).max(base))),
                 export_limit_mw: Dated::Always(exact::mw(
                     self.site.interconnection.export_limit,
@@ -136,7 +134,7 @@ impl Draft<'_> {
                             .map(|width| exact::mw(*width))
                             .collect(),
                         floor_mw: Dated::Always(0.0),
-                        ceiling_mw: Dated::Always(f64::INFINITY),
+                        ceiling_mw: Dated::Always(exact::NO_LIMIT),
                         ramp: self.ramp(
                             envelope.ramp_up_per_minute,
                             envelope.ramp_down_per_minute,
@@ -193,8 +191,8 @@ impl Draft<'_> {
                 .then(|| exact::mw(Power::from_watts(watts as i64)))
         };
         Ramp {
-            up_mw: over_step(up).unwrap_or(f64::INFINITY),
-            down_mw: over_step(down).unwrap_or(f64::INFINITY),
+            up_mw: over_step(up).unwrap_or(exact::NO_LIMIT),
+            down_mw: over_step(down).unwrap_or(exact::NO_LIMIT),
             before_mw: None,
         }
     }
@@ -279,14 +277,10 @@ fn plan_of(answer: &Answer, place: usize) -> Option<Plan> {
     let charge = *answer.charge_mw.get(place)?;
     let discharge = *answer.discharge_mw.get(place)?;
     let stored = *answer.prices.stored_usd_per_mwh.get(place)?;
-    (stored.abs() <= WORTH_MAX).then(|| Plan {
+    exact::is_a_price(stored).then(|| Plan {
         power: exact::power(charge) - exact::power(discharge),
         stored: exact::price(stored),
     })
-}
-
-fn prices(prices: &[EnergyPrice]) -> Vec<f64> {
-    prices.iter().map(|price| exact::usd_per_mwh(*price)).collect()
 }
 
 /// The same always where it is the same, else one each.
