@@ -139,6 +139,16 @@ impl Intake {
         }
     }
 
+    /// Whether a fact repeats what was decided against: it is no new contradiction.
+    fn was_replaced(&self, facts: &[Fact], fact: &Fact) -> bool {
+        let at = |seq: &u64| facts.binary_search_by_key(seq, |fact| fact.seq).ok();
+        self.replaced.iter().filter_map(at).map(|at| &facts[at]).any(|earlier| {
+            (&earlier.site, &earlier.source, earlier.source_seq)
+                == (&fact.site, &fact.source, fact.source_seq)
+                && earlier.says_as(fact)
+        })
+    }
+
     /// The number of a fact's source; most facts are from the one before's.
     fn source(&mut self, facts: &[Fact], place: usize) -> u32 {
         let fact = &facts[place];
@@ -166,7 +176,7 @@ impl Intake {
         }
         if let Some(first) = self.keys.get(&(source, fact.source_seq)) {
             let first = &facts[*first];
-            if first.says_as(fact) {
+            if first.says_as(fact) || self.was_replaced(facts, fact) {
                 self.duplicates += 1;
                 return;
             }

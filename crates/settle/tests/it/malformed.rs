@@ -148,13 +148,15 @@ fn two_approved_contradictions_each_take_the_place_of_their_first() {
          a available 2026-04-10..2026-04-11 source_seq=7 known=2026-04-15
          a down 2026-04-10..2026-04-11 source_seq=7 known=2026-04-15
          raw approval {{\"approves\":\"quarantine:ops/8\",\"by\":\"x\"}} 2026-04-16
-         raw approval {{\"approves\":\"quarantine:ops/7\",\"by\":\"x\"}} 2026-04-17"
+         raw approval {{\"approves\":\"quarantine:ops/7\",\"by\":\"x\"}} 2026-04-17
+         a down 2026-04-10..2026-04-11 source_seq=7 known=2026-04-18
+         a available 2026-04-10..2026-04-11 source_seq=7 known=2026-04-18"
     );
     let mut settlement = Settlement::new(versions(&contract(sla)), facts(&record));
     let made = settlement.statement(crate::world::month("2026-04"), at("2026-05-06"));
     assert_eq!(made.availability[0].seconds.down, 0);
     assert_eq!(made.held, []);
-    // The first, sent again, says the same as what was replaced: not doubtful anew.
+    // Either, sent again before the decision or after it, is not doubtful anew.
     assert!(settlement.quarantined(at("2026-05-06")).is_empty());
 }
 

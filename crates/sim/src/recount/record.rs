@@ -72,6 +72,10 @@ pub(super) fn sort_out<'f>(
     let mut set_aside: Vec<&Fact> = Vec::new();
     for fact in contradictions {
         match decided(fact) {
+            // What was let in and is said again was decided already.
+            None if known.iter().any(|other| {
+                says_again(other, fact) && decided(other) == Some(Decision::LetIn)
+            }) => {}
             None => set_aside.push(fact),
             Some(Decision::Drop) => {}
             Some(Decision::LetIn) => {
@@ -179,16 +183,21 @@ fn by_key<'f>(known: &[&'f Fact]) -> (Vec<&'f Fact>, Vec<&'f Fact>) {
                 firsts.push(fact);
             }
             Some(first) => {
-                let is_equal = first.body == fact.body
-                    && first.valid_from == fact.valid_from
-                    && first.valid_to == fact.valid_to;
-                if !is_equal {
+                if !says_again(first, fact) {
                     contradictions.push(fact);
                 }
             }
         }
     }
     (firsts, contradictions)
+}
+
+/// Whether two facts of one key say the same.
+fn says_again(one: &Fact, other: &Fact) -> bool {
+    key(one) == key(other)
+        && one.body == other.body
+        && one.valid_from == other.valid_from
+        && one.valid_to == other.valid_to
 }
 
 /// What was decided about each key and when; the latest decision counts.
