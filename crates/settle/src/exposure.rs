@@ -112,6 +112,8 @@ fn exposures(
     let months = kept.owed(&books, period);
     let stated = months.iter().filter_map(|(tranche, months)| {
         let id = &books.record.tranches[*tranche].id;
+        // Before the first month that anything is owed for, nothing can be lost.
+        months.last()?;
         Some((contract.tranche(id)?, *tranche, months))
     });
     stated

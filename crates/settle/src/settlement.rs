@@ -343,9 +343,14 @@ impl Kept {
         first = issued.fold(first, Period::min);
         let table = self.quantities.months.first.expect("made by the refresh");
         first = first.max(table).min(period);
+        // Nothing is owed before the first month there is.
+        let owed = |tranche| match books.begins_after(period) {
+            true => Vec::new(),
+            false => books.owed(tranche, first, period),
+        };
         self.order(versions, period)
             .into_iter()
-            .map(|tranche| (tranche, books.owed(tranche, first, period)))
+            .map(|tranche| (tranche, owed(tranche)))
             .collect()
     }
 

@@ -104,6 +104,11 @@ impl<'b> Books<'b> {
         first.plus(i32::try_from(place).expect("months fit 32 bits"))
     }
 
+    /// Whether the table of months begins after a period.
+    pub(crate) fn begins_after(&self, period: Period) -> bool {
+        self.quantities.months.first.is_none_or(|first| period < first)
+    }
+
     pub(crate) fn place(&self, period: Period) -> usize {
         let months = &self.quantities.months;
         let first = months.first.expect("the table of months is made before use");

@@ -1,7 +1,8 @@
 //! What the next lost GPU-second costs.
 
-use crate::world::{at, contract, facts, versions};
+use crate::world::{at, contract, facts, month, versions};
 use settle::exposure::{Exposure, exposure};
+use settle::settlement::statement;
 
 fn of(extra: &str, said: &str, as_of: &str) -> Exposure {
     let versions = versions(&contract(extra));
@@ -33,6 +34,17 @@ fn past_the_last_step_and_under_an_exhausted_cap_a_second_costs_nothing() {
     assert!(standing.next.is_none() && standing.slope.is_zero());
     let capped = format!("{TIERS}\nyear_cap = \"0\"");
     assert!(of(&capped, UP, "2026-04-10").slope.is_zero());
+}
+
+#[test]
+fn years_before_the_contract_nothing_is_lost_and_nothing_owed() {
+    let versions = versions(&contract(TIERS));
+    for said in ["", UP] {
+        let facts = facts(said);
+        assert!(exposure(&versions, &facts, at("2022-12-15")).is_empty());
+        let made = statement(&versions, &facts, &[], month("2022-12"), at("2023-01-06"));
+        assert_eq!((made.lines.len(), made.availability.len()), (0, 0));
+    }
 }
 
 #[test]

@@ -61,11 +61,11 @@ pub(super) fn sort_out<'f>(
     let (firsts, contradictions) = by_key(&known);
     let decisions = decisions(&firsts);
     // Nobody decides about what is not known yet.
-    let decided = |fact: &Fact| {
+    let decision = |fact: &Fact| {
         let key = (fact.source.clone(), fact.source_seq);
-        let after = decisions.get(&key)?.iter().rfind(|(seq, _)| *seq > fact.seq)?;
-        Some(after.1)
+        decisions.get(&key)?.iter().rfind(|(seq, _)| *seq > fact.seq).copied()
     };
+    let decided = |fact: &Fact| decision(fact).map(|(_, decision)| decision);
 
     // A contradiction that was let in stands where the first stood.
     let mut standing = firsts;
@@ -104,26 +104,35 @@ pub(super) fn sort_out<'f>(
         .filter(|fact| matches!(fact.body, Body::Termination { .. }))
         .filter(|fact| counts(&doubtful, fact))
         .collect();
-    let mut accepted: BTreeMap<(String, String), BTreeMap<String, Accepted>> =
-        BTreeMap::new();
-    for fact in &standing {
-        let Body::Acceptance(acceptance) = &fact.body else { continue };
-        if !counts(&doubtful, fact) {
-            continue;
-        }
-        let is_wrong = overlaps_another(terms, fact, acceptance, &accepted, &ends)
-            || exceeds_the_tranche(terms, fact, acceptance, &accepted);
-        if is_wrong {
-            doubtful.insert(fact.seq);
-            if decided(fact) != Some(Decision::LetIn) {
+    let accepted_before = |before: u64, doubtful: &mut BTreeSet<u64>| {
+        let mut accepted: BTreeMap<(String, String), BTreeMap<String, Accepted>> =
+            BTreeMap::new();
+        for fact in standing.iter().filter(|fact| fact.seq < before) {
+            let Body::Acceptance(acceptance) = &fact.body else { continue };
+            if !counts(doubtful, fact) {
                 continue;
             }
+            let is_wrong = overlaps_another(terms, fact, acceptance, &accepted, &ends)
+                || exceeds_the_tranche(terms, fact, acceptance, &accepted);
+            if is_wrong {
+                doubtful.insert(fact.seq);
+                if decided(fact) != Some(Decision::LetIn) {
+                    continue;
+                }
+            }
+            take_in(fact, acceptance, &mut accepted);
         }
-        take_in(fact, acceptance, &mut accepted);
-    }
+        accepted
+    };
+    let accepted = accepted_before(u64::MAX, &mut doubtful);
 
     for fact in &standing {
-        if names_an_unknown_unit(fact, &accepted) {
+        // One that was dropped while its unit was unknown stays so when it is accepted.
+        let was_dropped = || {
+            let Some((seq, Decision::Drop)) = decision(fact) else { return false };
+            names_an_unknown_unit(fact, &accepted_before(seq, &mut doubtful.clone()))
+        };
+        if names_an_unknown_unit(fact, &accepted) || was_dropped() {
             doubtful.insert(fact.seq);
         }
     }
