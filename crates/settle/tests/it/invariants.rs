@@ -360,6 +360,9 @@ proptest! {
         // A degraded second that counts as available is better than an excused
         // one, which does not count: blocks can trade one for the other.
         prop_assume!(!terms.blocks || terms.degraded == "count-as-down");
+        // Nor is a unit that nobody knows of better or worse than a degraded one
+        // of the same block: what is unknown does not count either.
+        prop_assume!(!terms.blocks || happenings.iter().all(|one| one.what < 8));
         let versions = versions(&contract(&terms, None));
         let mut worse = record(&happenings);
         let facts = read(&worse);
