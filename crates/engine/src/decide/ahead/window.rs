@@ -820,7 +820,10 @@ impl Window {
                     answer.prices.feeders_usd_per_mwh[place] = (price / hours).max(0.0);
                 }
                 Row::Ramp(at, load) => {
-                    if price.abs() > 1e-9 {
+                    let ramp = horizon.ramp(load);
+                    let limit = if price > 0.0 { ramp.up_mw } else { ramp.down_mw };
+                    // What nothing limits has no price but what rounding leaves.
+                    if price.abs() > 1e-9 && limit.is_finite() {
                         let t = self.steps[at].from();
                         answer.prices.ramps.push(RampPrice {
                             t,
