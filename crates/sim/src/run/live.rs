@@ -22,7 +22,7 @@ pub use counts::{Counts, Fault, Invariant, Proof};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use engine::site::Site;
+use engine::site::{ForecastFrom, Site};
 use engine::{
     Change, Engine, Event, Input, Known, Notice, Order, OrderBatch, Output, ReadBack,
     Receipt, Signal, Source,
@@ -58,6 +58,13 @@ const RELOAD_AFTER: Seconds = Seconds::minutes(10);
 /// The bytes of a state for each machine, and for everything else.
 const STATE_OF_MACHINE: usize = 64;
 const STATE_OF_SITE: usize = 16_384;
+
+/// The bytes of what is expected of a quarter of an hour.
+const STATE_OF_QUARTER: usize = 48;
+
+/// The days of quarters that are kept of what a forecaster said: as far as a site
+/// looks ahead at the most, and what a price is about at the longest, twice.
+const DAYS_TOLD: usize = 5;
 
 /// More steps than this at one instant go on for ever.
 const STEPS_AT_ONCE_MAX: u32 = 1_000;
@@ -730,11 +737,16 @@ impl<'a> Runner<'a> {
 }
 
 /// The most that an engine's state takes, however long it lives and whatever arrives:
-/// so much a machine, and for what people, the grid and markets said.
+/// so much a machine, and for what people, the grid, markets and forecasters said.
 fn state_most(site: &Site) -> usize {
     let machines = site.loads.iter().filter_map(|load| load.machines());
     let machines: usize = machines.map(|machines| machines.count as usize).sum();
-    machines * STATE_OF_MACHINE + STATE_OF_SITE
+    let days = match site.policy.look_ahead.forecast {
+        ForecastFrom::Quantile { days, .. } => days.max(4) as usize + 1,
+        ForecastFrom::Persistence | ForecastFrom::DayAhead | ForecastFrom::Told => 4,
+    };
+    let expected = (days + DAYS_TOLD) * 96 * STATE_OF_QUARTER;
+    machines * STATE_OF_MACHINE + expected + STATE_OF_SITE
 }
 
 /// The orders that went out before the process died: the first ones, and of the
