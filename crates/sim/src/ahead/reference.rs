@@ -1,6 +1,6 @@
 //! The sites whose speed is measured, over prices and worths from outside.
 //!
-//! [`reference`] is the problem that other programs are measured on: 750 MW of
+//! [`reference()`] is the problem that other programs are measured on: 750 MW of
 //! import, 100 MW of export, twelve classes of mining machines, 200 MW of GPUs
 //! whose unserved energy costs 4,000 USD/MWh, a battery. [`full`] is the same
 //! plant with everything that a real site has beside it.
