@@ -2,13 +2,20 @@
 //! after those that would pay more for it.
 
 use engine::{Dispatch, Limit, Reason};
-use units::EnergyPrice;
+use units::{EnergyPrice, Seconds};
 
 use super::books::{Books, Fence};
 
 /// Worths a changeover's bands apart may stand either way.
 pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<String>) {
     let hysteresis = books.site.policy.hysteresis;
+    // Looking ahead, a load with minimum times is ranked by what its whole run is
+    // expected to bring, and not by what this interval does.
+    let ranks_by_run = |load: usize| {
+        let envelope = &books.site.loads[load].envelope;
+        books.site.policy.look_ahead.length > Seconds::ZERO
+            && (envelope.up_min > Seconds::ZERO || envelope.down_min > Seconds::ZERO)
+    };
     let may_be_out = |worth: EnergyPrice| worth + hysteresis + hysteresis;
     for (short, entry) in dispatch.entries.iter().enumerate() {
         let (Reason::Limited { limit }, Some(worth)) = (entry.reason, entry.worth) else {
@@ -23,7 +30,8 @@ pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<S
             Limit::Feeder(feeder) => Fence::Feeder(feeder),
             Limit::Export => continue,
         };
-        if books.site.loads[short].machines().is_none() || held(short) {
+        let machines = books.site.loads[short].machines();
+        if machines.is_none() || held(short) || ranks_by_run(short) {
             continue;
         }
         let step = crate::world::largest_step(&books.site, short);
@@ -36,7 +44,8 @@ pub(super) fn in_dispatch(books: &Books, dispatch: &Dispatch, broken: &mut Vec<S
                 matches!(taken.reason, Reason::WorthIt | Reason::Limited { .. })
                     && machines.is_some_and(|machines| machines.points.len() == 1)
                     && !books.site.loads[other].is_firm()
-                    && !held(other);
+                    && !held(other)
+                    && !ranks_by_run(other);
             let less = taken.worth.is_some_and(|less| may_be_out(less) < worth);
             // What a feeder of its own stops elsewhere is no room for this one.
             let would_do =
