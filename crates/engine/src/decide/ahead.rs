@@ -2,6 +2,14 @@
 //!
 //! [`Solver::solve`] takes a [`Horizon`] and returns its optimum with a shadow
 //! price for every limit, or the limits that contradict each other.
+//!
+//! Without ramps, stored energy alone couples intervals: each interval is a market
+//! (`stage`), the market a convex function of the energy gained, and these are
+//! convolved from one interval to the next (`stored`, `free`). The few intervals
+//! that break a ramp are repaired in windows, as small linear programs (`ramps`,
+//! `window`, `simplex`). Peak charges are sought as caps around all that (`peaks`),
+//! and what does not come apart is one window (`whole`). Every answer carries a
+//! bound that is worked out from its prices and not from its plan (`certify`).
 
 #![expect(
     clippy::float_arithmetic,
@@ -48,7 +56,12 @@ pub struct Solver {
 }
 
 impl Solver {
-    /// The optimum over `horizon`.
+    /// The optimum over `horizon`; [`Answer::bound_usd`] says how near it is, and
+    /// [`Found::relaxed`] whether ramps had to be given up.
+    ///
+    /// # Errors
+    ///
+    /// The fewest limits that cannot be kept together.
     pub fn solve(&mut self, horizon: &Horizon) -> Result<Answer, Conflict> {
         let mut answer = Answer::default();
         self.solve_into(horizon, &mut answer)?;
@@ -96,7 +109,7 @@ impl Solver {
         if horizon.batteries.len() > 1 {
             answer.fit(horizon);
             return whole::solve(&mut self.whole, None, horizon, &self.caps, answer)
-                .or_else(Unrepaired::conflict);
+                .or_else(|failure| failure.told(answer));
         }
         self.free.forward(horizon, &self.caps)?;
         self.free.trace(horizon, &self.caps, answer)?;
@@ -106,7 +119,7 @@ impl Solver {
             Err(Unrepaired::TooWide) => {
                 let free = Some(&mut self.free);
                 whole::solve(&mut self.whole, free, horizon, &self.caps, answer)
-                    .or_else(Unrepaired::conflict)
+                    .or_else(|failure| failure.told(answer))
             }
         }
     }

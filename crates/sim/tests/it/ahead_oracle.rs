@@ -28,6 +28,23 @@ fn highs() -> Option<Peer> {
     peer
 }
 
+/// No other program is needed to see that an answer is the optimum: its plan keeps
+/// every limit, and no plan costs less than its prices say.
+#[test]
+fn every_optimum_proves_itself() {
+    let mut solver = Solver::default();
+    let mut optima = 0;
+    for seed in 1..=300 {
+        let horizon = draw(seed);
+        let Ok(answer) = solver.solve(&horizon) else { continue };
+        optima += 1;
+        assert!(!answer.found.relaxed, "seed {seed}: a ramp was given up");
+        agree(&horizon, &answer, answer.cost_usd)
+            .unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+    }
+    assert!(optima > 200, "{optima}");
+}
+
 #[test]
 fn oracle_highs_finds_the_same_optimum() {
     let Some(mut peer) = highs() else { return };

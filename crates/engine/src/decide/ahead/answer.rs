@@ -80,6 +80,9 @@ pub struct Found {
     pub passes: usize,
     /// Whether the method for the general case was needed.
     pub general: bool,
+    /// Whether even that found no plan that keeps every limit: the plan may break
+    /// ramps, or leave several stores out. Its bound holds all the same.
+    pub relaxed: bool,
 }
 
 impl Answer {
@@ -258,6 +261,7 @@ impl Found {
         self.pivots += other.pivots;
         self.passes += other.passes;
         self.general |= other.general;
+        self.relaxed |= other.relaxed;
     }
 }
 

@@ -230,12 +230,7 @@ impl Free {
                 return Ok(t);
             }
             planned = answer.stored_mwh[t];
-            let mark = self.marks[t];
-            let gains = &self.gains[mark.gains.0..mark.gains.1];
-            let most = mark.gained + gains.iter().map(|piece| piece.width).sum::<f64>();
-            self.turned.clear();
-            self.turned
-                .extend(gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }));
+            let most = self.turn(t);
             let (part, (low, high)) = stored::split(
                 &self.onward,
                 self.from_here[t + 1],
@@ -385,6 +380,16 @@ impl Free {
         Ok(worst.1)
     }
 
+    /// Turns what interval `t` can gain around: what it costs to gain less. Returns
+    /// the most that it can gain.
+    fn turn(&mut self, t: usize) -> f64 {
+        let mark = self.marks[t];
+        let gains = &self.gains[mark.gains.0..mark.gains.1];
+        self.turned.clear();
+        self.turned.extend(gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }));
+        mark.gained + gains.iter().map(|piece| piece.width).sum::<f64>()
+    }
+
     /// What it costs to go on from every stored energy, for intervals that need
     /// it: the pass backward.
     pub(super) fn backward(&mut self, horizon: &Horizon) {
@@ -422,12 +427,7 @@ impl Free {
         span.end = self.onward.len();
         self.from_here[n] = span;
         for t in (1..n).rev() {
-            let mark = self.marks[t];
-            let gains = &self.gains[mark.gains.0..mark.gains.1];
-            let most = mark.gained + gains.iter().map(|piece| piece.width).sum::<f64>();
-            self.turned.clear();
-            self.turned
-                .extend(gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }));
+            let most = self.turn(t);
             let (low, high) =
                 (store.stored_min_mwh.at(t - 1), store.stored_max_mwh.at(t - 1));
             let next =

@@ -84,11 +84,15 @@ pub(super) enum Unrepaired {
 }
 
 impl Unrepaired {
-    /// The conflict; a plan that is not proved optimal is no conflict.
-    pub(super) fn conflict(self) -> Result<(), Conflict> {
+    /// The conflict. A plan that could not be made to keep every ramp is no conflict:
+    /// the answer says what it is.
+    pub(super) fn told(self, answer: &mut Answer) -> Result<(), Conflict> {
         match self {
             Self::Conflict(conflict) => Err(conflict),
-            Self::TooWide => Ok(()),
+            Self::TooWide => {
+                answer.found.relaxed = true;
+                Ok(())
+            }
         }
     }
 }
