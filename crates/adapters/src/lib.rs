@@ -1,8 +1,9 @@
-//! Everything that reaches out: files, alarms and the store.
+//! Everything that reaches out: devices, files, alarms and the store.
 //!
 //! [`history`] reads folders of market and bitcoin files into UTC series with
 //! the time each value is about and the time it could first be known.
 //! [`growing`] follows a file of signals as it grows.
+//! [`device`] is one device behind one vendor's protocol: told, looked at, read back.
 //! [`deliver`] hands one alarm message to one webhook or mail server.
 //! [`store`] keeps what happened: a durable journal with snapshots and signed
 //! checkpoints, in SQLite or PostgreSQL.
@@ -11,6 +12,7 @@
 //! Invariant: market time zones, hour-ending keys and daylight saving end here.
 
 pub mod deliver;
+pub mod device;
 pub mod growing;
 pub mod history;
 pub mod store;
