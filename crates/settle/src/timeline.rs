@@ -501,13 +501,15 @@ pub(crate) fn block(members: &[&[Stretch]], eras: &[Era<'_>]) -> Vec<Stretch> {
             }
             continue;
         };
+        let sla = settling(eras, start).sla.as_ref();
+        let order = best_first(sla.is_some_and(|sla| sla.degraded == Exact::ONE));
         let mut sum = 0;
-        let reached = CLASSES.iter().zip(counts).find(|(_, count)| {
-            sum += count;
+        let reached = order.into_iter().find(|class| {
+            sum += counts[*class as usize];
             sum >= needed
         });
         let class = match reached {
-            Some((class, _)) if accepted >= needed => *class,
+            Some(class) if accepted >= needed => class,
             Some(_) | None => Class::Down,
         };
         match joined.last_mut() {
@@ -530,6 +532,16 @@ pub(crate) fn block(members: &[&[Stretch]], eras: &[Era<'_>]) -> Vec<Stretch> {
     }
     forgive_short(eras, &mut joined, true);
     joined
+}
+
+/// The order in which the units of a block are added up. Where a degraded second
+/// counts wholly as down, a unit that nobody knows of may be better.
+fn best_first(degraded_is_down: bool) -> [Class; 9] {
+    let mut order = CLASSES;
+    if degraded_is_down {
+        order.swap(Class::Degraded as usize, Class::Unknown as usize);
+    }
+    order
 }
 
 /// Every class, best first.

@@ -2,7 +2,7 @@
 //!
 //! Each interval's power is shared among the loads that drew it, in proportion to
 //! their energy, so that the parts sum to what the site paid to the millionth of a
-//! dollar. A shadow price stands where the run's detail has one.
+//! dollar. What room for each would have been worth is the optimum's, in hindsight.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,7 +20,7 @@ use settle::exact::{Exact, Rounding};
 use units::{Power, Timestamp, decimal};
 
 use crate::records::{Place, Records};
-use crate::report::parquet::{INTERVALS, LOADS};
+use crate::report::parquet::{HINDSIGHT, INTERVALS, LOADS};
 
 /// What a part of the estate earned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +41,11 @@ pub struct Worth {
     pub wear_micro_usd: i64,
     /// Seconds of the run.
     pub seconds: i64,
-    /// The mean shadow price of its megawatt-hour, where the run has one.
+    /// What a further megawatt-hour of room for it would have added to the optimum in
+    /// hindsight, the mean over the run: the shadow prices of the connection and of
+    /// the feeders it hangs on. `None` where the run has no hindsight.
     pub shadow_micro_usd_per_mwh: Option<i64>,
+    /// Shadow prices per megawatt-hour times seconds, and seconds.
     shadow: (i128, i64),
     /// Watts at the plug that machines were set to, times seconds; nothing for others.
     set_j: i128,
@@ -160,14 +163,15 @@ impl Detail {
         Ok(found)
     }
 
-    fn words(&self, place: usize) -> anyhow::Result<Vec<String>> {
+    fn words(&self, place: usize) -> anyhow::Result<Vec<Option<String>>> {
         let mut found = Vec::new();
         self.each(place, |reader, rows| {
             let ColumnReader::ByteArrayColumnReader(_) = &reader else {
                 bail!("{}: expected words in column {place}", self.name);
             };
-            for word in values::<ByteArrayType>(reader, rows)?.into_iter().flatten() {
-                found.push(word.as_utf8()?.to_owned());
+            for word in values::<ByteArrayType>(reader, rows)? {
+                let word = word.map(|word| word.as_utf8().map(str::to_owned));
+                found.push(word.transpose()?);
             }
             Ok(())
         })?;
@@ -258,10 +262,6 @@ pub fn estate(run: &Path) -> anyhow::Result<Estate> {
     let revenue = detail.whole(detail.needed("revenue_micro_usd")?)?;
     let starts = detail.whole(detail.needed("starts")?)?;
     let level = detail.whole(detail.needed("level")?)?;
-    // The optimiser may add what a further megawatt-hour would be worth.
-    let shadow = detail
-        .column(|name| name.starts_with("shadow") && name.ends_with("micro_usd_per_mwh"));
-    let shadow = shadow.map(|place| detail.whole(place)).transpose()?;
     let count = site.loads.len();
     let intervals = costs.start.len();
     if names.len() != intervals * count {
@@ -277,13 +277,15 @@ pub fn estate(run: &Path) -> anyhow::Result<Estate> {
     };
     let mut loads: Vec<Worth> = Vec::with_capacity(count);
     for (place, load) in site.loads.iter().enumerate() {
-        if names.get(place).is_some_and(|name| *name != load.name) {
+        let named = names.get(place).map(|name| name.as_deref().unwrap_or("no name"));
+        if let Some(name) = named
+            && name != load.name
+        {
             bail!(
-                "{}: expected load {} in row {}, found {}",
+                "{}: expected load {} in row {}, found {name}",
                 detail.name,
                 load.name,
-                place + 1,
-                names[place]
+                place + 1
             );
         }
         let mut worth = Worth::new(&load.name, seconds);
@@ -318,10 +320,11 @@ pub fn estate(run: &Path) -> anyhow::Result<Estate> {
                 let starts = starts[row].unwrap_or(0);
                 load.wear_micro_usd -= rigs.restart_cost.times(starts).as_micro_usd();
             }
-            if let Some(price) = shadow.as_ref().and_then(|shadow| shadow[row]) {
-                load.shadow.0 += i128::from(price);
-                load.shadow.1 += 1;
-            }
+        }
+    }
+    if let Some(rooms) = rooms(run, &site)? {
+        for (load, room) in loads.iter_mut().zip(rooms) {
+            load.shadow = (room, seconds);
         }
     }
     let by = |name: &dyn Fn(&Site, usize) -> String| -> Vec<Worth> {
@@ -344,6 +347,42 @@ pub fn estate(run: &Path) -> anyhow::Result<Estate> {
     });
     let loads = loads.into_iter().map(Worth::finish).collect();
     Ok(Estate { halls, models, loads, unpriced })
+}
+
+/// For each load, what a further megawatt of room for it was worth in hindsight, times
+/// the seconds it was: of the connection, and of the feeders between.
+fn rooms(run: &Path, site: &Site) -> anyhow::Result<Option<Vec<i128>>> {
+    if !run.join(HINDSIGHT).is_file() {
+        return Ok(None);
+    }
+    let detail = Detail::open(run, HINDSIGHT)?;
+    let start = detail.whole(detail.needed("interval_start")?)?;
+    let end = detail.whole(detail.needed("interval_end")?)?;
+    let limit = detail.words(detail.needed("limit")?)?;
+    let feeder = detail.words(detail.needed("feeder")?)?;
+    let worth = detail.whole(detail.needed("worth_micro_usd")?)?;
+    let mut rooms = vec![0_i128; site.loads.len()];
+    for row in 0..worth.len() {
+        let (Some(from), Some(to), Some(worth)) = (start[row], end[row], worth[row])
+        else {
+            bail!("{}: expected figures in row {}, found none", detail.name, row + 1);
+        };
+        let weighted = i128::from(worth) * i128::from((to - from) / 1_000_000);
+        let limit = limit[row].as_deref();
+        let name = feeder[row].as_deref();
+        for (room, load) in rooms.iter_mut().zip(&site.loads) {
+            let above = |feeder: usize| Some(site.feeders[feeder].name.as_str()) == name;
+            let is_between = match limit {
+                Some("import") => true,
+                Some("feeder") => site.path(load.feeder).any(above),
+                _ => false,
+            };
+            if is_between {
+                *room += weighted;
+            }
+        }
+    }
+    Ok(Some(rooms))
 }
 
 /// Splits a cost in proportion to weights; the parts sum to it. Without any weight the

@@ -447,7 +447,30 @@ fn what_halls_and_models_earned_sums_to_what_the_run_earned() {
     for cut in [&estate.halls, &estate.models, &estate.loads] {
         let margin: i64 = cut.iter().map(|worth| worth.margin_micro_usd()).sum();
         assert_eq!(margin, micro("margin_micro_usd"));
-        assert!(cut.iter().all(|worth| worth.shadow_micro_usd_per_mwh.is_none()));
+    }
+    // Room for a load is worth what the connection and its feeders are, in hindsight.
+    let run_site = mw::config::load(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/mixed-10mw"),
+    )
+    .expect("a site")
+    .site;
+    for (worth, load) in estate.loads.iter().zip(&run_site.loads) {
+        let above: Vec<&str> = run_site
+            .path(load.feeder)
+            .map(|at| run_site.feeders[at].name.as_str())
+            .collect();
+        let limits = summary["hindsight"]["limits"].as_array().expect("limits");
+        let added = limits.iter().filter(|limit| match limit["limit"].as_str() {
+            Some("import") => true,
+            Some("feeder") => above.contains(&limit["of"].as_str().expect("a feeder")),
+            _ => false,
+        });
+        let added: i64 =
+            added.map(|limit| limit["added_micro_usd"].as_i64().expect("money")).sum();
+        let mean = worth.shadow_micro_usd_per_mwh.expect("a run with hindsight");
+        assert!(mean > 0, "{}: {mean}", worth.name);
+        let hours = worth.seconds / 3_600;
+        assert!((mean * hours - added).abs() <= 2 * hours, "{}: {mean}", worth.name);
     }
     // The same power, accrued by month and held against nothing yet.
     let text = "[[power]]\nbiller = \"qse\"\nfrom_run = true\n";

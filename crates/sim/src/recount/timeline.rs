@@ -13,7 +13,8 @@ use super::terms::{At, Terms};
 /// What a unit is counted as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
-    // The order is that in which the units of a block are added up.
+    // The order is that in which the units of a block are added up, but for
+    // degraded where it counts in full.
     Available,
     CustomerCaused,
     ForceMajeure,
@@ -353,7 +354,14 @@ fn as_block(terms: &Terms<'_>, units: &[Vec<Piece>]) -> Vec<Piece> {
                 size += piece.size;
             }
         }
-        classes.sort_unstable();
+        // Degraded that counts in full is no better than what nobody knows.
+        let in_full = |class: Class| {
+            let sla = terms.at(from).sla.as_ref();
+            class == Class::Degraded && sla.is_some_and(|sla| sla.degraded == Exact::ONE)
+        };
+        classes.sort_unstable_by_key(|class| {
+            if in_full(*class) { (Class::Unknown, 1) } else { (*class, 0) }
+        });
         let class = match (block_of(terms.at(from)), classes.is_empty()) {
             (_, true) | (None, _) => None,
             // Too few units are down, whatever they are.

@@ -43,8 +43,8 @@ pub(super) const HINDSIGHT: &[Column<InHindsight>] = &[
     Column {
         name: "feeder",
         meaning: "Which feeder, where it is one. Null otherwise.",
-        values: Values::LimitName(|r| match r.limit {
-            Bounding::Feeder(feeder) => Some(Limit::Feeder(feeder)),
+        values: Values::MaybeFeederName(|r| match r.limit {
+            Bounding::Feeder(feeder) => Some(feeder),
             Bounding::Import
             | Bounding::Export
             | Bounding::StoreRoom(_)

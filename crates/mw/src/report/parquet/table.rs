@@ -54,6 +54,8 @@ pub(super) enum Values<S: Subject> {
     LoadName(for<'a> fn(&S::Row<'a>) -> usize),
     /// The name of a load, where there is one.
     MaybeLoadName(for<'a> fn(&S::Row<'a>) -> Option<usize>),
+    /// The name of a feeder, where there is one.
+    MaybeFeederName(for<'a> fn(&S::Row<'a>) -> Option<usize>),
     /// The name of a limit, where there is one.
     LimitName(for<'a> fn(&S::Row<'a>) -> Option<Limit>),
 }
@@ -89,9 +91,10 @@ impl<S: Subject> Values<S> {
             Self::Instant(_) => ("TIMESTAMP (microseconds, UTC)", false),
             Self::MaybeInstant(_) => ("TIMESTAMP (microseconds, UTC)", true),
             Self::Word(_) | Self::LoadName(_) => ("STRING", false),
-            Self::MaybeWord(_) | Self::MaybeLoadName(_) | Self::LimitName(_) => {
-                ("STRING", true)
-            }
+            Self::MaybeWord(_)
+            | Self::MaybeLoadName(_)
+            | Self::MaybeFeederName(_)
+            | Self::LimitName(_) => ("STRING", true),
         }
     }
 
@@ -106,6 +109,7 @@ impl<S: Subject> Values<S> {
             | Self::MaybeWord(_)
             | Self::LoadName(_)
             | Self::MaybeLoadName(_)
+            | Self::MaybeFeederName(_)
             | Self::LimitName(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
         };
         let repetition = match self.shown() {
@@ -125,6 +129,9 @@ impl<S: Subject> Values<S> {
         let names: Vec<String> = match self {
             Self::LoadName(_) | Self::MaybeLoadName(_) => {
                 site.loads.iter().map(|load| load.name.clone()).collect()
+            }
+            Self::MaybeFeederName(_) => {
+                site.feeders.iter().map(|feeder| feeder.name.clone()).collect()
             }
             Self::LimitName(_) => {
                 ["import".to_owned(), "export".to_owned(), "best effort".to_owned()]
@@ -262,10 +269,10 @@ impl<S: Subject> Table<S> {
                 Values::LoadName(value) => {
                     waiting.words.extend(rows.iter().map(|row| value(row) as u16));
                 }
-                Values::MaybeLoadName(value) => {
-                    for load in rows.iter().map(value) {
-                        waiting.present.push(i16::from(load.is_some()));
-                        waiting.words.extend(load.map(|load| load as u16));
+                Values::MaybeLoadName(value) | Values::MaybeFeederName(value) => {
+                    for place in rows.iter().map(value) {
+                        waiting.present.push(i16::from(place.is_some()));
+                        waiting.words.extend(place.map(|place| place as u16));
                     }
                 }
                 Values::LimitName(value) => {
@@ -306,6 +313,7 @@ impl<S: Subject> Table<S> {
                 | Values::MaybeWord(_)
                 | Values::LoadName(_)
                 | Values::MaybeLoadName(_)
+                | Values::MaybeFeederName(_)
                 | Values::LimitName(_) => {
                     let labels = &waiting.labels;
                     self.scratch.clear();

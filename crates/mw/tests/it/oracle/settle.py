@@ -258,8 +258,10 @@ class Settlement:
                 continue
             whole, size = "down", sum(size for _, size in there)
             if len(there) >= needed:
-                order = sorted(CLASSES.index(what) for what, _ in there)
-                whole = CLASSES[order[needed - 1]]
+                # Degraded that counts wholly as down comes after unknown.
+                late = {"degraded"} if self.degraded() == 1 else set()
+                rank = lambda what: 7.5 if what in late else CLASSES.index(what)
+                whole = sorted((what for what, _ in there), key=rank)[needed - 1]
             if joined and joined[-1][1] == a and joined[-1][2:] == [whole, size]:
                 joined[-1][1] = b
             else:
