@@ -14,6 +14,7 @@
 mod counts;
 mod network;
 mod outage;
+mod posted;
 mod record;
 mod registers;
 
@@ -706,6 +707,10 @@ impl<'a> Runner<'a> {
         self.counts.checked(Invariant::S6);
         let truth = self.registers.total();
         self.broken.extend(self.record.is_metered_once(self.world.world.start, truth));
+        self.counts.checked(Invariant::S7);
+        let (site, seed) = (&self.world.world.site, self.world.world.seed);
+        let metered = self.record.metered();
+        self.broken.extend(posted::out_of_balance(site, seed, metered, truth));
     }
 
     fn remember(&mut self, line: String) {

@@ -15,6 +15,7 @@ pub enum Invariant {
     S4,
     S5,
     S6,
+    S7,
     S8,
     S9,
     S11,
@@ -29,13 +30,14 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::S1,
         Self::S2,
         Self::S3,
         Self::S4,
         Self::S5,
         Self::S6,
+        Self::S7,
         Self::S8,
         Self::S9,
         Self::S11,

@@ -1,7 +1,7 @@
 //! What outlives a process: the steps that were made durable, and a snapshot.
 
 use engine::journal::Step;
-use engine::{Engine, Input, Output};
+use engine::{Engine, Input, MeteredInterval, Output};
 use units::{Energy, Timestamp};
 
 use crate::seed::Generator;
@@ -49,6 +49,20 @@ impl Record {
         engine
     }
 
+    /// Every interval that was metered, in the order of the record.
+    pub(super) fn metered(&self) -> impl Iterator<Item = &MeteredInterval> {
+        self.steps.iter().flat_map(|step| &step.outputs).filter_map(|output| match output
+        {
+            Output::Metered(metered) => Some(metered),
+            Output::Dispatch(_)
+            | Output::Orders(_)
+            | Output::ReadBack(_)
+            | Output::Keep(_)
+            | Output::Notice(_)
+            | Output::Alarm(_) => None,
+        })
+    }
+
     /// S6: what was metered has no gap and no overlap, and sums up to what was
     /// drawn.
     pub(super) fn is_metered_once(
@@ -56,20 +70,8 @@ impl Record {
         start: Timestamp,
         truth: Energy,
     ) -> Option<String> {
-        let metered =
-            self.steps.iter().flat_map(|step| &step.outputs).filter_map(|output| {
-                match output {
-                    Output::Metered(metered) => Some(metered),
-                    Output::Dispatch(_)
-                    | Output::Orders(_)
-                    | Output::ReadBack(_)
-                    | Output::Keep(_)
-                    | Output::Notice(_)
-                    | Output::Alarm(_) => None,
-                }
-            });
         let (mut end, mut sum) = (start, Energy::ZERO);
-        for interval in metered {
+        for interval in self.metered() {
             if interval.during.start != end {
                 return Some(format!(
                     "S6: expected an interval metered from {end}, found {:?}",
