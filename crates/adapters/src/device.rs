@@ -19,6 +19,7 @@
 //! Invariant: a figure that a device did not give is absent, never a default.
 
 pub mod look;
+pub mod modbus;
 pub mod outcome;
 pub mod reach;
 pub mod text;

@@ -4,6 +4,8 @@
 //! the time each value is about and the time it could first be known.
 //! [`growing`] follows a file of signals as it grows.
 //! [`device`] is one device behind one vendor's protocol: told, looked at, read back.
+//! [`meter`] is one electricity meter: what it shows, and whether it still counts.
+//! [`openadr`] is a grid feed: events become instructions, checked.
 //! [`deliver`] hands one alarm message to one webhook or mail server.
 //! [`store`] keeps what happened: a durable journal with snapshots and signed
 //! checkpoints, in SQLite or PostgreSQL.
@@ -15,4 +17,6 @@ pub mod deliver;
 pub mod device;
 pub mod growing;
 pub mod history;
+pub mod meter;
+pub mod openadr;
 pub mod store;

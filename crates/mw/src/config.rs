@@ -12,6 +12,7 @@
 mod contacts;
 mod contracts;
 mod entries;
+mod feeds;
 mod keys;
 mod loads;
 mod machines;
@@ -34,6 +35,7 @@ use settle::contract::Versions;
 use units::{Power, Seconds, Share};
 
 pub use contacts::{Contact, KeptIn, ReachedBy};
+pub use feeds::OpenAdr;
 pub use problem::{Problem, SiteErrors};
 pub use reference::{machines_reference, reference};
 
@@ -55,6 +57,8 @@ pub struct LoadedSite {
     pub time_zone: TimeZone,
     /// Who is told of alarms.
     pub contacts: Vec<Contact>,
+    /// Where programmes' events come from.
+    pub feeds: Vec<OpenAdr>,
     /// The contracts its racks serve, by id.
     pub contracts: Vec<Versions>,
     /// What a person should look at, though it is not wrong.
@@ -139,6 +143,7 @@ pub fn read(path: &Path, text: String) -> Result<LoadedSite, SiteErrors> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut contracts = Contracts::beside(folder);
     let meant = root.as_ref().and_then(|root| meant(root, &mut contracts, &mut found));
+    let feeds = root.as_ref().map(|root| feeds::feeds(root, folder, &mut found));
     let contacts = root.map(|root| contacts::contacts(&root, folder, &mut found));
     let warnings = found.finish(path)?;
     let (site, time_zone, description) =
@@ -148,6 +153,7 @@ pub fn read(path: &Path, text: String) -> Result<LoadedSite, SiteErrors> {
         description,
         time_zone,
         contacts: contacts.unwrap_or_default(),
+        feeds: feeds.unwrap_or_default(),
         contracts: contracts.list(),
         warnings,
         path: path.to_owned(),

@@ -203,7 +203,7 @@ fn email(table: &Table, folder: &Path, found: &mut Findings<'_>) -> Option<Reach
 
 /// Where a secret is kept. What is written instead may be the secret itself, and is
 /// not repeated.
-fn kept_in(
+pub(super) fn kept_in(
     table: &Table,
     key: &str,
     folder: &Path,

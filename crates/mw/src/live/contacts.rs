@@ -62,7 +62,7 @@ fn channel(
     })
 }
 
-fn trust(
+pub(super) fn trust(
     authorities: Option<&KeptIn>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> anyhow::Result<Trust> {
@@ -73,7 +73,7 @@ fn trust(
 }
 
 /// What is kept in a place, without the line's end that editors add.
-fn kept_in(
+pub(super) fn kept_in(
     kept: &KeptIn,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> anyhow::Result<String> {
