@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use engine::{Lease, OrderBatch, ReadBack, Receipt, Site, Sweep};
 use serde::{Deserialize, Serialize};
-use sim::campus::{Answer, Campus, Execution, Tempers};
+use sim::campus::{Answer, Campus, Dynamics, Execution, Tempers};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex as AsyncMutex;
@@ -90,6 +90,13 @@ impl Emulated {
         let campus = Campus::new(site, seed, tempers, now);
         let works = Works { campus, clock, metered: BTreeMap::new(), metering };
         Self { shared: Arc::new(Mutex::new(works)), name }
+    }
+
+    /// The same with draw and heat that follow as `dynamics` say.
+    #[must_use]
+    pub fn with_dynamics(self, dynamics: Dynamics) -> Self {
+        self.with(|works| works.campus.set_dynamics(dynamics));
+        self
     }
 
     /// Serves whoever connects, until the listener or the caller ends.

@@ -16,6 +16,7 @@
 
 mod agenda;
 mod answers;
+mod dynamics;
 mod executions;
 mod group;
 mod interconnection;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use units::{Energy, Interval, Power, Seconds, Temperature, Timestamp};
 
 pub use answers::Answer;
+pub use dynamics::Dynamics;
 pub use executions::{Execution, Executions};
 pub use stands::Stands;
 pub use temper::{Back, MeterTemper, Often, Temper, Tempers};
@@ -52,6 +54,7 @@ pub struct Campus {
     site: Site,
     seed: u64,
     tempers: Tempers,
+    dynamics: Dynamics,
     now: Timestamp,
     outside: Option<Temperature>,
     groups: Vec<Group>,
@@ -84,6 +87,7 @@ impl Campus {
             site,
             seed,
             tempers,
+            dynamics: Dynamics::at_once(),
             now,
             outside: None,
             groups,
@@ -101,6 +105,12 @@ impl Campus {
             self.groups[load].found(&mut draws, ppm);
         }
         self
+    }
+
+    /// Draw and heat follow as `dynamics` say from now on.
+    pub fn set_dynamics(&mut self, dynamics: Dynamics) {
+        self.dynamics = dynamics;
+        self.groups.iter_mut().for_each(|group| group.set_dynamics(dynamics));
     }
 
     /// The time it is.
@@ -132,6 +142,9 @@ impl Campus {
             Due::Warm { load, machine } => {
                 let now = self.now;
                 self.group(load, |group, _| group.warm(machine, now));
+            }
+            Due::Follow { load, machine } => {
+                self.group(load, |group, around| group.follow(machine, around));
             }
             Due::Lapse(load) => self.group(load, |group, around| group.lapse(around)),
             Due::LapseOf { load, machine } => {
@@ -462,6 +475,7 @@ impl Campus {
                 noise,
                 self.now,
             );
+            group.set_dynamics(self.dynamics);
             let mut done = Vec::new();
             let before = old_site.load_named(&of.name).filter(|before| {
                 std::mem::discriminant(&old_site.loads[*before].kind)

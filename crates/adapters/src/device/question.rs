@@ -117,6 +117,9 @@ impl Growing {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::{ANSWER_MAX, Growing};
     use crate::device::Unanswered;
 
@@ -143,6 +146,27 @@ mod tests {
         check(&["\0{\"a\":1}"], Ok("{\"a\":1}"));
         check(&["{\"a\":"], Err(Unanswered::Closed));
         check(&[], Err(Unanswered::Closed));
+    }
+
+    proptest! {
+        /// Whatever comes, in whatever pieces, is read within the bound, and its end does
+        /// not depend on the pieces.
+        #[test]
+        fn no_bytes_are_read_without_bound(
+            bytes in vec(any::<u8>(), 0..2_000),
+            cut in 1_usize..50,
+        ) {
+            let read = |size| {
+                let mut answer = Growing::default();
+                for piece in bytes.chunks(size) {
+                    if answer.takes(piece).expect("short enough") {
+                        return Ok(answer.bytes);
+                    }
+                }
+                answer.closed()
+            };
+            prop_assert_eq!(read(cut), read(bytes.len().max(1)));
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod history_layouts;
 mod history_mutated;
 mod history_real;
 mod history_round_trip;
+mod miners;
 mod site;
 mod store;
 mod store_full;

@@ -71,6 +71,14 @@ impl Machine {
         Some(self.site.with(|works| works.wall(after)))
     }
 
+    /// How often it was started, whoever asked for it.
+    pub fn starts(&self) -> u32 {
+        let done = self.site.with(|works| {
+            works.campus.executed().of(self.load, self.number).map(|done| done.starts)
+        });
+        done.unwrap_or_default()
+    }
+
     /// How it can run: at rest first, then the points of its curve.
     pub fn points(&self) -> Vec<Point> {
         let load = self.load;

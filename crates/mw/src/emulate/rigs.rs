@@ -11,12 +11,13 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use adapters::device::whatsminer::seal::Seal;
 use engine::site::Rate;
+use sim::campus::Dynamics;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
@@ -61,6 +62,16 @@ pub enum Timing {
     Fast,
     /// It takes as long to answer as real ones do, and another limit restarts it.
     Realistic,
+}
+
+impl Timing {
+    /// How the draw and the heat of such machines follow.
+    pub fn dynamics(self) -> Dynamics {
+        match self {
+            Self::Fast => Dynamics::fast(),
+            Self::Realistic => Dynamics::realistic(),
+        }
+    }
 }
 
 /// How the rigs of a load are.
@@ -155,28 +166,6 @@ pub(super) enum Says {
     Nothing,
     /// Nothing, and does not close.
     Hangs,
-}
-
-/// The addresses of so many machines: one each, one after the other.
-///
-/// # Errors
-///
-/// When one of them is not loopback.
-pub fn addresses(first: Ipv4Addr, port: u16, count: u32) -> io::Result<Vec<SocketAddr>> {
-    let from = u32::from(first);
-    let numbers = from..from.saturating_add(count);
-    let each = numbers.map(|number| SocketAddr::from((Ipv4Addr::from(number), port)));
-    each.map(|address| match address.ip().is_loopback() {
-        true => Ok(address),
-        false => {
-            let what = format!(
-                "expected loopback addresses for emulated machines, found {address} \
-                 among the {count} from {first} on"
-            );
-            Err(io::Error::new(io::ErrorKind::InvalidInput, what))
-        }
-    })
-    .collect()
 }
 
 impl Rigs {
@@ -405,10 +394,9 @@ impl Rig {
         format!("C4:11:04:{high:02X}:{middle:02X}:{low:02X}")
     }
 
-    /// How hot it is, in degrees, by what it draws.
+    /// How hot it is, in degrees.
     pub(super) fn celsius(&self) -> i64 {
-        let most = self.points.last().map_or(1, |point| point.power.as_watts().max(1));
-        30 + 45 * self.machine.stands().draw.as_watts() / most
+        self.machine.stands().heat.as_millidegrees() / 1_000
     }
 }
 

@@ -2,7 +2,7 @@
 //! nobody's lease, nobody's generation.
 
 use engine::site::LoadIx;
-use units::{Power, Seconds};
+use units::{Power, Seconds, Temperature};
 
 use super::temper::Temper;
 use super::{Campus, Machines};
@@ -18,6 +18,8 @@ pub struct Stands {
     pub draw: Power,
     /// It was started, draws, and gives nothing yet.
     pub starting: bool,
+    /// How hot its hottest part is.
+    pub heat: Temperature,
     /// What is wrong with it.
     pub temper: Option<Temper>,
     /// How long it takes to answer; `None` does not answer.

@@ -193,3 +193,40 @@ fn profiles(answers: &Value) -> Vec<Profile> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use units::Power;
+
+    use super::{active, answer_to, profiles, session_id};
+    use crate::device::{Answer, Refusal};
+
+    #[test]
+    fn what_could_smuggle_a_parameter_is_left_out() {
+        let id = |id: &str| session_id(&json!({ "SESSION": [{ "SessionID": id }] }));
+        assert_eq!(id("IntzkNOC").as_deref(), Some("IntzkNOC"));
+        assert_eq!((id(""), id("a,wakeup"), id(&"x".repeat(65))), (None, None, None));
+        let named = |name: &str| json!({ "Profile Name": name, "Watts": 900 });
+        let said: Value = json!({
+            "PROFILES": [named("260MHz"), named("a,b"), named(""), { "Watts": 5 }],
+            "CONFIG": [{ "Profile": "260MHz" }],
+        });
+        let found: Vec<String> = profiles(&said).into_iter().map(|it| it.name).collect();
+        assert_eq!(found, ["260MHz"]);
+        assert_eq!(active(&said).map(|it| it.power), Some(Power::from_watts(900)));
+    }
+
+    #[test]
+    fn to_be_what_one_is_already_is_to_be_it() {
+        let says = |no: &str| {
+            answer_to(&json!({ "STATUS": [{ "STATUS": "E", "Msg": no }], "id": 1 }))
+        };
+        assert_eq!(says("Miner is already in sleep mode"), Answer::Accepted);
+        let busy = says("Invalid session id");
+        assert!(matches!(busy, Answer::Refused(Refusal::Busy(_))), "{busy:?}");
+        let other = says("Overheated");
+        assert!(matches!(other, Answer::Refused(Refusal::Other(_))), "{other:?}");
+        assert!(matches!(answer_to(&json!({})), Answer::Unknown(_)));
+    }
+}

@@ -211,7 +211,9 @@ pub fn look(answers: &Value) -> Result<Look, Unanswered> {
             at: rate.at,
             quality: Quality::Derived,
         })),
-        limit: said::watts(&tuner["PowerLimit"]).filter(|limit| !limit.value.is_zero()),
+        limit: said::watts(&tuner["PowerLimit"])
+            .filter(|limit| !limit.value.is_zero())
+            .or_else(|| avalon.limit()),
         draw: avalon.draw().or(estimate),
         hashrate,
         hottest: said::hottest(parts(answers).chain(avalon.hottest())),
@@ -277,12 +279,21 @@ impl<'a> Avalon<'a> {
         rest.find(']').map(|end| &rest[..end])
     }
 
-    /// What it draws at the plug: the fifth figure of its power supply.
+    /// What it draws at the plug; where it does not say, what its power supply gives: the
+    /// fifth figure of it.
     fn draw(&self) -> Option<Field<units::Power>> {
-        let watts = self.between("PS")?.split_whitespace().nth(4)?;
-        let draw = said::watts(&Value::from(watts))?;
+        let at_plug = self.between("WALLPOWER").and_then(|it| said::watts(&it.into()));
+        let given = || {
+            let watts = self.between("PS")?.split_whitespace().nth(4)?;
+            let draw = said::watts(&watts.into())?;
+            Some(Field { quality: draw.quality.min(Quality::Derived), ..draw })
+        };
         // At nothing at all it would not answer.
-        (!draw.value.is_zero()).then_some(draw)
+        at_plug.or_else(given).filter(|draw| !draw.value.is_zero())
+    }
+
+    fn limit(&self) -> Option<Field<units::Power>> {
+        said::watts(&self.between("MPO")?.into()).filter(|limit| !limit.value.is_zero())
     }
 
     fn hottest(&self) -> Option<Field<units::Temperature>> {
@@ -299,4 +310,61 @@ impl<'a> Avalon<'a> {
 
 pub(super) fn nonsense(what: &str) -> Unanswered {
     Unanswered::Nonsense(DeviceText::of(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::{look, parse, refusal, version};
+
+    #[test]
+    fn an_answer_between_pipes_is_as_in_json() {
+        let text = "STATUS=S,When=1,Code=7,Msg=2 Pool(s)|POOL=0,URL=a:1,User=x|POOL=1,URL=b:2|\
+                    STATS=0,ID=AVA,MM ID0=Ver[1] SYSTEMSTATU[Work: In Work, Hash Board: 3 ] PS[0 1]|";
+        let said = parse(text.as_bytes()).expect("an answer");
+        assert_eq!(said["STATUS"][0]["Code"], "7");
+        assert_eq!(said["POOLS"][1], json!({ "POOL": "1", "URL": "b:2" }));
+        let written = "Ver[1] SYSTEMSTATU[Work: In Work, Hash Board: 3 ] PS[0 1]";
+        assert_eq!(said["STATS"][0]["MM ID0"], written);
+    }
+
+    #[test]
+    fn what_answers_another_question_is_no_answer() {
+        for wrong in ["{\"STATUS\":[],\"id\":7}", "[]", "hello", "a=b|c|", "", "   "] {
+            assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        let no = json!({ "STATUS": [{ "STATUS": "E", "Msg": "Invalid command" }] });
+        assert_eq!(
+            refusal(&no).map(|why| why.to_string()),
+            Some("Invalid command".into())
+        );
+    }
+
+    proptest! {
+        /// Real answers with bytes changed, and bytes that are none.
+        #[test]
+        fn no_bytes_make_it_panic(
+            bytes in vec(any::<u8>(), 0..300),
+            places in vec((0_usize..4_000, any::<u8>()), 0..8),
+        ) {
+            let json = include_bytes!("../../../../../fixtures/miners/luxos.json");
+            let text = include_bytes!("../../../../../fixtures/miners/avalon.txt");
+            for real in [&bytes[..], &json[..], &text[..]] {
+                let mut changed = real.to_vec();
+                for (place, byte) in &places {
+                    let place = place % changed.len().max(1);
+                    if let Some(old) = changed.get_mut(place) {
+                        *old = *byte;
+                    }
+                }
+                let Ok(all) = parse(&changed) else { continue };
+                let one = |name: &str| all.get(name).unwrap_or(&Value::Null);
+                drop((version(one("version")), version(&all)));
+                drop((look(one("summary")), look(&all), refusal(&all)));
+            }
+        }
+    }
 }

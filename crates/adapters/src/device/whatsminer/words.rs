@@ -169,3 +169,78 @@ fn not_one(question: &str) -> Unanswered {
     let what = format!("the answer to {question} is not a Whatsminer's");
     Unanswered::Nonsense(DeviceText::of(&what))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::super::super::said;
+    use super::{answer, info, look, not_understood, salts, version};
+    use crate::device::{Answer, Refusal};
+
+    fn says(code: i64, message: &str) -> Value {
+        json!({ "STATUS": "E", "Code": code, "Msg": message })
+    }
+
+    /// What becomes of a code in an answer under the seal, and in the open.
+    #[test]
+    fn codes_are_told_apart_by_whether_the_command_was_opened() {
+        let kind = |answer: Answer| match answer {
+            Answer::Accepted => "accepted",
+            Answer::Refused(Refusal::Login) => "login",
+            Answer::Refused(Refusal::Unsupported(_)) => "unsupported",
+            Answer::Refused(Refusal::Busy(_)) => "busy",
+            Answer::Refused(Refusal::Other(_)) => "other",
+            Answer::Refused(Refusal::OutOfRange { .. }) => "range",
+            Answer::Unknown(_) => "unknown",
+        };
+        for (said, sealed, open) in [
+            (says(14, "invalid cmd"), "unsupported", "login"),
+            (says(23, "enc json load err"), "other", "login"),
+            (says(45, "permission denied"), "login", "login"),
+            (says(45, "can't access write cmd"), "unsupported", "unsupported"),
+            (says(132, "command error"), "other", "login"),
+            (says(135, "check token error"), "login", "login"),
+            (says(136, "over max connect"), "busy", "busy"),
+            (
+                json!({ "STATUS": "S", "Code": 131, "Msg": "API command OK" }),
+                "accepted",
+                "accepted",
+            ),
+            (json!({ "Msg": "hello" }), "unknown", "unknown"),
+            (json!([]), "unknown", "unknown"),
+        ] {
+            let found = (kind(answer(&said)), kind(not_understood(&said)));
+            assert_eq!(found, (sealed, open), "{said}");
+        }
+    }
+
+    proptest! {
+        /// A real answer with bytes changed, and bytes that are none: whatever is made of
+        /// it, it is made without a panic.
+        #[test]
+        fn no_bytes_make_it_panic(
+            bytes in vec(any::<u8>(), 0..300),
+            places in vec((0_usize..3_000, any::<u8>()), 0..8),
+        ) {
+            let real = include_bytes!("../../../../../fixtures/miners/whatsminer.json");
+            let mut changed = real.to_vec();
+            for (place, byte) in places {
+                let place = place % changed.len();
+                changed[place] = byte;
+            }
+            for bytes in [bytes, changed] {
+                let Ok(all) = said::json(&bytes) else { continue };
+                let mut identity = version(&all["get_version"]).unwrap_or_default();
+                info(&mut identity, &all["get_miner_info"]);
+                // What it did not say is not made up.
+                prop_assert_eq!(identity.limits, None);
+                let (summary, pools) = (&all["summary"], &all["pools"]);
+                drop(look(summary, pools, &all["status"]));
+                drop((salts(&all), answer(&all), not_understood(&all)));
+            }
+        }
+    }
+}
