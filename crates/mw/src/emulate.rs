@@ -5,8 +5,12 @@
 //! meters keep their intervals, so that one that nobody asked for in time can
 //! be had later.
 
+mod cgminer;
+pub mod machine;
 pub mod modbus;
 pub mod openadr;
+pub mod rigs;
+mod whatsminer;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,7 +19,7 @@ use std::time::Duration;
 
 use engine::{Lease, OrderBatch, ReadBack, Receipt, Site, Sweep};
 use serde::{Deserialize, Serialize};
-use sim::campus::{Answer, Campus, Execution, Tempers};
+use sim::campus::{Answer, Campus, Dynamics, Execution, Tempers};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex as AsyncMutex;
@@ -23,6 +27,8 @@ use units::{Energy, Interval, Power, Seconds, Timestamp};
 
 use crate::live::clock::Clock;
 use crate::live::wire::{self, FromSite, ToSite};
+
+pub use machine::Machine;
 
 /// How long the meters' own intervals are.
 const METER_INTERVAL: Seconds = Seconds::minutes(5);
@@ -99,6 +105,13 @@ impl Emulated {
         let (metered, registers) = (BTreeMap::new(), Registers::default());
         let works = Works { campus, clock, metered, metering, registers };
         Self { shared: Arc::new(Mutex::new(works)), name }
+    }
+
+    /// The same with draw and heat that follow as `dynamics` say.
+    #[must_use]
+    pub fn with_dynamics(self, dynamics: Dynamics) -> Self {
+        self.with(|works| works.campus.set_dynamics(dynamics));
+        self
     }
 
     /// Serves whoever connects, until the listener or the caller ends.
@@ -254,6 +267,12 @@ impl Works {
     fn now(&mut self) -> &mut Campus {
         self.advance();
         &mut self.campus
+    }
+
+    /// How long so many of the site's seconds are by the wall.
+    fn wall(&self, site: Seconds) -> Duration {
+        let millis = site.as_seconds().max(0).unsigned_abs() * 1_000;
+        Duration::from_millis(millis / u64::from(self.clock.speed()))
     }
 
     fn advance(&mut self) {

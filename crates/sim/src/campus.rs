@@ -17,9 +17,11 @@
 mod agenda;
 mod answers;
 mod electrical;
+mod dynamics;
 mod executions;
 mod group;
 mod interconnection;
+mod stands;
 mod temper;
 
 use engine::site::{LoadIx, Machines};
@@ -31,7 +33,9 @@ use serde::{Deserialize, Serialize};
 use units::{Energy, Interval, Power, Seconds, Temperature, Timestamp};
 
 pub use answers::Answer;
+pub use dynamics::Dynamics;
 pub use executions::{Execution, Executions};
+pub use stands::Stands;
 pub use temper::{Back, MeterTemper, Often, Temper, Tempers};
 
 use crate::seed::{Generator, generator, sub_seed};
@@ -51,6 +55,7 @@ pub struct Campus {
     site: Site,
     seed: u64,
     tempers: Tempers,
+    dynamics: Dynamics,
     now: Timestamp,
     outside: Option<Temperature>,
     groups: Vec<Group>,
@@ -83,6 +88,7 @@ impl Campus {
             site,
             seed,
             tempers,
+            dynamics: Dynamics::at_once(),
             now,
             outside: None,
             groups,
@@ -100,6 +106,12 @@ impl Campus {
             self.groups[load].found(&mut draws, ppm);
         }
         self
+    }
+
+    /// Draw and heat follow as `dynamics` say from now on.
+    pub fn set_dynamics(&mut self, dynamics: Dynamics) {
+        self.dynamics = dynamics;
+        self.groups.iter_mut().for_each(|group| group.set_dynamics(dynamics));
     }
 
     /// The time it is.
@@ -131,6 +143,9 @@ impl Campus {
             Due::Warm { load, machine } => {
                 let now = self.now;
                 self.group(load, |group, _| group.warm(machine, now));
+            }
+            Due::Follow { load, machine } => {
+                self.group(load, |group, around| group.follow(machine, around));
             }
             Due::Lapse(load) => self.group(load, |group, around| group.lapse(around)),
             Due::LapseOf { load, machine } => {
@@ -461,6 +476,7 @@ impl Campus {
                 noise,
                 self.now,
             );
+            group.set_dynamics(self.dynamics);
             let mut done = Vec::new();
             let before = old_site.load_named(&of.name).filter(|before| {
                 std::mem::discriminant(&old_site.loads[*before].kind)

@@ -13,6 +13,7 @@ mod history_real;
 mod history_round_trip;
 mod modbus_hostile;
 mod openadr_hostile;
+mod miners;
 mod site;
 mod store;
 mod store_full;

@@ -12,6 +12,8 @@ mod live;
 mod live_kill;
 mod oracle;
 mod report;
+mod rigs;
+mod rigs_oracle;
 mod settle;
 mod site_file;
 mod two_futures;

@@ -22,6 +22,13 @@ pub(super) enum Due {
         /// Which machine.
         machine: u32,
     },
+    /// A machine's draw goes on towards where the machine was put.
+    Follow {
+        /// Which load.
+        load: LoadIx,
+        /// Which machine.
+        machine: u32,
+    },
     /// The lease that a load's machines heard ends for the next of them.
     Lapse(LoadIx),
     /// The lease of a machine that did not hear the last word ends.

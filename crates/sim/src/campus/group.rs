@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use units::{Energy, GpuSeconds, Hashes, Power, Pue, Seconds, Temperature, Timestamp};
 
 use super::agenda::{Agenda, Due};
+use super::dynamics::{Dynamics, Follows, Heat};
 use super::executions::Execution;
+use super::stands::Stands;
 use super::temper::{Back, Temper};
 use crate::seed::{Generator, generator, sub_seed};
 
@@ -45,6 +47,7 @@ pub(super) struct Group {
     /// of a GPU-second.
     rates: Vec<i64>,
     restart: Seconds,
+    dynamics: Dynamics,
     falls: bool,
     /// The overhead of its hall in the weather of now.
     pue: Pue,
@@ -89,6 +92,10 @@ pub(super) struct Machine {
     warm_at: Timestamp,
     /// How far its draw is from the model's, in millionths.
     noise_ppm: i32,
+    /// What it draws at the plug, in watts; of one device it is where it is.
+    drawn: i64,
+    follows: Follows,
+    heat: Heat,
     warm: bool,
     deaf: bool,
     mute: bool,
@@ -154,6 +161,9 @@ impl Group {
             answered_from: NEVER,
             warm_at: now,
             noise_ppm: draws.integer(-range..=range) as i32,
+            drawn: 0,
+            follows: Follows::settled(now),
+            heat: Heat::cold(now),
             warm: false,
             deaf: false,
             mute: false,
@@ -174,6 +184,7 @@ impl Group {
                 LoadKind::Rigs(rigs) => rigs.restart,
                 LoadKind::Racks(_) | LoadKind::Battery(_) => Seconds::ZERO,
             },
+            dynamics: Dynamics::at_once(),
             falls: fail_safe(of) == FailSafe::Rest,
             pue: site.pue_of(load, outside),
             plug: Power::ZERO,
@@ -190,8 +201,24 @@ impl Group {
             cut: BTreeMap::new(),
             deaf: BTreeSet::new(),
         };
-        group.sum();
+        group.settle();
         group
+    }
+
+    /// How draw and heat follow from now on; `restart` in place of the site's own.
+    pub(super) fn set_dynamics(&mut self, dynamics: Dynamics) {
+        self.dynamics = dynamics;
+        if let Some(restart) = dynamics.restart {
+            self.restart = restart;
+        }
+    }
+
+    /// Every machine draws what its model says at its point.
+    fn settle(&mut self) {
+        for at in 0..self.machines.len() {
+            self.machines[at].drawn = self.model(&self.machines[at]).as_watts();
+        }
+        self.sum();
     }
 
     /// Takes over what the same load was before the site file changed. What was to
@@ -206,6 +233,14 @@ impl Group {
                 machine.says = before.says.min(last);
             }
             machine.booting = false;
+        }
+        for (number, at) in (0_u32..).zip(0..self.machines.len()) {
+            if self.machines[at].follows.is_moving() {
+                let due = Due::Follow { load: self.load, machine: number };
+                agenda.put(now + Seconds::from_seconds(1), due);
+            } else {
+                self.machines[at].drawn = self.model(&self.machines[at]).as_watts();
+            }
         }
         (self.energy, self.work, self.stored) = (old.energy, old.work, old.stored);
         self.own = old.own;
@@ -262,6 +297,14 @@ impl Group {
 
     /// What a machine draws: at the plug, or at the meter for one device.
     fn draw(&self, machine: &Machine) -> Power {
+        match self.is_one_device() {
+            true => Power::from_watts(machine.at),
+            false => Power::from_watts(machine.drawn),
+        }
+    }
+
+    /// What it draws where it is, once it has come to it.
+    fn model(&self, machine: &Machine) -> Power {
         if self.is_one_device() {
             return Power::from_watts(machine.at);
         }
@@ -400,9 +443,31 @@ impl Group {
         }
     }
 
+    /// How a machine stands; nothing for one device.
+    pub(super) fn stands(&self, machine: u32, lot: Lot) -> Option<Stands> {
+        let of = self.machines.get(machine as usize).filter(|_| !self.is_one_device())?;
+        Some(Stands {
+            says: of.says as u8,
+            point: of.at as u8,
+            draw: self.draw(of),
+            starting: of.at > 0 && !of.warm,
+            heat: of.heat.now(of.drawn, self.most(), self.dynamics.warms_in, lot.now),
+            temper: self.temper(machine),
+            answers_after: self.replies(machine, lot).map(|reply| reply.after),
+        })
+    }
+
     /// Asks a machine where it is; nothing if it does not answer.
     pub(super) fn ask(&mut self, machine: u32, lot: Lot) -> Option<Reply> {
+        let reply = self.replies(machine, lot)?;
         let of = self.machines.get_mut(machine as usize)?;
+        of.answered_from = of.answered_from.min(lot.now + reply.after);
+        Some(reply)
+    }
+
+    /// How a machine answers now; nothing if it does not.
+    fn replies(&self, machine: u32, lot: Lot) -> Option<Reply> {
+        let of = self.machines.get(machine as usize)?;
         if of.deaf || of.mute {
             return None;
         }
@@ -425,7 +490,6 @@ impl Group {
                 | Temper::Reverts => {}
             }
         }
-        of.answered_from = of.answered_from.min(lot.now + reply.after);
         Some(reply)
     }
 
@@ -500,10 +564,59 @@ impl Group {
                     around.agenda.put(after.warm_at, due);
                 }
             }
+            self.set_off(number, &before, &mut after, around);
         }
         self.plug += self.draw(&after) - self.draw(&before);
         self.rate += self.gives(&after) - self.gives(&before);
         self.machines[number as usize] = after;
+    }
+
+    /// Its draw sets off for where the machine was put.
+    fn set_off(
+        &self,
+        number: u32,
+        before: &Machine,
+        after: &mut Machine,
+        around: &mut Around<'_>,
+    ) {
+        let now = around.lot.now;
+        let target = self.model(after).as_watts();
+        after.heat.settle(before.drawn, self.most(), self.dynamics.warms_in, now);
+        let was_moving = before.follows.is_moving();
+        after.follows = self.dynamics.from_to(before.drawn, target, now);
+        let starts = before.at == 0 && after.at > 0;
+        after.drawn = match after.follows.is_moving() {
+            true if starts => self.dynamics.inrush_of(target).max(before.drawn),
+            true => before.drawn,
+            false => target,
+        };
+        if after.follows.is_moving() && !was_moving {
+            let due = Due::Follow { load: self.load, machine: number };
+            around.agenda.put(now + Seconds::from_seconds(1), due);
+        }
+    }
+
+    /// A machine's draw goes on towards where the machine was put.
+    pub(super) fn follow(&mut self, number: u32, around: &mut Around<'_>) {
+        let Some(before) = self.machines.get(number as usize).copied() else { return };
+        if !before.follows.is_moving() {
+            return;
+        }
+        let now = around.lot.now;
+        let mut after = before;
+        after.heat.settle(before.drawn, self.most(), self.dynamics.warms_in, now);
+        let target = self.model(&after).as_watts();
+        after.drawn = after.follows.at(target, now);
+        if let Some(next) = after.follows.next(now) {
+            around.agenda.put(next, Due::Follow { load: self.load, machine: number });
+        }
+        self.plug += self.draw(&after) - self.draw(&before);
+        self.machines[number as usize] = after;
+    }
+
+    /// What a machine draws at the last point of its curve, in watts.
+    fn most(&self) -> i64 {
+        self.curve.last().map_or(1, |most| most.as_watts().max(1))
     }
 
     /// A machine that was started has warmed up, unless it was stopped since.
@@ -740,7 +853,7 @@ impl Group {
                 machine.warm = machine.at > 0;
             }
         }
-        self.sum();
+        self.settle();
     }
 
     fn reckon_deaf(&mut self, machine: u32) {

@@ -1,5 +1,6 @@
 //! A campus: leases, generations, tempers, and what is counted.
 
+mod follows;
 pub(crate) mod site;
 
 use engine::{
