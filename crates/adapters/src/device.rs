@@ -83,7 +83,7 @@ pub async fn carry_out(driver: &dyn Driver, wanted: Wanted, by: Instant) -> Outc
             Ok(_) => last = Unanswered::NotShown,
             Err(why) => last = why.after(last),
         }
-        let again = Instant::now() + AGAIN;
+        let again = tokio::time::Instant::now().into_std() + AGAIN;
         if again >= by {
             return Outcome::Unknown(last);
         }

@@ -4,6 +4,7 @@
 //! the time each value is about and the time it could first be known.
 //! [`growing`] follows a file of signals as it grows.
 //! [`device`] is one device behind one vendor's protocol: told, looked at, read back.
+//! [`fleet`] is a site's devices together: orders, leases, sweeps.
 //! [`meter`] is one electricity meter: what it shows, and whether it still counts.
 //! [`deliver`] hands one alarm message to one webhook or mail server.
 //! [`store`] keeps what happened: a durable journal with snapshots and signed
@@ -14,6 +15,7 @@
 
 pub mod deliver;
 pub mod device;
+pub mod fleet;
 pub mod growing;
 pub mod history;
 pub mod meter;

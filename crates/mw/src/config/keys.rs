@@ -1,6 +1,9 @@
 //! The keys a site file may have: one table that checks files and prints the reference.
 
+mod devices;
+
 use Quantity as Q;
+use devices::{BATTERY_DEVICE, METER, NETWORK, RACK_DEVICES, RIG_DEVICES};
 
 /// A table of a file and the keys it may have.
 pub(super) struct Section {
@@ -244,6 +247,7 @@ pub(super) static SITE: Section = Section {
         optional("lock_outs", Kind::Tables(&LOCK_OUT), ""),
         optional("holds", Kind::Tables(&HOLD), ""),
         optional("contacts", Kind::Tables(&CONTACT), ""),
+        optional("network", Kind::Table(&NETWORK), ""),
     ],
 };
 
@@ -304,6 +308,7 @@ static INTERCONNECTION: Section = Section {
             "The most that draw may fall in a minute in an emergency, no slower than \
              `ramp_down_mw_per_minute`. Without it there is no limit.",
         ),
+        optional("meter", Kind::Table(&METER), ""),
     ],
 };
 
@@ -676,6 +681,7 @@ static RIGS: Section = Section {
             any(Q::UsdPerMwh),
             "Curtail above this price, whatever mining earns.",
         ),
+        optional("devices", Kind::Table(&RIG_DEVICES), ""),
     ],
 };
 
@@ -729,6 +735,7 @@ static RACKS: Section = Section {
             positive(Q::Megawatts),
             "The most its draw may fall in a minute. Without it there is no limit.",
         ),
+        optional("devices", Kind::Table(&RACK_DEVICES), ""),
     ],
 };
 
@@ -833,6 +840,7 @@ static BATTERY: Section = Section {
             positive(Q::Megawatts),
             "The most its draw may fall in a minute. Without it there is no limit.",
         ),
+        optional("device", Kind::Table(&BATTERY_DEVICE), ""),
     ],
 };
 
