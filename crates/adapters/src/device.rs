@@ -18,10 +18,14 @@
 //! characters.
 //! Invariant: a figure that a device did not give is absent, never a default.
 
+pub mod cgminer;
 pub mod look;
 pub mod outcome;
+pub mod question;
 pub mod reach;
+pub mod said;
 pub mod text;
+pub mod whatsminer;
 
 use std::fmt;
 use std::future::Future;

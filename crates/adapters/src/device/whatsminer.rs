@@ -1,0 +1,177 @@
+//! A Whatsminer, over the encrypted API of its firmware (2.0, TCP).
+//!
+//! Reading is open to everybody; telling needs the login of the account `admin`, and a
+//! miner whose API switch was set by its maker's tool. Each command has a connection of
+//! its own.
+//!
+//! | wanted | becomes |
+//! |---|---|
+//! | [`Wanted::Rest`] | `power_off` with `respbefore`: the answer comes before the act, or not at all |
+//! | [`Wanted::AtMost`] | `adjust_power_limit`, if it is another; `power_on`, if it is off |
+//!
+//! A power limit restarts the miner's program, which hashes again after minutes, so it is
+//! set only where a look shows another.
+
+pub mod seal;
+mod token;
+mod wire;
+mod words;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+
+use crate::deliver::Secret;
+
+use super::{
+    Answer, Doing, Driver, Identity, Look, Reached, Refusal, Running, Unanswered, Wanted,
+};
+use token::Tokens;
+use wire::Told;
+
+/// Where a miner listens unless the site says otherwise.
+pub const PORT: u16 = 4_028;
+
+/// How long the answer to a command is waited for, at most: what was not answered by
+/// then is looked into.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// One Whatsminer.
+#[derive(Debug)]
+pub struct Whatsminer {
+    at: Reached,
+    /// Nothing: it can be looked at alone.
+    login: Option<Secret>,
+    tokens: Tokens,
+}
+
+impl Whatsminer {
+    /// The miner at this address; with the password of its account `admin` it can be
+    /// told things, without one it is looked at alone.
+    pub fn new(at: Reached, login: Option<Secret>) -> Self {
+        Self { at, login, tokens: Tokens::default() }
+    }
+
+    async fn identity(&self, by: Instant) -> Result<Identity, Unanswered> {
+        let version = wire::read(self.at, "get_version", by).await?;
+        let mut identity = words::version(&version)?;
+        // What the other two do not say, an older firmware does not know.
+        for (command, take) in [
+            ("devdetails", words::details as fn(&mut Identity, &Value)),
+            ("get_miner_info", words::info),
+        ] {
+            match wire::read(self.at, command, by).await {
+                Ok(answer) => take(&mut identity, &answer),
+                Err(Unanswered::Nonsense(_)) => {}
+                Err(why) => return Err(why),
+            }
+        }
+        Ok(identity)
+    }
+
+    async fn stand(&self, by: Instant) -> Result<Look, Unanswered> {
+        let summary = match wire::read(self.at, "summary+pools", by).await {
+            // Some firmwares take one at a time.
+            Err(Unanswered::Nonsense(_)) => wire::read(self.at, "summary", by).await?,
+            asked => asked?,
+        };
+        let pools = match words::has_pools(&summary) {
+            true => summary.clone(),
+            false => wire::read(self.at, "pools", by).await?,
+        };
+        let status = wire::read(self.at, "status", by).await?;
+        let look = words::look(&summary, &pools, &status)?;
+        if let Some(login) = &self.login {
+            // Ahead of time, so that an order need not wait for it.
+            drop(self.tokens.renew_if_old(self.at, login, by).await);
+        }
+        Ok(look)
+    }
+
+    async fn be(&self, wanted: Wanted, by: Instant) -> Answer {
+        match wanted {
+            Wanted::Rest => {
+                let params = [("respbefore", Value::from("true"))];
+                self.command("power_off", params.into_iter(), by).await
+            }
+            Wanted::AtMost(power) => self.at_most(power, by).await,
+            Wanted::Flow(_) => Answer::Refused(Refusal::Unsupported(
+                super::DeviceText::of("a miner takes no power setpoint with a sign"),
+            )),
+        }
+    }
+
+    async fn at_most(&self, power: units::Power, by: Instant) -> Answer {
+        let look = match self.stand(by).await {
+            Ok(look) => look,
+            // Nothing was asked of it yet.
+            Err(Unanswered::Login) => return Answer::Refused(Refusal::Login),
+            Err(why) => return Answer::Unknown(why),
+        };
+        if look.limit.map(|limit| limit.value) != Some(power) {
+            let watts = Value::from(power.as_watts().to_string());
+            let params = [("power_limit", watts)].into_iter();
+            match self.command("adjust_power_limit", params, by).await {
+                Answer::Accepted => {}
+                // Whether the limit was heard is seen by looking; it is not started on a
+                // limit that it may not have.
+                answer @ (Answer::Refused(_) | Answer::Unknown(_)) => return answer,
+            }
+        }
+        let running = look.running.map(|running| running.value);
+        match running {
+            Some(Running::Starting | Running::Working) => Answer::Accepted,
+            Some(Running::Resting) | None => {
+                self.command("power_on", std::iter::empty(), by).await
+            }
+        }
+    }
+
+    /// Tells it something, under its seal. A seal that the miner has forgotten is made
+    /// anew once: it did not understand the command, so it is not repeated.
+    async fn command(
+        &self,
+        name: &str,
+        params: impl Iterator<Item = (&'static str, Value)>,
+        by: Instant,
+    ) -> Answer {
+        let Some(login) = &self.login else { return Answer::Refused(Refusal::Login) };
+        let mut command = Map::new();
+        command.insert("cmd".to_owned(), Value::from(name));
+        command.extend(params.map(|(key, value)| (key.to_owned(), value)));
+
+        for fresh in [false, true] {
+            let (seal, is_new) = match self.tokens.seal(self.at, login, fresh, by).await {
+                Ok(found) => found,
+                Err(answer) => return answer,
+            };
+            let until = by.min(Instant::now() + ANSWER_WITHIN);
+            let until = until.min(Instant::now() + (by - Instant::now()) / 2);
+            match wire::tell(self.at, &seal, command.clone(), until).await {
+                Ok(Told::Said(answer)) => return words::answer(&answer),
+                Ok(Told::NotUnderstood(_)) if !is_new => {}
+                Ok(Told::NotUnderstood(answer)) => return words::not_understood(&answer),
+                Err(why) => return Answer::Unknown(why),
+            }
+        }
+        Answer::Refused(Refusal::Login)
+    }
+}
+
+impl Driver for Whatsminer {
+    fn at(&self) -> Reached {
+        self.at
+    }
+
+    fn identify(&self, by: Instant) -> Doing<'_, Result<Identity, Unanswered>> {
+        Box::pin(self.identity(by))
+    }
+
+    fn look(&self, by: Instant) -> Doing<'_, Result<Look, Unanswered>> {
+        Box::pin(self.stand(by))
+    }
+
+    fn tell(&self, wanted: Wanted, by: Instant) -> Doing<'_, Answer> {
+        Box::pin(self.be(wanted, by))
+    }
+}
