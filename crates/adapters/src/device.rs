@@ -20,6 +20,7 @@
 
 pub mod cgminer;
 pub mod look;
+pub mod modbus;
 pub mod outcome;
 pub mod question;
 pub mod reach;
