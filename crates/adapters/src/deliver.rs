@@ -226,7 +226,7 @@ impl Secret {
         Self(secret)
     }
 
-    fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }

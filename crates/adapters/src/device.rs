@@ -18,9 +18,13 @@
 //! characters.
 //! Invariant: a figure that a device did not give is absent, never a default.
 
+pub mod event;
 pub mod look;
 pub mod outcome;
+pub mod rack;
 pub mod reach;
+pub mod redfish;
+mod share;
 pub mod text;
 
 use std::fmt;
@@ -30,6 +34,7 @@ use std::time::{Duration, Instant};
 
 use units::Power;
 
+pub use event::{DeviceEvent, Severity};
 pub use look::{Field, Identity, Look, Quality, Running};
 pub use outcome::{Answer, Outcome, Refusal, Unanswered};
 pub use reach::{Allowed, Reached};
