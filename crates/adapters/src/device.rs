@@ -19,12 +19,17 @@
 //! Invariant: a figure that a device did not give is absent, never a default.
 
 pub mod cgminer;
+pub mod event;
 pub mod look;
 pub mod modbus;
 pub mod outcome;
 pub mod question;
+pub mod rack;
 pub mod reach;
+pub mod reach;
+pub mod redfish;
 pub mod said;
+mod share;
 pub mod text;
 pub mod whatsminer;
 
@@ -35,6 +40,7 @@ use std::time::{Duration, Instant};
 
 use units::Power;
 
+pub use event::{DeviceEvent, Severity};
 pub use look::{Field, Identity, Look, Quality, Running};
 pub use outcome::{Answer, Outcome, Refusal, Unanswered};
 pub use reach::{Allowed, Reached};
