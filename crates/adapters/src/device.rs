@@ -26,7 +26,6 @@ pub mod outcome;
 pub mod question;
 pub mod rack;
 pub mod reach;
-pub mod reach;
 pub mod redfish;
 pub mod said;
 mod share;

@@ -12,7 +12,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use engine::{Lease, OrderBatch, ReadBack, Receipt, Site, Sweep};
+use engine::{Lease, OrderBatch, ReadBack, Receipt, Site, Source, Sweep};
 use serde::{Deserialize, Serialize};
 use sim::campus::{Answer, Campus, Execution, Tempers};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
@@ -179,7 +179,11 @@ impl Emulated {
             if let Some(shows) = shows {
                 shown_at = now;
                 if let Some(power) = shows {
-                    tell(&writer, FromSite::Draw { power, at: now }).await;
+                    tell(
+                        &writer,
+                        FromSite::Draw { power, at: now, source: Source::Meter },
+                    )
+                    .await;
                 }
             }
         }

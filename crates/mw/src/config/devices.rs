@@ -48,6 +48,8 @@ pub struct Placed {
     pub pools: Vec<String>,
     /// The profile of their registers.
     pub profile: Option<String>,
+    /// Whether they are spoken to over TLS.
+    pub tls: bool,
     /// The unit they answer to behind a gateway.
     pub unit: u8,
 }
@@ -218,6 +220,7 @@ impl Reading<'_, '_> {
             login,
             pools: self.pools(table),
             profile: text_if_declared(table, "profile"),
+            tls: table.declares("tls") && table.flag("tls")?,
             unit: self.unit(table)?,
         };
         self.within(table, key, &placed)?;
@@ -347,6 +350,7 @@ mod tests {
             login: None,
             pools: Vec::new(),
             profile: None,
+            tls: true,
             unit: 0,
         };
         let at = |number| placed.address(number).to_string();

@@ -39,6 +39,13 @@ pub(super) static RACK_DEVICES: Section = Section {
         required("first", Kind::Text, FIRST),
         defaulted("trays", positive(Q::Count), "18", "How many trays a rack has."),
         defaulted("port", positive(Q::Count), "443", "The port they listen on."),
+        defaulted(
+            "tls",
+            Kind::Flag,
+            "true",
+            "Whether they are spoken to over TLS; the certificate that is seen first is \
+             expected from then on. `false` is for a network of their own.",
+        ),
         optional("login", Kind::Text, LOGIN),
     ],
 };
