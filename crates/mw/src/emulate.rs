@@ -5,7 +5,10 @@
 //! meters keep their intervals, so that one that nobody asked for in time can
 //! be had later.
 
+mod cgminer;
 pub mod machine;
+pub mod rigs;
+mod whatsminer;
 
 use std::collections::BTreeMap;
 use std::io;
