@@ -35,9 +35,10 @@
 //! ```
 
 mod email;
+pub(crate) mod http;
 mod letter;
 mod webhook;
-mod wire;
+pub(crate) mod wire;
 mod wording;
 
 use std::time::Duration;
@@ -123,9 +124,9 @@ pub struct Secret(String);
 /// Why a target cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// The URL is not one that a webhook can be sent to. The URL is not
+    /// The URL is not one that can be spoken to. It is not
     /// repeated, because it may carry a token.
-    #[error("expected a webhook's URL like https://host:port/path, found {0}")]
+    #[error("expected a URL like https://host:port/path, found {0}")]
     Url(&'static str),
     /// Plain HTTP to another machine.
     #[error(

@@ -7,6 +7,7 @@
 //! [`fleet`] is a site's devices together: orders, leases, sweeps.
 //! [`meter`] is one electricity meter: what it shows, and whether it still counts.
 //! [`census`] finds who is on the site's networks, and what is different.
+//! [`openadr`] is a grid feed: events become instructions, checked.
 //! [`deliver`] hands one alarm message to one webhook or mail server.
 //! [`store`] keeps what happened: a durable journal with snapshots and signed
 //! checkpoints, in SQLite or PostgreSQL.
@@ -21,4 +22,5 @@ pub mod fleet;
 pub mod growing;
 pub mod history;
 pub mod meter;
+pub mod openadr;
 pub mod store;

@@ -13,6 +13,7 @@ mod contacts;
 mod contracts;
 mod devices;
 mod entries;
+mod feeds;
 mod keys;
 mod loads;
 mod machines;
@@ -36,6 +37,7 @@ use units::{Power, Seconds, Share};
 
 pub use contacts::{Contact, KeptIn, ReachedBy};
 pub use devices::{Devices, Placed, Vendor};
+pub use feeds::OpenAdr;
 pub use problem::{Problem, SiteErrors};
 pub use reference::{machines_reference, reference};
 
@@ -59,6 +61,8 @@ pub struct LoadedSite {
     pub contacts: Vec<Contact>,
     /// Where its devices are.
     pub devices: Devices,
+    /// Where programmes' events come from.
+    pub feeds: Vec<OpenAdr>,
     /// The contracts its racks serve, by id.
     pub contracts: Vec<Versions>,
     /// What a person should look at, though it is not wrong.
@@ -144,6 +148,7 @@ pub fn read(path: &Path, text: String) -> Result<LoadedSite, SiteErrors> {
     let mut contracts = Contracts::beside(folder);
     let meant =
         root.as_ref().and_then(|root| meant(root, folder, &mut contracts, &mut found));
+    let feeds = root.as_ref().map(|root| feeds::feeds(root, folder, &mut found));
     let contacts = root.map(|root| contacts::contacts(&root, folder, &mut found));
     let warnings = found.finish(path)?;
     let Meant { site, time_zone, description, devices } =
@@ -154,6 +159,7 @@ pub fn read(path: &Path, text: String) -> Result<LoadedSite, SiteErrors> {
         time_zone,
         devices,
         contacts: contacts.unwrap_or_default(),
+        feeds: feeds.unwrap_or_default(),
         contracts: contracts.list(),
         warnings,
         path: path.to_owned(),

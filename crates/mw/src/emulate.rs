@@ -6,7 +6,10 @@
 //! be had later.
 
 mod cgminer;
+pub mod devices;
 pub mod machine;
+pub mod modbus;
+pub mod openadr;
 pub mod rigs;
 mod whatsminer;
 
@@ -78,6 +81,18 @@ struct Works {
     metered: BTreeMap<Timestamp, Sweep>,
     /// The interval that the meters count now.
     metering: Interval,
+    registers: Registers,
+}
+
+/// What the interconnection's registers count, from the beginning on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Registers {
+    /// Net energy up to the last sweep.
+    swept: Energy,
+    /// Net energy so far.
+    net: Energy,
+    imported: Energy,
+    exported: Energy,
 }
 
 impl Emulated {
@@ -88,7 +103,8 @@ impl Emulated {
         let metering =
             Interval { start: now, end: now.floor(METER_INTERVAL) + METER_INTERVAL };
         let campus = Campus::new(site, seed, tempers, now);
-        let works = Works { campus, clock, metered: BTreeMap::new(), metering };
+        let (metered, registers) = (BTreeMap::new(), Registers::default());
+        let works = Works { campus, clock, metered, metering, registers };
         Self { shared: Arc::new(Mutex::new(works)), name }
     }
 
@@ -262,6 +278,8 @@ impl Works {
         while self.metering.end <= now {
             let during = self.metering;
             self.campus.advance(during.end);
+            self.count();
+            self.registers.swept = self.registers.net;
             self.metered.insert(during.start, self.campus.sweep(during));
             self.metering = Interval::starting(during.end, METER_INTERVAL);
         }
@@ -269,6 +287,25 @@ impl Works {
             self.metered.pop_first();
         }
         self.campus.advance(now);
+        self.count();
+    }
+
+    /// What the interconnection's registers count, at the present time.
+    fn registers(&mut self) -> Registers {
+        self.advance();
+        self.registers
+    }
+
+    /// Registers count what flowed since they last did.
+    fn count(&mut self) {
+        let registers = &mut self.registers;
+        let net = registers.swept + self.campus.energy();
+        let flowed = net - registers.net;
+        registers.net = net;
+        match flowed > Energy::ZERO {
+            true => registers.imported += flowed,
+            false => registers.exported -= flowed,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod contacts;
 pub mod control;
 pub mod devices;
 pub mod exposures;
+pub mod feeds;
 pub mod journal;
 pub mod log;
 pub mod metrics;

@@ -16,6 +16,7 @@
 
 mod agenda;
 mod answers;
+mod electrical;
 mod executions;
 mod group;
 mod interconnection;

@@ -29,14 +29,14 @@ pub enum Trust {
 
 /// What a connection over TLS needs to know of its target.
 #[derive(Debug)]
-pub(super) struct Tls {
+pub(crate) struct Tls {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
 }
 
 /// Who may be connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(crate) enum Reach {
     Anywhere,
     /// A plain connection that was allowed because its name is this machine's:
     /// held to it after the name is resolved.
@@ -45,11 +45,11 @@ pub(super) enum Reach {
 
 /// When an attempt must be over.
 #[derive(Clone, Copy)]
-pub(super) struct Deadline(Instant);
+pub(crate) struct Deadline(Instant);
 
 /// Why nothing more is heard.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WireError {
+pub(crate) enum WireError {
     #[error("found none before the deadline")]
     Late,
     #[error("found the connection closed")]
@@ -67,7 +67,7 @@ pub(super) enum WireError {
 }
 
 /// Two sides that take turns to speak in lines.
-pub(super) struct Conversation {
+pub(crate) struct Conversation {
     link: Link,
     /// Read and not yet asked for.
     heard: Vec<u8>,
@@ -85,7 +85,7 @@ struct Timed {
 }
 
 impl Deadline {
-    pub(super) fn after(allowed: Duration) -> Self {
+    pub(crate) fn after(allowed: Duration) -> Self {
         let now = Instant::now();
         // A deadline beyond the clock's range is one that a person never sees.
         Self(now.checked_add(allowed).unwrap_or(now + Duration::from_secs(86_400)))
@@ -103,7 +103,7 @@ impl Deadline {
 impl Tls {
     /// Reads the authorities, so that what is wrong with them shows when the
     /// target is configured and not when it is first needed.
-    pub(super) fn new(host: &str, trust: &Trust) -> Result<Self, TargetError> {
+    pub(crate) fn new(host: &str, trust: &Trust) -> Result<Self, TargetError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| TargetError::Host(line(host, 100)))?;
         let mut roots = RootCertStore::empty();
@@ -140,14 +140,14 @@ impl Tls {
 }
 
 /// Whether a host, as written, is this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 impl Conversation {
     /// Connects, without TLS.
-    pub(super) fn open(
+    pub(crate) fn open(
         host: &str,
         port: u16,
         reach: Reach,
@@ -180,7 +180,7 @@ impl Conversation {
     /// Shakes hands over TLS; what is said from here on is private.
     ///
     /// Panics when it is already.
-    pub(super) fn secured(self, tls: &Tls) -> Result<Self, WireError> {
+    pub(crate) fn secured(self, tls: &Tls) -> Result<Self, WireError> {
         // Anything here was said in the open and would be taken as private.
         if !self.heard.is_empty() {
             return Err(WireError::Unreadable("more than was asked for".to_owned()));
@@ -199,7 +199,7 @@ impl Conversation {
     }
 
     /// The address that this side speaks from.
-    pub(super) fn own_address(&self) -> Option<IpAddr> {
+    pub(crate) fn own_address(&self) -> Option<IpAddr> {
         let timed = match &self.link {
             Link::Plain(timed) => timed,
             Link::Tls(stream) => &stream.sock,
@@ -208,7 +208,7 @@ impl Conversation {
     }
 
     /// Hands all of `bytes` to the other side's socket.
-    pub(super) fn say(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+    pub(crate) fn say(&mut self, bytes: &[u8]) -> Result<(), WireError> {
         match &mut self.link {
             Link::Plain(timed) => timed.write_all(bytes)?,
             Link::Tls(stream) => {
@@ -221,7 +221,7 @@ impl Conversation {
 
     /// The next line without its end, taken off `budget`, which is the number
     /// of bytes the whole reply may still have.
-    pub(super) fn line(&mut self, budget: &mut usize) -> Result<String, WireError> {
+    pub(crate) fn line(&mut self, budget: &mut usize) -> Result<String, WireError> {
         loop {
             if let Some(end) = self.heard.iter().position(|byte| *byte == b'\n')
                 && end < *budget
@@ -240,13 +240,13 @@ impl Conversation {
     }
 
     /// The next `wanted` bytes, or as many as come.
-    pub(super) fn bytes(&mut self, wanted: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, wanted: usize) -> Vec<u8> {
         while self.heard.len() < wanted && self.hear().is_ok() {}
         self.heard.drain(..wanted.min(self.heard.len())).collect()
     }
 
     /// Says that nothing more comes. What fails here changes nothing.
-    pub(super) fn close(mut self) {
+    pub(crate) fn close(mut self) {
         if let Link::Tls(stream) = &mut self.link {
             stream.conn.send_close_notify();
             let _ = stream.flush();

@@ -12,6 +12,8 @@ mod history_layouts;
 mod history_mutated;
 mod history_real;
 mod history_round_trip;
+mod modbus_hostile;
+mod openadr_hostile;
 mod site;
 mod store;
 mod store_full;

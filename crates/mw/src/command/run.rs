@@ -25,6 +25,7 @@ use crate::fleet::Driven;
 use crate::live::clock::Clock;
 use crate::live::devices::{self, Against};
 use crate::live::exposures::{self, Exposures};
+use crate::live::feeds;
 use crate::live::journal::{Journal, Recovered};
 use crate::live::outward::{self, Outward};
 use crate::live::signals::Signals;
@@ -203,6 +204,10 @@ impl Run {
         let start = last.map_or(now, |last| last.min(now));
         let policy = engine.state().site.policy.look_ahead;
         let signals = Signals::of(feed, &policy, start, last);
+        let env = |name: &str| std::env::var(name).ok();
+        let feeds: Result<Vec<_>, _> =
+            loaded.feeds.iter().map(|of| feeds::open(of, &engine, now, &env)).collect();
+        let feeds = feeds?;
         let (changed, site_now) = watch::channel(Arc::new(engine.state().site.clone()));
         if let Some(path) = &self.signals {
             follow(Growing::new(path), site_now, clock, mailbox.clone());
@@ -225,6 +230,10 @@ impl Run {
         };
         // The socket goes when the run has ended.
         let Outward { board, alarms, control: _control } = self.outward.open(of).await?;
+        for feed in feeds {
+            let (site_now, mailbox) = (changed.subscribe(), mailbox.clone());
+            feeds::follow(feed, site_now, clock, board.clone(), mailbox);
+        }
         let live = Live {
             engine,
             journal,

@@ -1,9 +1,11 @@
 //! The keys a site file may have: one table that checks files and prints the reference.
 
 mod devices;
+mod openadr;
 
 use Quantity as Q;
 use devices::{BATTERY_DEVICE, METER, NETWORK, RACK_DEVICES, RIG_DEVICES};
+use openadr::OPENADR;
 
 /// A table of a file and the keys it may have.
 pub(super) struct Section {
@@ -891,6 +893,7 @@ static PROGRAMME: Section = Section {
             "What the site draws at most while the link is lost. Without it, an armed \
              reserve keeps its band and nothing is raised.",
         ),
+        optional("openadr", Kind::Table(&OPENADR), ""),
     ],
 };
 

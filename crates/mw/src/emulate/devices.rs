@@ -19,9 +19,8 @@ use units::Seconds;
 
 use super::modbus::{Faults, serve_battery, serve_meter};
 use super::rigs::{Firmware, Manner, Rigs, Timing};
-use super::{Emulated, Machine, redfish};
+use super::{Emulated, Machine};
 use crate::config::{LoadedSite, Placed, Vendor};
-use crate::live::clock::Clock;
 use crate::live::contacts::kept_in;
 
 /// How emulated devices are.
@@ -33,16 +32,13 @@ pub struct Ways {
     pub hang_percent: u32,
     /// What hangs is drawn from it.
     pub seed: u64,
-    /// The site's clock.
-    pub clock: Clock,
 }
 
 /// Devices that answer. They end with this.
 #[derive(Debug)]
 pub struct Answering {
     rigs: Vec<Rigs>,
-    trays: Vec<redfish::Served>,
-    /// Meters, batteries and what lets racks follow their trays.
+    /// Meters and batteries.
     others: JoinSet<()>,
     hanging: u32,
 }
@@ -50,9 +46,7 @@ pub struct Answering {
 impl Answering {
     /// How many devices answer, or hang.
     pub fn devices(&self) -> usize {
-        let rigs: usize = self.rigs.iter().map(|rigs| rigs.addresses().len()).sum();
-        let trays: usize = self.trays.iter().map(|trays| trays.addresses.len()).sum();
-        rigs + trays
+        self.rigs.iter().map(|rigs| rigs.addresses().len()).sum()
     }
 
     /// How many machines hang.
@@ -81,7 +75,6 @@ pub async fn answer(
     let devices = &loaded.devices;
     let mut answering = Answering {
         rigs: Vec::new(),
-        trays: Vec::new(),
         others: JoinSet::new(),
         hanging: 0,
     };
@@ -102,18 +95,7 @@ pub async fn answer(
                 let rigs = rigs(load, placed, machines, login, ways).context(told)?;
                 answering.rigs.push(rigs);
             }
-            Vendor::Redfish => {
-                let login = login.as_deref().and_then(|login| login.split_once(':'));
-                let login = login.map(|(user, word)| (user.to_owned(), word.to_owned()));
-                for machine in machines {
-                    let rack = rack(load, placed, &machine, login.clone(), ways)?;
-                    let at: Vec<_> = placed.of_machine(machine.number()).collect();
-                    on_loopback(&at)?;
-                    let served = rack.serve(&at).await.with_context(|| told.clone())?;
-                    answering.trays.push(served);
-                    answering.others.spawn(async move { rack.drive(&machine).await });
-                }
-            }
+            Vendor::Redfish => bail!("{told}: trays are not emulated here"),
             Vendor::Modbus => {
                 let listener = listen(placed.address(0)).await.context(told)?;
                 let (site, profile) = (site.clone(), profile(placed)?);
@@ -172,32 +154,6 @@ fn rigs(
     };
     let at: Vec<SocketAddr> = (0..placed.count).map(|n| placed.address(n)).collect();
     Ok(Rigs::listen(machines, &at, manner)?)
-}
-
-fn rack(
-    load: &Load,
-    placed: &Placed,
-    machine: &Machine,
-    login: Option<(String, String)>,
-    ways: Ways,
-) -> anyhow::Result<redfish::Rack> {
-    let LoadKind::Racks(racks) = &load.kind else {
-        bail!("only racks speak {}", placed.driver.name());
-    };
-    let full = racks.machines.points.last().map_or(0, |point| point.power.as_watts());
-    let standby = racks.machines.standby.as_watts();
-    let trays = placed.per_machine;
-    let spec =
-        redfish::TraySpec::gb300(full as f64, standby as f64, trays as usize);
-    let timing = match ways.timing {
-        Timing::Fast => redfish::Timing::FAST,
-        Timing::Realistic => redfish::Timing::REALISTIC,
-    };
-    let first = machine.number() * trays;
-    let tray = |number| {
-        redfish::Tray::new(number, spec, timing, login.clone(), ways.clock)
-    };
-    Ok(redfish::Rack::new((first..first + trays).map(tray).collect()))
 }
 
 fn profile(placed: &Placed) -> anyhow::Result<Profile> {

@@ -62,7 +62,7 @@ fn channel(
     })
 }
 
-fn trust(
+pub(super) fn trust(
     authorities: Option<&KeptIn>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> anyhow::Result<Trust> {

@@ -19,9 +19,9 @@ use units::{Interval, Seconds, Timestamp};
 
 use super::log;
 pub use document::{
-    AlarmStatus, ByHandStatus, Counts, DecisionStatus, FORMAT, InstructionStatus,
-    JournalStatus, LimitStatus, LoadStatus, MachineCounts, MachineStatus, PowerStatus,
-    ProgrammeStatus, SourceStatus, Status, WaitingStatus,
+    AlarmStatus, ByHandStatus, Counts, DecisionStatus, EventStatus, FORMAT, FeedStatus,
+    InstructionStatus, JournalStatus, LimitStatus, LoadStatus, MachineCounts,
+    MachineStatus, PowerStatus, ProgrammeStatus, SourceStatus, Status, WaitingStatus,
 };
 pub use tally::{Buckets, Tally};
 
@@ -49,6 +49,7 @@ struct Shared {
     gathered: Option<Instant>,
     wanted: Vec<Wanted>,
     waiting: Vec<Waiting>,
+    feeds: Vec<FeedStatus>,
 }
 
 /// What waits for a second person.
@@ -114,6 +115,15 @@ impl Board {
             | Output::Keep(_)
             | Output::Metered(_)
             | Output::Alarm(_) => {}
+        }
+    }
+
+    /// A grid feed was asked, and how it stands.
+    pub fn feed(&self, status: FeedStatus) {
+        let feeds = &mut self.shared().feeds;
+        match feeds.binary_search_by(|one| one.programme.cmp(&status.programme)) {
+            Ok(at) => feeds[at] = status,
+            Err(at) => feeds.insert(at, status),
         }
     }
 
@@ -283,6 +293,7 @@ impl Shared {
                 })
                 .collect(),
             programmes: programmes(state, now),
+            feeds: self.feeds.clone(),
             instructions: instructions(state, now),
             waiting: self
                 .waiting

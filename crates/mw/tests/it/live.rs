@@ -5,6 +5,7 @@ mod alarms;
 mod contacts;
 mod control;
 mod doctor;
+mod feeds;
 mod metrics;
 
 use std::io::{BufRead, BufReader};
@@ -41,16 +42,21 @@ impl Run {
 
     /// Starts a run in a folder, and waits for nothing.
     pub(crate) fn start_in(folder: &Path, more: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mw"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mw"));
+        command
             .args(["run", "examples/mixed-10mw", "--against", "sim", "--synth", "7"])
             .args(["--log", "json", "--seconds", SECONDS_MAX, "--data"])
             .arg(folder)
             .args(more)
             .current_dir(root())
             .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the program starts");
+            .stdout(Stdio::null());
+        Self::of(command, folder)
+    }
+
+    /// A run that a command starts in a folder, its log in JSON on standard error.
+    pub(crate) fn of(mut command: Command, folder: &Path) -> Self {
+        let mut child = command.spawn().expect("the program starts");
         let log = BufReader::new(child.stderr.take().expect("a log"));
         Self { child, folder: folder.to_owned(), log }
     }

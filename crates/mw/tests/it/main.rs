@@ -5,6 +5,8 @@ mod bad_input;
 mod books;
 mod books_oracle;
 mod driven;
+mod emulated_modbus;
+mod emulated_openadr;
 mod hindsight;
 mod live;
 mod live_kill;

@@ -295,6 +295,11 @@ impl Group {
         self.counted = now;
     }
 
+    /// What the meter of the load counted since it was last read.
+    pub(super) fn energy(&self) -> Energy {
+        self.energy
+    }
+
     /// What the meter of the load read since it was last read.
     pub(super) fn read(&mut self, site: &Site) -> (Energy, Work) {
         let work = match &site.loads[self.load].kind {

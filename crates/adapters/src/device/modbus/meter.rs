@@ -124,3 +124,57 @@ pub(super) fn energy(micro: Micro) -> Option<Energy> {
 
 /// A terawatt: beyond it a register holds something else.
 const POWER_MAX: u64 = 1_000_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MOST: Power = Power::from_mw(100);
+
+    proptest! {
+        /// Whatever a meter's registers hold, nothing that cannot be is believed, and
+        /// nothing breaks.
+        #[test]
+        fn no_words_are_believed_that_cannot_be(
+            number in 0_usize..5,
+            draws in prop::collection::vec(any::<u16>(), 64),
+            again in prop::collection::vec(any::<u16>(), 64),
+        ) {
+            let profile = Profile::shipped().swap_remove(number);
+            prop_assume!(profile.kind == Kind::Meter);
+            let mut watch = Watch::new(Plausible { most: MOST }, Duration::from_secs(1));
+            for words in [draws, again] {
+                let mut words = words.into_iter().cycle();
+                let mut held = BTreeMap::new();
+                for row in &profile.registers {
+                    for at in 0..row.coding.width.words() {
+                        let place = (row.space, row.address + at);
+                        held.insert(place, words.next().expect("a word"));
+                    }
+                }
+                let now = Instant::now();
+                let figures = Figures::of(&profile, &held);
+                let mut shown = shown(&profile, &figures, now);
+                if let Some(power) = shown.power {
+                    let moves = figures.all_words();
+                    let worth = watch.judge(now, moves, power.value, None, None);
+                    mark(&mut shown, worth);
+                }
+                if let Some(power) = shown.power {
+                    let watts = power.value.as_watts();
+                    prop_assert!(watts.unsigned_abs() <= POWER_MAX);
+                    let beyond = watts.unsigned_abs() > MOST.as_watts().unsigned_abs();
+                    prop_assert!(!beyond || power.quality == Quality::Implausible);
+                }
+                for counter in [shown.imported, shown.exported].into_iter().flatten() {
+                    prop_assert!(counter.value.at >= Energy::ZERO);
+                }
+            }
+        }
+    }
+}

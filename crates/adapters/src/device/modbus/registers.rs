@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::figure::{Micro, bits_of};
-use super::profile::{Meaning, Profile, Register, Space};
+use super::profile::{Meaning, Profile, Space};
 use super::wire::Wire;
 use crate::device::Unanswered;
 
@@ -81,36 +81,40 @@ pub(super) async fn read(
     profile: &Profile,
     by: Instant,
 ) -> Result<Figures, Unanswered> {
-    let mut figures = Figures::default();
+    let mut held = BTreeMap::new();
+    let power = profile.register(Meaning::Power).map(|row| (row.space, row.address));
     for (space, start, count) in blocks(profile) {
-        let within = |row: &&Register| {
-            row.space == space
-                && (start..start + count).contains(&row.address)
-                && u32::from(row.address) + u32::from(row.coding.width.words())
-                    <= u32::from(start) + u32::from(count)
-        };
-        let rows: Vec<_> = profile.registers.iter().filter(within).collect();
-        let words = match wire.read(space, start, count, by).await? {
-            Ok(words) => words,
+        match wire.read(space, start, count, by).await? {
+            Ok(words) => {
+                let places = (start..=u16::MAX).map(|address| (space, address));
+                held.extend(places.zip(words));
+            }
             Err(exception) => {
-                if rows.iter().any(|row| row.means == Meaning::Power) {
+                let is_here = |(of, address): (Space, u16)| {
+                    of == space && address >= start && address - start < count
+                };
+                if power.is_some_and(is_here) {
                     return Err(exception.unanswered());
                 }
-                continue;
             }
-        };
-        for row in rows {
-            let first = usize::from(row.address - start);
-            let words = &words[first..first + usize::from(row.coding.width.words())];
-            let held = Held {
-                words: words.to_vec(),
-                bits: bits_of(words, row.coding.order),
-                figure: row.coding.figure(words),
-            };
-            figures.held.insert(row.means, held);
         }
     }
-    Ok(figures)
+    Ok(Figures::of(profile, &held))
+}
+
+impl Figures {
+    /// What words at their places stand for under a profile.
+    pub(super) fn of(profile: &Profile, words: &BTreeMap<(Space, u16), u16>) -> Self {
+        let held = profile.registers.iter().filter_map(|row| {
+            let places = (0..row.coding.width.words())
+                .map(|at| words.get(&(row.space, row.address.checked_add(at)?)).copied());
+            let words = places.collect::<Option<Vec<u16>>>()?;
+            let bits = bits_of(&words, row.coding.order);
+            let figure = row.coding.figure(&words);
+            Some((row.means, Held { words, bits, figure }))
+        });
+        Self { held: held.collect() }
+    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,9 @@ pub struct Status {
     pub loads: Vec<LoadStatus>,
     /// Every grid programme, in the site's order.
     pub programmes: Vec<ProgrammeStatus>,
+    /// Every grid feed, by programme.
+    #[serde(default)]
+    pub feeds: Vec<FeedStatus>,
     /// What the grid asked for and has not ended.
     pub instructions: Vec<InstructionStatus>,
     /// What people asked for that would relax a limit, and waits for another person,
@@ -200,6 +203,45 @@ pub struct ProgrammeStatus {
     pub fail_safe: String,
     /// Whether its loads are tripped.
     pub tripped: bool,
+}
+
+/// How a grid feed stands, and every event it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedStatus {
+    /// Of which programme.
+    pub programme: String,
+    /// Whose events they are, as host and port.
+    pub vtn: String,
+    /// When it was last heard; nothing where it never was.
+    #[serde(with = "maybe_instant")]
+    pub heard_at: Option<Timestamp>,
+    /// Why it was not heard the last time.
+    pub failing_because: Option<String>,
+    /// What it has.
+    pub events: Vec<EventStatus>,
+}
+
+/// An event of a feed, used or not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventStatus {
+    /// The feed's id of it.
+    pub id: String,
+    /// What the feed calls it.
+    pub name: Option<String>,
+    /// `acted`, `shown`, `overruled` or `quarantined`.
+    pub verdict: String,
+    /// Why it is quarantined.
+    pub why: Option<String>,
+    /// What it carries that nothing is done about.
+    pub shown: Vec<String>,
+    /// When what it asks begins.
+    #[serde(with = "maybe_instant")]
+    pub start: Option<Timestamp>,
+    /// When it has ended.
+    #[serde(with = "maybe_instant")]
+    pub end: Option<Timestamp>,
+    /// Whether that end is the site's, for want of one.
+    pub end_imposed: bool,
 }
 
 /// Something the grid asks.
