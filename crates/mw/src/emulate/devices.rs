@@ -73,11 +73,8 @@ pub async fn answer(
 ) -> anyhow::Result<Answering> {
     let env = |name: &str| std::env::var(name).ok();
     let devices = &loaded.devices;
-    let mut answering = Answering {
-        rigs: Vec::new(),
-        others: JoinSet::new(),
-        hanging: 0,
-    };
+    let mut answering =
+        Answering { rigs: Vec::new(), others: JoinSet::new(), hanging: 0 };
     let mut draws = generator(ways.seed, "hang");
     for (ix, (load, placed)) in loaded.site.loads.iter().zip(&devices.loads).enumerate() {
         let Some(placed) = placed else { continue };
@@ -159,8 +156,10 @@ fn rigs(
 fn profile(placed: &Placed) -> anyhow::Result<Profile> {
     let name = placed.profile.as_deref().unwrap_or_default();
     Profile::named(name).with_context(|| {
-        format!("expected a profile of the program's, found `{name}`: a file of registers \
-                 is not emulated")
+        format!(
+            "expected a profile of the program's, found `{name}`: a file of registers \
+                 is not emulated"
+        )
     })
 }
 
