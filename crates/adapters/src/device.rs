@@ -19,12 +19,16 @@
 //! Invariant: a figure that a device did not give is absent, never a default.
 
 pub mod cgminer;
+pub mod event;
 pub mod look;
 pub mod modbus;
 pub mod outcome;
 pub mod question;
+pub mod rack;
 pub mod reach;
+pub mod redfish;
 pub mod said;
+mod share;
 pub mod text;
 pub mod whatsminer;
 
@@ -35,6 +39,7 @@ use std::time::{Duration, Instant};
 
 use units::Power;
 
+pub use event::{DeviceEvent, Severity};
 pub use look::{Field, Identity, Look, Quality, Running};
 pub use outcome::{Answer, Outcome, Refusal, Unanswered};
 pub use reach::{Allowed, Reached};
@@ -88,7 +93,7 @@ pub async fn carry_out(driver: &dyn Driver, wanted: Wanted, by: Instant) -> Outc
             Ok(_) => last = Unanswered::NotShown,
             Err(why) => last = why.after(last),
         }
-        let again = Instant::now() + AGAIN;
+        let again = tokio::time::Instant::now().into_std() + AGAIN;
         if again >= by {
             return Outcome::Unknown(last);
         }

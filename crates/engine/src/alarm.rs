@@ -68,6 +68,12 @@ pub enum Trouble {
     DeliveryFailing,
     /// The site does not answer at all.
     SiteLinkLost,
+    /// Devices send their work elsewhere than they are to.
+    PoolsChanged,
+    /// Devices were found by the census before and are not any more.
+    DevicesMissing,
+    /// The census found devices that are new, moved, replaced, or of another firmware.
+    DevicesChanged,
 }
 
 /// An alarm that stands.

@@ -62,6 +62,8 @@ pub enum Source {
     Forecaster,
     /// What came to be, told before it was: in comparisons alone.
     Foresight,
+    /// What machines say of themselves, added up: where there is no meter.
+    Looks,
 }
 
 impl std::fmt::Display for Source {
@@ -79,6 +81,7 @@ impl std::fmt::Display for Source {
             Self::Quantile => "quantile of earlier days",
             Self::Forecaster => "price forecast",
             Self::Foresight => "perfect foresight",
+            Self::Looks => "what machines say of themselves",
         })
     }
 }
@@ -148,7 +151,9 @@ impl<T> Known<T> {
     /// can know it.
     pub fn knowable_at(&self) -> Timestamp {
         let by_source = match self.source {
-            Source::Lmp | Source::Weather | Source::Meter => self.during.start,
+            Source::Lmp | Source::Weather | Source::Meter | Source::Looks => {
+                self.during.start
+            }
             Source::SettlementPoint | Source::Bitcoin => self.during.end,
             Source::DayAhead
             | Source::SystemForecast

@@ -304,6 +304,24 @@ impl Site {
         self.loads[load].hall.map_or(Pue::ONE, |hall| self.halls[hall].pue.at(outside))
     }
 
+    /// How long the site takes to fall to its fail-safe levels within its ramp, machine
+    /// by machine, each load at its overhead.
+    pub fn falls_over(&self, pue: impl Fn(LoadIx) -> Pue) -> Seconds {
+        // Those that run may stand side by side and go one after the other: only
+        // with every machine counted does no minute see more than the ramp.
+        let nameplate = |load: LoadIx| {
+            let machines = self.loads[load].machines();
+            machines.map_or(Power::ZERO, |m| pue(load).at_meter(m.ceiling()))
+        };
+        let drawn: Power = (0..self.loads.len()).map(nameplate).sum();
+        match self.interconnection.ramp_down_per_minute {
+            Some(ramp) if ramp > Power::ZERO => {
+                Seconds::minutes(drawn.as_watts() / ramp.as_watts() + 1)
+            }
+            Some(_) | None => Seconds::ZERO,
+        }
+    }
+
     /// Whether any hall needs the outside temperature.
     pub fn needs_temperature(&self) -> bool {
         self.halls.iter().any(|hall| hall.pue.needs_temperature())

@@ -7,6 +7,7 @@ mod backup;
 mod books;
 mod doctor;
 mod document;
+mod drive;
 mod emulate;
 mod fleet;
 mod grid;
@@ -39,6 +40,8 @@ enum Command {
     Regret(regret::Regret),
     /// Run a site: decide, drive it, and keep the record.
     Run(run::Run),
+    /// Drive a site's devices for a run in another process.
+    Drive(drive::Drive),
     /// Be a simulated site that a run can drive from another process.
     Emulate(emulate::Emulate),
     /// Look at loads and machines of a living run, and act on them.
@@ -109,6 +112,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Backtest(command) => command.run(),
         Command::Regret(command) => command.run(),
         Command::Run(command) => command.run(),
+        Command::Drive(command) => command.run(),
         Command::Emulate(command) => command.run(),
         Command::Fleet(command) => command.run(),
         Command::Grid(command) => command.run(),

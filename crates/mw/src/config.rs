@@ -11,6 +11,7 @@
 
 mod contacts;
 mod contracts;
+mod devices;
 mod entries;
 mod feeds;
 mod keys;
@@ -35,6 +36,7 @@ use settle::contract::Versions;
 use units::{Power, Seconds, Share};
 
 pub use contacts::{Contact, KeptIn, ReachedBy};
+pub use devices::{Devices, Placed, Vendor};
 pub use feeds::OpenAdr;
 pub use problem::{Problem, SiteErrors};
 pub use reference::{machines_reference, reference};
@@ -57,6 +59,8 @@ pub struct LoadedSite {
     pub time_zone: TimeZone,
     /// Who is told of alarms.
     pub contacts: Vec<Contact>,
+    /// Where its devices are.
+    pub devices: Devices,
     /// Where programmes' events come from.
     pub feeds: Vec<OpenAdr>,
     /// The contracts its racks serve, by id.
@@ -142,16 +146,18 @@ pub fn read(path: &Path, text: String) -> Result<LoadedSite, SiteErrors> {
     let root = written::read(&SITE, &mut found);
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut contracts = Contracts::beside(folder);
-    let meant = root.as_ref().and_then(|root| meant(root, &mut contracts, &mut found));
+    let meant =
+        root.as_ref().and_then(|root| meant(root, folder, &mut contracts, &mut found));
     let feeds = root.as_ref().map(|root| feeds::feeds(root, folder, &mut found));
     let contacts = root.map(|root| contacts::contacts(&root, folder, &mut found));
     let warnings = found.finish(path)?;
-    let (site, time_zone, description) =
+    let Meant { site, time_zone, description, devices } =
         meant.expect("a file without problems has a site");
     Ok(LoadedSite {
         site,
         description,
         time_zone,
+        devices,
         contacts: contacts.unwrap_or_default(),
         feeds: feeds.unwrap_or_default(),
         contracts: contracts.list(),
@@ -161,12 +167,21 @@ pub fn read(path: &Path, text: String) -> Result<LoadedSite, SiteErrors> {
     })
 }
 
+/// What a site file says of the site itself.
+struct Meant {
+    site: Site,
+    time_zone: TimeZone,
+    description: Option<String>,
+    devices: Devices,
+}
+
 /// The site that is meant; `None` where what is written does not give one.
 fn meant(
     root: &Table,
+    folder: &Path,
     contracts: &mut Contracts,
     found: &mut Findings<'_>,
-) -> Option<(Site, TimeZone, Option<String>)> {
+) -> Option<Meant> {
     if root.count("format").is_some_and(|format| format != FORMAT) {
         let what = root.shown("format");
         let remedy = "this program reads no other version";
@@ -197,8 +212,9 @@ fn meant(
         programmes::programmes(root, &loads, site.interconnection.import_limit, found);
     network::check_limits(&site, root, &feeders, found);
     ramps::check_ramps(root, &site, found);
+    let devices = devices::devices(root, &site, &loads, folder, found);
     let description = root.text("description").map(str::to_owned);
-    Some((site, zone, description))
+    Some(Meant { site, time_zone: zone, description, devices })
 }
 
 fn time_zone(root: &Table, found: &mut Findings<'_>) -> Option<TimeZone> {

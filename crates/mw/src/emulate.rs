@@ -6,6 +6,7 @@
 //! be had later.
 
 mod cgminer;
+pub mod devices;
 pub mod machine;
 pub mod modbus;
 pub mod openadr;
@@ -17,7 +18,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use engine::{Lease, OrderBatch, ReadBack, Receipt, Site, Sweep};
+use engine::{Lease, OrderBatch, ReadBack, Receipt, Site, Source, Sweep};
 use serde::{Deserialize, Serialize};
 use sim::campus::{Answer, Campus, Dynamics, Execution, Tempers};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
@@ -204,7 +205,11 @@ impl Emulated {
             if let Some(shows) = shows {
                 shown_at = now;
                 if let Some(power) = shows {
-                    tell(&writer, FromSite::Draw { power, at: now }).await;
+                    tell(
+                        &writer,
+                        FromSite::Draw { power, at: now, source: Source::Meter },
+                    )
+                    .await;
                 }
             }
         }

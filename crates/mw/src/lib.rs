@@ -8,6 +8,7 @@ pub mod contract_files;
 pub mod drive;
 pub mod emulate;
 pub mod feed;
+pub mod fleet;
 pub mod from_history;
 pub mod hindsight;
 pub mod journal;

@@ -242,7 +242,7 @@ impl Campus {
             // A group order: the machines go to the level in their own order.
             if let Some((machines, level)) = level {
                 (0..machines.count).for_each(|machine| {
-                    order_one(machine, point_at_level(&machines, level, machine));
+                    order_one(machine, i64::from(machines.point_at(level, machine)));
                 });
             }
             for to in &order.moves {
@@ -583,11 +583,4 @@ impl Campus {
 /// The machines of a set that a load of so many has.
 fn within(machines: &Ranges, count: u32) -> impl Iterator<Item = u32> {
     machines.iter().take_while(move |number| *number < count)
-}
-
-/// Where a machine is when its group is at `level`: each is moved to the first
-/// point before any is moved to the second.
-fn point_at_level(machines: &Machines, level: u32, machine: u32) -> i64 {
-    let taken = |at: &usize| machines.taken(level, *at) > machine;
-    (0..machines.points.len()).take_while(taken).count() as i64
 }

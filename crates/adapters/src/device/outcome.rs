@@ -78,6 +78,20 @@ pub enum Unanswered {
     NotShown,
 }
 
+impl Answer {
+    /// What is told of two parts' answers: what may have been heard, then a no, then
+    /// a yes.
+    #[must_use]
+    pub fn or_worse(self, other: Self) -> Self {
+        match (&self, &other) {
+            (Self::Unknown(_), _) => self,
+            (_, Self::Unknown(_)) => other,
+            (Self::Refused(_), _) => self,
+            (Self::Accepted, _) => other,
+        }
+    }
+}
+
 impl Unanswered {
     /// Which of two to tell of, when this came after `before`: what a device does says
     /// more than that it was not heard once.

@@ -5,6 +5,7 @@ mod deliver_email;
 mod deliver_oracle;
 mod deliver_receivers;
 mod deliver_webhook;
+mod fleet;
 mod growing;
 mod history_errors;
 mod history_layouts;

@@ -1,9 +1,8 @@
 //! For how long: orders hold while somebody watches.
 
-use units::{Power, Seconds, Timestamp};
+use units::Timestamp;
 
 use super::{Act, Lease};
-use crate::site::LoadIx;
 use crate::state::State;
 
 impl Act {
@@ -30,21 +29,7 @@ impl Act {
     /// levels over the time that the site's ramp asks for.
     pub(super) fn new_lease(&self, state: &State, at: Timestamp) -> Option<Lease> {
         let length = state.lease_length()?;
-        // Those that run may stand side by side and go one after the other: only
-        // with every machine counted does no minute see more than the ramp.
-        let nameplate = |load: LoadIx| {
-            state.site.loads[load].machines().map_or(Power::ZERO, |machines| {
-                self.legs[load].pue.at_meter(machines.ceiling())
-            })
-        };
-        let drawn: Power = (0..self.legs.len()).map(nameplate).sum();
-        let over = match state.site.interconnection.ramp_down_per_minute {
-            Some(ramp) if ramp > Power::ZERO => {
-                let minutes = drawn.as_watts() / ramp.as_watts() + 1;
-                Seconds::minutes(minutes)
-            }
-            Some(_) | None => Seconds::ZERO,
-        };
+        let over = state.site.falls_over(|load| self.legs[load].pue);
         Some(Lease { until: at + length, over })
     }
 }

@@ -226,8 +226,12 @@ impl What {
             Self::Program(trouble) => match trouble {
                 Trouble::JournalNotWritable
                 | Trouble::StoreFull
-                | Trouble::SiteLinkLost => Urgency::Critical,
-                Trouble::ClockJumped | Trouble::DeliveryFailing => Urgency::Warning,
+                | Trouble::SiteLinkLost
+                | Trouble::PoolsChanged => Urgency::Critical,
+                Trouble::ClockJumped
+                | Trouble::DeliveryFailing
+                | Trouble::DevicesMissing
+                | Trouble::DevicesChanged => Urgency::Warning,
             },
         }
     }
@@ -459,6 +463,32 @@ impl What {
                     .to_owned(),
                 "The link to the site is lost.".to_owned(),
                 "Look at the network between here and the site.".to_owned(),
+            ),
+            Self::Program(Trouble::PoolsChanged) => (
+                "What the site mines may be paid to somebody else.".to_owned(),
+                "The census found machines that send their work elsewhere than the site \
+                 file, or than before."
+                    .to_owned(),
+                "See `mw census --show` for which, take them off the network, and find \
+                 out who changed them."
+                    .to_owned(),
+            ),
+            Self::Program(Trouble::DevicesMissing) => (
+                "Machines may run, or rest, without anybody knowing.".to_owned(),
+                "The census does not find devices that were there or should be."
+                    .to_owned(),
+                "See `mw census --show` for which, and look at their power and their \
+                 switch."
+                    .to_owned(),
+            ),
+            Self::Program(Trouble::DevicesChanged) => (
+                "Orders may reach other machines than they are meant for.".to_owned(),
+                "The census found devices that are new, moved, replaced or of another \
+                 firmware."
+                    .to_owned(),
+                "See `mw census --show` for which; if somebody changed them on purpose, \
+                 correct the site file."
+                    .to_owned(),
             ),
         };
         Words { consequence, cause, action }

@@ -178,6 +178,14 @@ impl Machines {
         self.count * self.points.len() as u32
     }
 
+    /// The point that machine `number` is at when the group is at `level`: how many
+    /// steps of the curve it has taken.
+    pub fn point_at(&self, level: u32, number: u32) -> u8 {
+        let taken = |at: &usize| self.taken(level, *at) > number;
+        let points = (0..self.points.len()).take_while(taken).count();
+        u8::try_from(points).expect("a curve has at most 255 points")
+    }
+
     /// How many machines run at `level`.
     pub fn running(&self, level: u32) -> u32 {
         level.min(self.count)

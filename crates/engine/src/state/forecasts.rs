@@ -96,6 +96,7 @@ impl Forecasts {
             | Source::SystemForecast
             | Source::Grid
             | Source::Meter
+            | Source::Looks
             | Source::EarlierDay
             | Source::Quantile
             | Source::Forecaster => return,

@@ -60,6 +60,7 @@ impl PriceBoard {
             | Source::Weather
             | Source::SystemForecast
             | Source::Meter
+            | Source::Looks
             | Source::EarlierDay
             | Source::Quantile
             | Source::Forecaster => {}

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapters::fleet::Pace;
 use adapters::growing::Growing;
 use adapters::store::{Key, Store, StoreAddress};
 use anyhow::{Context, bail};
@@ -20,6 +21,7 @@ use super::source::Source;
 use crate::config::{self, LoadedSite};
 use crate::emulate::Emulated;
 use crate::feed::Feed;
+use crate::fleet::Driven;
 use crate::live::clock::Clock;
 use crate::live::devices::{self, Against};
 use crate::live::exposures::{self, Exposures};
@@ -40,9 +42,9 @@ use crate::records::{KEY, STORE};
 pub(super) struct Run {
     /// The site: a folder with a site.toml, or the file itself.
     site: PathBuf,
-    /// What to drive: `sim` for a simulated site in this process, or the address of
-    /// an `mw emulate`.
-    #[arg(long, value_name = "sim|ADDRESS", value_parser = Target::parse, required_unless_present = "shadow")]
+    /// What to drive: `devices` for those that the site file names, `sim` for a
+    /// simulated site in this process, or the address of an `mw drive` or `mw emulate`.
+    #[arg(long, value_name = "devices|sim|ADDRESS", value_parser = Target::parse, required_unless_present = "shadow")]
     against: Option<Target>,
     /// Watch first: the wall's clock and what becomes known now, and orders that go
     /// to a simulated site in this process and nowhere else.
@@ -84,6 +86,7 @@ pub(super) struct Run {
 #[derive(Clone, Copy, Debug)]
 enum Target {
     Sim,
+    Devices,
     Address(SocketAddr),
 }
 
@@ -92,8 +95,11 @@ impl Target {
         if text == "sim" {
             return Ok(Self::Sim);
         }
+        if text == "devices" {
+            return Ok(Self::Devices);
+        }
         text.parse().map(Self::Address).map_err(|_| {
-            format!("expected `sim` or an address such as 127.0.0.1:7400, found `{text}`")
+            format!("expected `devices`, `sim` or an address such as 127.0.0.1:7400, found `{text}`")
         })
     }
 }
@@ -163,6 +169,10 @@ impl Run {
         let (mailbox, inbox) = channel(INBOX);
         let against = match self.against {
             Some(Target::Address(address)) => Against::Address(address),
+            Some(Target::Devices) => {
+                let ourselves = self.outward.listens().into_iter().collect();
+                Against::Devices(Driven::start(&loaded, ourselves, Pace::default())?)
+            }
             None => {
                 let tempers = self.faults.tempers(site, 1);
                 Against::Sim(Emulated::new(site.clone(), 1, tempers, Clock::wall()))

@@ -178,13 +178,7 @@ fn email(table: &Table, folder: &Path, found: &mut Findings<'_>) -> Option<Reach
             return None;
         }
     };
-    let port = table.count("port")?;
-    let Ok(port) = u16::try_from(port) else {
-        let expected = "a port from 1 to 65535";
-        let (at, key) = (table.at("port"), table.key("port"));
-        found.problem(at, key, expected, table.shown("port"), "");
-        return None;
-    };
+    let port = port(table, "port", found)?;
     let to = table.text("to")?.split(',').map(|address| address.trim().to_owned());
     Some(ReachedBy::Email {
         host: table.text("host")?.to_owned(),
@@ -199,6 +193,16 @@ fn email(table: &Table, folder: &Path, found: &mut Findings<'_>) -> Option<Reach
         login,
         authorities,
     })
+}
+
+/// A port to connect to.
+pub(super) fn port(table: &Table, key: &str, found: &mut Findings<'_>) -> Option<u16> {
+    let port = u16::try_from(table.count(key)?).ok();
+    if port.is_none() {
+        let expected = "a port from 1 to 65535";
+        found.problem(table.at(key), table.key(key), expected, table.shown(key), "");
+    }
+    port
 }
 
 /// Where a secret is kept. What is written instead may be the secret itself, and is

@@ -1,8 +1,10 @@
 //! The keys a site file may have: one table that checks files and prints the reference.
 
+mod devices;
 mod openadr;
 
 use Quantity as Q;
+use devices::{BATTERY_DEVICE, METER, NETWORK, RACK_DEVICES, RIG_DEVICES};
 use openadr::OPENADR;
 
 /// A table of a file and the keys it may have.
@@ -247,6 +249,7 @@ pub(super) static SITE: Section = Section {
         optional("lock_outs", Kind::Tables(&LOCK_OUT), ""),
         optional("holds", Kind::Tables(&HOLD), ""),
         optional("contacts", Kind::Tables(&CONTACT), ""),
+        optional("network", Kind::Table(&NETWORK), ""),
     ],
 };
 
@@ -307,6 +310,7 @@ static INTERCONNECTION: Section = Section {
             "The most that draw may fall in a minute in an emergency, no slower than \
              `ramp_down_mw_per_minute`. Without it there is no limit.",
         ),
+        optional("meter", Kind::Table(&METER), ""),
     ],
 };
 
@@ -679,6 +683,7 @@ static RIGS: Section = Section {
             any(Q::UsdPerMwh),
             "Curtail above this price, whatever mining earns.",
         ),
+        optional("devices", Kind::Table(&RIG_DEVICES), ""),
     ],
 };
 
@@ -732,6 +737,7 @@ static RACKS: Section = Section {
             positive(Q::Megawatts),
             "The most its draw may fall in a minute. Without it there is no limit.",
         ),
+        optional("devices", Kind::Table(&RACK_DEVICES), ""),
     ],
 };
 
@@ -836,6 +842,7 @@ static BATTERY: Section = Section {
             positive(Q::Megawatts),
             "The most its draw may fall in a minute. Without it there is no limit.",
         ),
+        optional("device", Kind::Table(&BATTERY_DEVICE), ""),
     ],
 };
 

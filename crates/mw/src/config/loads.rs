@@ -71,6 +71,15 @@ impl Loads {
         Self { list, names, place }
     }
 
+    /// Every table of a load, and its place among the loads; `None` where it is wrong.
+    pub(super) fn tables<'t>(
+        &'t self,
+        root: &'t Table,
+    ) -> impl Iterator<Item = (&'t Table, Option<usize>)> {
+        let tables = ["rigs", "racks", "batteries"].map(|key| root.tables(key));
+        tables.into_iter().flatten().zip(self.place.iter().copied())
+    }
+
     /// The load an entry names, if it is known and right.
     pub(super) fn named_by(
         &self,

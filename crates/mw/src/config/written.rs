@@ -284,6 +284,11 @@ impl Table {
         self.lookup(key).map_or("nothing".to_owned(), |field| field.shown.clone())
     }
 
+    /// Whether a table like this may have `key`.
+    pub(super) fn declares(&self, key: &str) -> bool {
+        self.section.keys.iter().any(|declared| declared.name == key)
+    }
+
     /// Whether `key` is written, right or wrong.
     pub(super) fn writes(&self, key: &str) -> bool {
         self.lookup(key).is_some()
@@ -327,8 +332,7 @@ impl Table {
     }
 
     fn lookup(&self, key: &str) -> Option<&Field> {
-        let declared = self.section.keys.iter().any(|declared| declared.name == key);
-        assert!(declared, "`{key}` is declared");
+        assert!(self.declares(key), "`{key}` is declared");
         self.fields.get(key)
     }
 }

@@ -73,7 +73,7 @@ pub(super) fn trust(
 }
 
 /// What is kept in a place, without the line's end that editors add.
-pub(super) fn kept_in(
+pub(crate) fn kept_in(
     kept: &KeptIn,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> anyhow::Result<String> {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use engine::{Known, Signal, Source};
+use engine::{Known, Signal};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -18,6 +18,7 @@ use super::Happened;
 use super::clock::Clock;
 use super::wire::{self, FromSite, ToSite};
 use crate::emulate::Emulated;
+use crate::fleet::Driven;
 
 /// Messages that may wait for the site. More are lost, like on any wire.
 const OUTBOX: usize = 1_024;
@@ -31,8 +32,10 @@ const AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Where the site is.
 #[derive(Clone, Debug)]
 pub enum Against {
-    /// In this process.
+    /// Simulated, in this process.
     Sim(Emulated),
+    /// Its devices, driven by this process.
+    Devices(Driven),
     /// In a process of its own.
     Address(SocketAddr),
 }
@@ -86,6 +89,12 @@ async fn connect(
 ) -> anyhow::Result<(Box<dyn Stream>, Hello)> {
     let mut stream: Box<dyn Stream> = match against {
         Against::Sim(site) => {
+            let (ours, theirs) = tokio::io::duplex(1 << 20);
+            let site = site.clone();
+            tokio::spawn(async move { site.speak(theirs).await });
+            Box::new(ours)
+        }
+        Against::Devices(site) => {
             let (ours, theirs) = tokio::io::duplex(1 << 20);
             let site = site.clone();
             tokio::spawn(async move { site.speak(theirs).await });
@@ -199,11 +208,10 @@ fn understood(said: FromSite, clock: Clock) -> Option<Happened> {
     match said {
         FromSite::Hello { .. } | FromSite::Account(_) => None,
         FromSite::Receipt(receipt) => Some(Happened::Seen(receipt)),
-        FromSite::Draw { power, at } => {
+        FromSite::Draw { power, at, source } => {
             let at = at.min(clock.now());
             let during = Interval::starting(at, Seconds::from_seconds(1));
-            let draw =
-                Known { value: power, during, known_at: at, source: Source::Meter };
+            let draw = Known { value: power, during, known_at: at, source };
             Some(Happened::Heard(Signal::Draw(draw)))
         }
         FromSite::Sweep(sweep) => Some(Happened::Heard(Signal::Sweep(sweep))),

@@ -64,6 +64,11 @@ impl Options {
         log::start(self.log);
     }
 
+    /// The address that is listened on, if any.
+    pub fn listens(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
     /// Opens everything, before the loop begins.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 
 use std::io;
 
-use engine::{Lease, OrderBatch, ReadBack, Receipt, Sweep};
+use engine::{Lease, OrderBatch, ReadBack, Receipt, Source, Sweep};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -53,12 +53,14 @@ pub enum FromSite {
     },
     /// Where machines were seen.
     Receipt(Receipt),
-    /// What the interconnection's meter shows.
+    /// What the site draws.
     Draw {
         /// Net draw.
         power: Power,
         /// When it was read.
         at: Timestamp,
+        /// Who says so: the interconnection's meter, or machines where there is none.
+        source: Source,
     },
     /// What the meters counted over one interval.
     Sweep(Sweep),

@@ -92,6 +92,7 @@ fn decided_on(source: Option<Source>) -> &'static str {
             | Source::SystemForecast
             | Source::Grid
             | Source::Meter
+            | Source::Looks
             | Source::EarlierDay
             | Source::Quantile
             | Source::Forecaster

@@ -17,7 +17,9 @@ use super::books::Books;
 pub(super) fn nobody_knows_yet(signal: &Signal, at: Timestamp) -> bool {
     fn later<T>(known: &Known<T>, at: Timestamp) -> bool {
         let about = match known.source {
-            Source::Lmp | Source::Weather | Source::Meter => known.during.start > at,
+            Source::Lmp | Source::Weather | Source::Meter | Source::Looks => {
+                known.during.start > at
+            }
             Source::SettlementPoint | Source::Bitcoin => known.during.end > at,
             Source::DayAhead
             | Source::SystemForecast

@@ -506,6 +506,7 @@ pub(in crate::report) fn source(source: Source) -> &'static str {
         Source::SystemForecast => "system_forecast",
         Source::Grid => "grid",
         Source::Meter => "meter",
+        Source::Looks => "looks",
         Source::EarlierDay => "earlier_day",
         Source::Quantile => "quantile",
         Source::Forecaster => "forecaster",

@@ -1,0 +1,182 @@
+//! A simulated site's devices, each at the address that the site file gives it, over
+//! its real protocol.
+//!
+//! The machines, the meter and the batteries are the campus' own; here each gets the
+//! vendor's face that the site file names.
+//!
+//! Invariant: only loopback is listened on.
+
+use std::net::SocketAddr;
+
+use adapters::device::modbus::Profile;
+use anyhow::{Context, bail};
+use engine::site::{Load, LoadKind};
+use sim::campus::Temper;
+use sim::seed::generator;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use units::Seconds;
+
+use super::modbus::{Faults, serve_battery, serve_meter};
+use super::rigs::{Firmware, Manner, Rigs, Timing};
+use super::{Emulated, Machine};
+use crate::config::{LoadedSite, Placed, Vendor};
+use crate::live::contacts::kept_in;
+
+/// How emulated devices are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ways {
+    /// How long they take for what they do.
+    pub timing: Timing,
+    /// How many of a hundred machines take connections and answer nothing.
+    pub hang_percent: u32,
+    /// What hangs is drawn from it.
+    pub seed: u64,
+}
+
+/// Devices that answer. They end with this.
+#[derive(Debug)]
+pub struct Answering {
+    rigs: Vec<Rigs>,
+    /// Meters and batteries.
+    others: JoinSet<()>,
+    hanging: u32,
+}
+
+impl Answering {
+    /// How many devices answer, or hang.
+    pub fn devices(&self) -> usize {
+        self.rigs.iter().map(|rigs| rigs.addresses().len()).sum()
+    }
+
+    /// How many machines hang.
+    pub fn hanging(&self) -> u32 {
+        self.hanging
+    }
+
+    /// The rigs, a group for each load that has some, in the site's order.
+    pub fn rigs(&self) -> &[Rigs] {
+        &self.rigs
+    }
+}
+
+/// Lets the devices that the site file names answer. On a current runtime.
+///
+/// # Errors
+///
+/// When the site file names none, an address is not loopback or cannot be listened on, or
+/// a login or a profile is not where the file says.
+pub async fn answer(
+    site: &Emulated,
+    loaded: &LoadedSite,
+    ways: Ways,
+) -> anyhow::Result<Answering> {
+    let env = |name: &str| std::env::var(name).ok();
+    let devices = &loaded.devices;
+    let mut answering =
+        Answering { rigs: Vec::new(), others: JoinSet::new(), hanging: 0 };
+    let mut draws = generator(ways.seed, "hang");
+    for (ix, (load, placed)) in loaded.site.loads.iter().zip(&devices.loads).enumerate() {
+        let Some(placed) = placed else { continue };
+        let login = placed.login.as_ref().map(|kept| kept_in(kept, &env)).transpose()?;
+        let machines = site.machines_of(&load.name);
+        for machine in &machines {
+            if draws.chance(ways.hang_percent * 10_000) {
+                machine.take_temper(Temper::Hangs, Seconds::hours(24 * 365));
+                answering.hanging += 1;
+            }
+        }
+        let told = format!("cannot emulate the devices of `{}`", load.name);
+        match placed.driver {
+            Vendor::Whatsminer | Vendor::Cgminer => {
+                let rigs = rigs(load, placed, machines, login, ways).context(told)?;
+                answering.rigs.push(rigs);
+            }
+            Vendor::Redfish => bail!("{told}: trays are not emulated here"),
+            Vendor::Modbus => {
+                let listener = listen(placed.address(0)).await.context(told)?;
+                let (site, profile) = (site.clone(), profile(placed)?);
+                let unit = placed.unit;
+                answering.others.spawn(async move {
+                    let faults = Faults::default();
+                    let served =
+                        serve_battery(&site, ix, listener, profile, unit, faults).await;
+                    ended(served);
+                });
+            }
+        }
+    }
+    if let Some(placed) = &devices.meter {
+        let listener = listen(placed.address(0)).await;
+        let listener = listener.context("cannot emulate the meter")?;
+        let (site, profile, unit) = (site.clone(), profile(placed)?, placed.unit);
+        answering.others.spawn(async move {
+            let faults = Faults::default();
+            ended(serve_meter(&site, listener, profile, unit, faults).await);
+        });
+    }
+    if answering.devices() == 0 && answering.others.is_empty() {
+        bail!(
+            "{}: expected to find where devices are, found none; write `[rigs.devices]`, \
+             `[racks.devices]`, `[batteries.device]` or `[interconnection.meter]`",
+            loaded.path.display()
+        );
+    }
+    Ok(answering)
+}
+
+fn rigs(
+    load: &Load,
+    placed: &Placed,
+    machines: Vec<Machine>,
+    login: Option<String>,
+    ways: Ways,
+) -> anyhow::Result<Rigs> {
+    let LoadKind::Rigs(rigs) = &load.kind else {
+        bail!("only rigs speak {}", placed.driver.name());
+    };
+    let manner = Manner {
+        firmware: match placed.driver {
+            Vendor::Whatsminer => Firmware::Whatsminer,
+            // The one of the family that can be told a limit.
+            Vendor::Cgminer | Vendor::Redfish | Vendor::Modbus => Firmware::LuxOs,
+        },
+        model: rigs.model.replace("Whatsminer ", "").replace(' ', "_"),
+        password: login.unwrap_or_default(),
+        pools: match placed.pools.is_empty() {
+            true => vec!["stratum+tcp://pool.invalid:3333".to_owned()],
+            false => placed.pools.clone(),
+        },
+        timing: ways.timing,
+    };
+    let at: Vec<SocketAddr> = (0..placed.count).map(|n| placed.address(n)).collect();
+    Ok(Rigs::listen(machines, &at, manner)?)
+}
+
+fn profile(placed: &Placed) -> anyhow::Result<Profile> {
+    let name = placed.profile.as_deref().unwrap_or_default();
+    Profile::named(name).with_context(|| {
+        format!(
+            "expected a profile of the program's, found `{name}`: a file of registers \
+                 is not emulated"
+        )
+    })
+}
+
+async fn listen(at: SocketAddr) -> anyhow::Result<TcpListener> {
+    on_loopback(&[at])?;
+    TcpListener::bind(at).await.with_context(|| format!("cannot listen on {at}"))
+}
+
+fn on_loopback(at: &[SocketAddr]) -> anyhow::Result<()> {
+    match at.iter().find(|at| !at.ip().is_loopback()) {
+        Some(at) => bail!("expected loopback addresses for emulated devices, found {at}"),
+        None => Ok(()),
+    }
+}
+
+fn ended(served: std::io::Result<()>) {
+    if let Err(error) = served {
+        tracing::warn!(event = "emulated_device_ended", %error);
+    }
+}
