@@ -5,6 +5,8 @@
 //! meters keep their intervals, so that one that nobody asked for in time can
 //! be had later.
 
+pub mod machine;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -20,6 +22,8 @@ use units::{Energy, Interval, Power, Seconds, Timestamp};
 
 use crate::live::clock::Clock;
 use crate::live::wire::{self, FromSite, ToSite};
+
+pub use machine::Machine;
 
 /// How long the meters' own intervals are.
 const METER_INTERVAL: Seconds = Seconds::minutes(5);
@@ -238,6 +242,12 @@ impl Works {
     fn now(&mut self) -> &mut Campus {
         self.advance();
         &mut self.campus
+    }
+
+    /// How long so many of the site's seconds are by the wall.
+    fn wall(&self, site: Seconds) -> Duration {
+        let millis = site.as_seconds().max(0).unsigned_abs() * 1_000;
+        Duration::from_millis(millis / u64::from(self.clock.speed()))
     }
 
     fn advance(&mut self) {

@@ -19,6 +19,7 @@ mod answers;
 mod executions;
 mod group;
 mod interconnection;
+mod stands;
 mod temper;
 
 use engine::site::{LoadIx, Machines};
@@ -31,6 +32,7 @@ use units::{Energy, Interval, Power, Seconds, Temperature, Timestamp};
 
 pub use answers::Answer;
 pub use executions::{Execution, Executions};
+pub use stands::Stands;
 pub use temper::{Back, MeterTemper, Often, Temper, Tempers};
 
 use crate::seed::{Generator, generator, sub_seed};

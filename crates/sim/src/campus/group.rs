@@ -10,6 +10,7 @@ use units::{Energy, GpuSeconds, Hashes, Power, Pue, Seconds, Temperature, Timest
 
 use super::agenda::{Agenda, Due};
 use super::executions::Execution;
+use super::stands::Stands;
 use super::temper::{Back, Temper};
 use crate::seed::{Generator, generator, sub_seed};
 
@@ -395,9 +396,30 @@ impl Group {
         }
     }
 
+    /// How a machine stands; nothing for one device.
+    pub(super) fn stands(&self, machine: u32, lot: Lot) -> Option<Stands> {
+        let of = self.machines.get(machine as usize).filter(|_| !self.is_one_device())?;
+        Some(Stands {
+            says: of.says as u8,
+            point: of.at as u8,
+            draw: self.draw(of),
+            starting: of.at > 0 && !of.warm,
+            temper: self.temper(machine),
+            answers_after: self.replies(machine, lot).map(|reply| reply.after),
+        })
+    }
+
     /// Asks a machine where it is; nothing if it does not answer.
     pub(super) fn ask(&mut self, machine: u32, lot: Lot) -> Option<Reply> {
+        let reply = self.replies(machine, lot)?;
         let of = self.machines.get_mut(machine as usize)?;
+        of.answered_from = of.answered_from.min(lot.now + reply.after);
+        Some(reply)
+    }
+
+    /// How a machine answers now; nothing if it does not.
+    fn replies(&self, machine: u32, lot: Lot) -> Option<Reply> {
+        let of = self.machines.get(machine as usize)?;
         if of.deaf || of.mute {
             return None;
         }
@@ -420,7 +442,6 @@ impl Group {
                 | Temper::Reverts => {}
             }
         }
-        of.answered_from = of.answered_from.min(lot.now + reply.after);
         Some(reply)
     }
 
