@@ -6,6 +6,7 @@
 //! be had later.
 
 pub mod machine;
+pub mod redfish;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -28,7 +28,9 @@ impl View<'_> {
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         let found = match parts.as_slice() {
             [] => self.root(),
-            ["Systems"] => collection(path, "ComputerSystem", ["System_0", "HGX_Baseboard_0"]),
+            ["Systems"] => {
+                collection(path, "ComputerSystem", ["System_0", "HGX_Baseboard_0"])
+            }
             ["Systems", "System_0"] => self.host(),
             ["Systems", "System_0", "ResetActionInfo"] => self.reset_info(),
             ["Systems", "HGX_Baseboard_0"] => self.baseboard(),
@@ -80,7 +82,9 @@ impl View<'_> {
 
     fn name(&self, name: &str) -> String {
         match self.trouble.markup {
-            true => format!("<script>alert('{name}')</script><img src=x onerror=alert(1)>"),
+            true => {
+                format!("<script>alert('{name}')</script><img src=x onerror=alert(1)>")
+            }
             false => name.to_owned(),
         }
     }
@@ -281,8 +285,9 @@ impl View<'_> {
     fn gpu_metrics(&self, path: &str, gpu: usize) -> Value {
         let spec = &self.body.spec;
         let one = &self.body.gpus[gpu];
-        let sensor =
-            |name: &str| format!("/redfish/v1/Chassis/HGX_GPU_{gpu}/Sensors/HGX_GPU_{gpu}_{name}");
+        let sensor = |name: &str| {
+            format!("/redfish/v1/Chassis/HGX_GPU_{gpu}/Sensors/HGX_GPU_{gpu}_{name}")
+        };
         json!({
             "@odata.id": odata(path),
             "@odata.type": "#EnvironmentMetrics.v1_3_0.EnvironmentMetrics",
@@ -370,7 +375,10 @@ impl View<'_> {
             .map(|inner| link(&format!("Chassis/{}", inner.id)))
             .collect();
         let mut links = Map::new();
-        links.insert("ManagedBy".to_owned(), json!([link(&format!("Managers/{manager}"))]));
+        links.insert(
+            "ManagedBy".to_owned(),
+            json!([link(&format!("Managers/{manager}"))]),
+        );
         links.insert(
             "ComputerSystems".to_owned(),
             json!([link(&format!("Systems/{system}"))]),
@@ -444,7 +452,9 @@ impl View<'_> {
             Tells::GpuPower(gpu) => part(gpu).map(|gpu| gpu.draw),
             Tells::GpuEnergy(gpu) => part(gpu).map(|gpu| gpu.joules),
             Tells::GpuHeat(gpu) => part(gpu).map(|_| self.body.celsius(gpu)),
-            Tells::GpuHeadroom(gpu) => part(gpu).map(|_| GPU_HOT - self.body.celsius(gpu)),
+            Tells::GpuHeadroom(gpu) => {
+                part(gpu).map(|_| GPU_HOT - self.body.celsius(gpu))
+            }
             Tells::Steady(value) => Some(value),
         };
         shown.map(tenths)
@@ -531,10 +541,13 @@ impl View<'_> {
     }
 
     fn report(&self, id: &str, is_baseboard: bool) -> Value {
-        let of_side = CHASSIS.iter().filter(|chassis| chassis.is_baseboard == is_baseboard);
+        let of_side =
+            CHASSIS.iter().filter(|chassis| chassis.is_baseboard == is_baseboard);
         let there = of_side.filter(|c| c.gpu().is_none_or(|gpu| self.is_there(gpu)));
         let values: Vec<Value> = there
-            .flat_map(|chassis| chassis.sensors.iter().map(move |sensor| (chassis, sensor)))
+            .flat_map(|chassis| {
+                chassis.sensors.iter().map(move |sensor| (chassis, sensor))
+            })
             .map(|(chassis, sensor)| {
                 let path =
                     format!("/redfish/v1/Chassis/{}/Sensors/{}", chassis.id, sensor.id);
@@ -665,5 +678,12 @@ fn uuid(number: u32, part: u32) -> String {
 
 /// A time as the service writes it.
 pub(super) fn stamp(now: Timestamp) -> String {
-    now.to_string()
+    let text = now.to_string();
+    // Redfish has seconds always.
+    match text.strip_suffix('Z') {
+        Some(minutes) if minutes.len() == "2025-01-31T12:00".len() => {
+            format!("{minutes}:00Z")
+        }
+        Some(_) | None => text,
+    }
 }
