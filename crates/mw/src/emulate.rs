@@ -10,6 +10,7 @@ pub mod devices;
 pub mod machine;
 pub mod modbus;
 pub mod openadr;
+pub mod redfish;
 pub mod rigs;
 mod whatsminer;
 

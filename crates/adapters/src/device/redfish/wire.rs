@@ -138,13 +138,15 @@ impl Wire {
             Security::Pinned(pin) => {
                 let connector = TlsConnector::from(Arc::new(pin.client()));
                 let name = self.at.address().ip().into();
-                let stream =
-                    connector.connect(name, plain).await.map_err(|error| match error
-                        .kind()
-                    {
-                        std::io::ErrorKind::InvalidData => nonsense(&error.to_string()),
-                        _ => Unanswered::Closed,
-                    })?;
+                let stream = connector.connect(name, plain).await;
+                let stream = stream.map_err(|error| {
+                    // Anything else is a connection that ended.
+                    let is_tls = error.kind() == std::io::ErrorKind::InvalidData;
+                    match is_tls {
+                        true => nonsense(&error.to_string()),
+                        false => Unanswered::Closed,
+                    }
+                })?;
                 let shown = stream.get_ref().1.peer_certificates();
                 pin.hold(shown.and_then(|chain| chain.first()));
                 Box::new(stream)
