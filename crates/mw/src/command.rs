@@ -19,6 +19,7 @@ mod run;
 mod settle;
 mod source;
 mod statement;
+mod token;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -53,6 +54,9 @@ enum Command {
     /// List the alarms of a living run, and say that somebody looks after one.
     #[command(subcommand)]
     Alarm(alarm::Alarm),
+    /// Say who may come in to a run by HTTP, in which role, and for how long.
+    #[command(subcommand)]
+    Token(token::Token),
     /// Check what a run needs, and say what to do about what is wrong.
     Doctor(doctor::Doctor),
     /// Decide a run again from its journal and compare, byte for byte.
@@ -117,6 +121,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Fleet(command) => command.run(),
         Command::Grid(command) => command.run(),
         Command::Alarm(command) => command.run(),
+        Command::Token(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Verify(command) => command.run(),

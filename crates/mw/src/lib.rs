@@ -1,9 +1,12 @@
 //! The program's parts: configuration, drivers, the ledger, reports and commands.
 
 pub mod answer;
+pub mod api;
 pub mod books;
+mod chart;
 pub mod command;
 pub mod config;
+pub mod console;
 pub mod contract_files;
 pub mod drive;
 pub mod emulate;

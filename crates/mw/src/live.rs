@@ -64,6 +64,9 @@ const TURN_EVERY: Duration = Duration::from_secs(5);
 /// The most that is taken in before it is made durable together.
 const GATHER_MAX: usize = 256;
 
+/// The most that is rehearsed in one turn: each takes a copy of the engine.
+const REHEARSALS_MAX: usize = 4;
+
 /// How long to wait before the journal is tried again.
 const JOURNAL_AGAIN: Duration = Duration::from_secs(1);
 
@@ -93,6 +96,13 @@ pub enum Happened {
         /// What it says.
         site: Box<Site>,
         /// Where the answer goes once it is durable.
+        answer: oneshot::Sender<Vec<Output>>,
+    },
+    /// Somebody wants to know what would come of an event, which does not happen.
+    Rehearsed {
+        /// What would happen.
+        event: Box<Event>,
+        /// Where the answer goes.
         answer: oneshot::Sender<Vec<Output>>,
     },
     /// The program's own trouble began or ended.
@@ -151,6 +161,7 @@ pub struct Rounds {
     meters_asked_at: Option<Timestamp>,
     waiting: Vec<(oneshot::Sender<Vec<Output>>, usize)>,
     answers: Vec<(oneshot::Sender<Vec<Output>>, Vec<Output>)>,
+    rehearsals: Vec<(Box<Event>, oneshot::Sender<Vec<Output>>)>,
     numbering: Arc<Numbering>,
     stopping: bool,
     /// Who ends the run, where a person does.
@@ -197,8 +208,9 @@ impl Live {
         let mut next = first;
         while let Some(happened) = next {
             self.understand(happened, &mut events);
-            next =
-                (events.len() < GATHER_MAX).then(|| self.inbox.try_recv().ok()).flatten();
+            let has_room = events.len() < GATHER_MAX
+                && self.rounds.rehearsals.len() < REHEARSALS_MAX;
+            next = has_room.then(|| self.inbox.try_recv().ok()).flatten();
         }
         let now = self.clock.now();
         events.extend(self.signals.known_by(now).map(Event::Signal));
@@ -236,6 +248,9 @@ impl Live {
                 info!(event = "changed", by = by.name, role = by.role);
                 self.rounds.waiting.push((answer, events.len()));
                 events.push(Event::Change(Change::Site(site)));
+            }
+            Happened::Rehearsed { event, answer } => {
+                self.rounds.rehearsals.push((event, answer));
             }
             Happened::Trouble(what, standing) => {
                 events.push(Event::Trouble { what, standing });
@@ -389,6 +404,12 @@ impl Live {
     fn answer(&mut self) {
         for (answer, outputs) in self.rounds.answers.drain(..) {
             // Whoever asked may have left.
+            drop(answer.send(outputs));
+        }
+        // What only would happen, happens to a copy, which is forgotten.
+        for (event, answer) in self.rounds.rehearsals.drain(..) {
+            let at = self.clock.now().max(self.engine.at());
+            let outputs = self.engine.clone().step(&Input { at, event: *event });
             drop(answer.send(outputs));
         }
     }

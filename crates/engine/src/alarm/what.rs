@@ -259,6 +259,11 @@ impl What {
         }
     }
 
+    /// The consequence, in one sentence.
+    pub fn consequence(&self) -> String {
+        self.words().consequence
+    }
+
     pub(super) fn words(&self) -> Words {
         let (consequence, cause, action) = match self {
             Self::LockedOutRuns { load, machines, draw, roles } => (

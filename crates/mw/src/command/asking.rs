@@ -10,7 +10,7 @@ use units::{Power, Seconds, Timestamp};
 use super::Ending;
 use super::backtest::print;
 use crate::live::control::client::{NoReply, ask};
-use crate::live::control::{Asked, By, Reply, SOCKET, Told, Wish};
+use crate::live::control::{Asked, By, LoadChange, Reply, SOCKET, Wish};
 use crate::live::status::Status;
 use crate::records::{KEY, STORE};
 
@@ -83,10 +83,8 @@ impl RunFolder {
 
     /// Asks for something to be done, and prints the answer.
     pub(super) fn wish(&self, who: &Who, wish: Wish) -> anyhow::Result<Ending> {
-        if who.dry_run {
-            return self.rehearse(who, &wish);
-        }
-        let asked = Asked::Ask { by: who.into(), wish };
+        let dry_run = who.dry_run;
+        let asked = Asked::Ask { by: who.into(), wish, dry_run };
         match self.ask(&asked)? {
             Got::Ended(ending) => Ok(ending),
             Got::Reply(reply) => self.show(&reply),
@@ -112,10 +110,18 @@ impl RunFolder {
             Reply::Refused { why } => eprintln!("refused: {why}"),
             Reply::Failed { why } => bail!("{why}"),
             Reply::UnderWay { says } => print(&sentence(says))?,
-            Reply::Accepted { says, limit_before, limit_after } => {
-                let mut text: String = says.iter().map(|said| sentence(said)).collect();
-                if text.is_empty() {
+            Reply::Accepted { says, limit_before, limit_after, changes, dry_run } => {
+                let mut text = String::new();
+                if *dry_run {
+                    text.push_str("Nothing was asked. This would come of it now:\n");
+                }
+                text.extend(says.iter().map(|said| sentence(said)));
+                if says.is_empty() && !*dry_run {
                     text.push_str("Taken in, and in the record.\n");
+                }
+                for LoadChange { load, from, to, firm, .. } in changes {
+                    let firm = if *firm { ", which is under contract" } else { "" };
+                    text.push_str(&format!("`{load}`{firm} goes from {from} to {to}.\n"));
                 }
                 text.push_str(&limit_change(*limit_before, *limit_after));
                 print(&text)?;
@@ -129,63 +135,6 @@ impl RunFolder {
             Reply::Status { .. } | Reply::Machines { .. } => print(&line(reply))?,
         }
         Ok(ending)
-    }
-
-    /// Says what would be asked, and what it comes to as far as that can be told
-    /// without asking.
-    fn rehearse(&self, who: &Who, wish: &Wish) -> anyhow::Result<Ending> {
-        let status = match self.status()? {
-            Got::Ended(ending) => return Ok(ending),
-            Got::Reply(status) => status,
-        };
-        let now = status.power.import_limit;
-        let then = limit_with(wish, now);
-        if self.json {
-            let by = By::from(who);
-            print(&line(&serde_json::json!({
-                "dry_run": { "by": by, "wish": wish },
-                "import_limit_now_mw": now.to_mw_text(6),
-                "import_limit_then_mw": then.map(|then| then.to_mw_text(6)),
-            })))?;
-            return Ok(Ending::Well);
-        }
-        let mut text = format!(
-            "Nothing was asked. This would be asked of {}, as {} ({}):\n{}\n",
-            status.site,
-            who.person,
-            who.role,
-            serde_json::to_string_pretty(wish)?
-        );
-        match then {
-            Some(then) => text.push_str(&limit_change(now, then)),
-            None => text.push_str(
-                "What it does to the import limit depends on what else stands, see \
-                 `mw grid status`.\n",
-            ),
-        }
-        print(&text)?;
-        Ok(Ending::Well)
-    }
-}
-
-/// The import limit if a wish were granted; nothing where that cannot be told.
-fn limit_with(wish: &Wish, now: Power) -> Option<Power> {
-    match wish {
-        Wish::Instruct { told, power_mw: Some(level), from: None, .. }
-            if told.has_level() =>
-        {
-            let level = Power::parse_mw(level).ok()?;
-            let caps = *told != Told::Arm;
-            Some(if caps { now.min(level) } else { now })
-        }
-        Wish::Instruct { .. } | Wish::Confirm { .. } => None,
-        Wish::LockOut { .. }
-        | Wish::Release { .. }
-        | Wish::Maintain { .. }
-        | Wish::EndMaintenance { .. }
-        | Wish::Hold { .. }
-        | Wish::EndHold { .. }
-        | Wish::Acknowledge { .. } => Some(now),
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod server;
+pub mod speaker;
 pub mod wish;
 
 use std::path::{Path, PathBuf};
@@ -45,6 +46,9 @@ pub enum Asked {
         by: By,
         /// What.
         wish: Wish,
+        /// Whether only to say what would come of it.
+        #[serde(default)]
+        dry_run: bool,
     },
     /// The last signed checkpoint of the journal.
     Checkpoint {},
@@ -96,6 +100,12 @@ pub enum Reply {
         /// The same after.
         #[serde(rename = "import_limit_after_mw", with = "mw")]
         limit_after: Power,
+        /// Loads that are asked something else by it.
+        #[serde(default)]
+        changes: Vec<LoadChange>,
+        /// Whether it was only asked what would come of it.
+        #[serde(default)]
+        dry_run: bool,
     },
     /// It was refused, and nothing has changed.
     Refused {
@@ -117,6 +127,25 @@ pub enum Reply {
         /// Why, and what to do.
         why: String,
     },
+}
+
+/// A load that is asked something else than before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LoadChange {
+    /// Which load, by name.
+    pub load: String,
+    /// What it was asked, at the meter, in decimal megawatts.
+    #[serde(rename = "from_mw", with = "mw")]
+    #[schema(value_type = String)]
+    pub from: Power,
+    /// What it is asked now.
+    #[serde(rename = "to_mw", with = "mw")]
+    #[schema(value_type = String)]
+    pub to: Power,
+    /// Whether it is under contract.
+    pub firm: bool,
+    /// Why, with figures.
+    pub reason: String,
 }
 
 /// Where the control socket of a data folder is.

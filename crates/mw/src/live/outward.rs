@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use adapters::store::StoreAddress;
 use clap::Args;
@@ -12,10 +13,13 @@ use tracing::{info, warn};
 
 use super::alarms::{self, Alarms};
 use super::clock::Clock;
-use super::control::server::{self, Open, Speaker};
+use super::control::server::{self, Open};
+use super::control::speaker::Speaker;
 use super::log::{self, Log};
 use super::status::Board;
 use super::{Happened, contacts, metrics};
+use crate::api::Setup;
+use crate::api::wire::{self, Listen};
 use crate::config;
 
 /// What a run opens, as asked for on the command line.
@@ -24,6 +28,17 @@ pub struct Options {
     /// Serve metrics for Prometheus and a health check at this address.
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
+    /// Serve the HTTP API and the console at this address. Who may come in has a token
+    /// of `mw token create`.
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<SocketAddr>,
+    /// The certificate chain to show, as PEM: then the address may be reached from
+    /// beyond this machine.
+    #[arg(long, value_name = "FILE", requires_all = ["http", "http_key"])]
+    http_certificate: Option<PathBuf>,
+    /// Its private key, as PEM.
+    #[arg(long, value_name = "FILE", requires = "http_certificate")]
+    http_key: Option<PathBuf>,
     /// How the log is written, to standard error.
     #[arg(long, value_enum, default_value_t = Log::Text)]
     log: Log,
@@ -96,22 +111,28 @@ impl Options {
             }
         }
         let (site_file, market) = (of.site_file, site.market.clone());
-        let control = server::open(
-            of.folder,
-            Speaker {
-                board: board.clone(),
-                mailbox: of.mailbox.clone(),
-                clock: of.clock,
-                store: of.store.clone(),
-                reread: Box::new(move || {
-                    let mut site = config::load(&site_file)?.site;
-                    // What the run is fed is of the market that it was started with.
-                    site.market = market.clone();
-                    Ok(site)
-                }),
-            },
-        )?;
+        let speaker = Arc::new(Speaker {
+            board: board.clone(),
+            mailbox: of.mailbox.clone(),
+            clock: of.clock,
+            store: of.store.clone(),
+            reread: Box::new(move || {
+                let mut site = config::load(&site_file)?.site;
+                // What the run is fed is of the market that it was started with.
+                site.market = market.clone();
+                Ok(site)
+            }),
+        });
+        let control = server::open(of.folder, Arc::clone(&speaker))?;
         info!(event = "control_open", folder = %of.folder.display());
+        if let Some(address) = self.http {
+            let (certificate, key) = (&self.http_certificate, &self.http_key);
+            let listen = Listen::of(address, certificate.as_deref(), key.as_deref())?;
+            let scheme = if listen.tls.is_some() { "https" } else { "http" };
+            let setup = Setup::of(of.folder, Arc::clone(&speaker))?;
+            let address = wire::open(listen, setup)?;
+            info!(event = "http_open", address = %address, url = %format!("{scheme}://{address}/"));
+        }
         if let Some(address) = self.metrics {
             let address = metrics::serve(address, board.clone())?;
             info!(event = "metrics_open", address = %address);

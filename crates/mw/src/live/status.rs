@@ -13,13 +13,16 @@ use std::time::{Duration, Instant};
 use adapters::store::StoreError;
 use engine::site::{FailSafe, LoadIx, LoadKind, ProgrammeIx};
 use engine::state::{Crew, Lapse, Standing};
-use engine::{Ask, Dispatch, Engine, Notice, Output, Request, Site, State};
+use engine::{
+    Ask, Dispatch, Engine, Notice, Output, Request, Setpoint, Site, Source, State,
+};
 use tokio::sync::oneshot;
-use units::{Interval, Seconds, Timestamp};
+use units::{EnergyPrice, Interval, Seconds, Timestamp};
 
 use super::log;
 pub use document::{
-    AlarmStatus, ByHandStatus, Counts, DecisionStatus, EventStatus, FORMAT, FeedStatus,
+    AlarmStatus, ByHandStatus, CapacityStatus, Counts, DecisionStatus, EventStatus,
+    FORMAT, FeedStatus,
     InstructionStatus, JournalStatus, LimitStatus, LoadStatus, MachineCounts,
     MachineStatus, PowerStatus, ProgrammeStatus, SourceStatus, Status, WaitingStatus,
 };
@@ -50,7 +53,29 @@ struct Shared {
     wanted: Vec<Wanted>,
     waiting: Vec<Waiting>,
     feeds: Vec<FeedStatus>,
+    /// What prices are expected, and since which decision.
+    ahead: Arc<Vec<Ahead>>,
+    ahead_of: Option<u64>,
 }
+
+/// A price that is expected of a quarter of an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// When the quarter begins.
+    pub start: Timestamp,
+    /// The price of energy, adders apart.
+    pub price: EnergyPrice,
+    /// Whose word it is.
+    pub source: Source,
+    /// When what it rests on was known.
+    pub known_at: Timestamp,
+}
+
+/// How long a quarter is that a price is expected of.
+const QUARTER: Seconds = Seconds::minutes(15);
+
+/// How many quarters ahead are shown: a day.
+const QUARTERS_AHEAD: i64 = 96;
 
 /// What waits for a second person.
 #[derive(Debug)]
@@ -76,6 +101,7 @@ impl Board {
         shared.note_silence(state, now);
         shared.journal.seq = seq;
         shared.tally.turns += 1;
+        shared.look_ahead(state, now);
         let status = shared.status_of(engine, now);
         shared.status = Some(Arc::new(status));
         shared.came_round = Some(Instant::now());
@@ -166,6 +192,11 @@ impl Board {
         self.shared().site.clone()
     }
 
+    /// What prices are expected of the next day, as of the last decision.
+    pub fn ahead(&self) -> Arc<Vec<Ahead>> {
+        Arc::clone(&self.shared().ahead)
+    }
+
     /// Counts and times since the process was started.
     pub fn tally(&self) -> Tally {
         self.shared().tally.clone()
@@ -209,6 +240,24 @@ impl Shared {
             self.dispatch = None;
             self.reasons.clear();
         }
+    }
+
+    /// Keeps what prices are expected, anew with each decision.
+    fn look_ahead(&mut self, state: &State, now: Timestamp) {
+        let generation = self.dispatch.as_ref().map(|dispatch| dispatch.generation);
+        if generation == self.ahead_of {
+            return;
+        }
+        self.ahead_of = generation;
+        let first = now.floor(QUARTER);
+        let starts = (0..QUARTERS_AHEAD)
+            .map(|quarter| first + Seconds::from_seconds(quarter * QUARTER.as_seconds()));
+        let ahead = starts.filter_map(|start| {
+            let expected = state.expected(start)?;
+            let (price, source) = (expected.price, expected.source);
+            Some(Ahead { start, price, source, known_at: expected.known_at })
+        });
+        self.ahead = Arc::new(ahead.collect());
     }
 
     /// Keeps in step with what waits for a second person.
@@ -400,8 +449,30 @@ fn load(state: &State, load: LoadIx) -> LoadStatus {
         least: belief.draw_at_least(power_of),
         most: belief.draw_at_most(power_of),
         machines: state.fleet.crew(load).map(counts_of),
+        capacity: capacity(state, load),
         silent_since: None,
     }
+}
+
+/// The GPUs of racks, those under contract, and those that are served for sure.
+fn capacity(state: &State, load: LoadIx) -> Option<CapacityStatus> {
+    let LoadKind::Racks(racks) = &state.site.loads[load].kind else { return None };
+    let running = match state.fleet.of(load).at_least {
+        Setpoint::Level(level) => racks.machines.running(level),
+        Setpoint::Power(_) => 0,
+    };
+    // A rack that answers nobody may serve or not: it is not counted on.
+    let unsure = state.fleet.crew(load).map_or(0, |crew| {
+        let sums = crew.sums();
+        sums.silent + sums.defiant
+    });
+    let gpus = |racks_of: u32| racks_of * racks.gpus_per_rack;
+    let all = gpus(racks.machines.count);
+    Some(CapacityStatus {
+        gpus: all,
+        committed_gpus: if state.site.loads[load].is_firm() { all } else { 0 },
+        delivered_gpus: gpus(running.min(racks.machines.count.saturating_sub(unsure))),
+    })
 }
 
 fn counts_of(crew: &Crew) -> MachineCounts {

@@ -7,7 +7,6 @@
 //!
 //! Floats appear here and nowhere before: they are places on paper.
 
-mod chart;
 mod duration;
 mod megawatts;
 mod months;
@@ -16,10 +15,10 @@ use anyhow::{Context, Result};
 use askama::Template;
 use units::Money;
 
-use self::chart::Figure;
 use super::comparison::{self, mean_mw};
 use super::{figures, words};
 use crate::answer::{Answer, Highlight};
+use crate::chart::Figure;
 
 /// The page of an answer: one file of HTML, without any request to elsewhere.
 pub fn page(answer: &Answer) -> Result<String> {

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::server::ANSWER_WITHIN;
+use super::speaker::ANSWER_WITHIN;
 use super::{Asked, REPLY_BYTES_MAX, Reply, socket_of};
 
 /// Longer than the run itself waits for its loop.

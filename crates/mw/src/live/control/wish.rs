@@ -107,7 +107,7 @@ pub enum Wish {
 }
 
 /// What the grid asked, in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Told {
     /// Draw no more than a level.

@@ -12,7 +12,7 @@ use super::text::{instant, maybe_instant, maybe_mw, mw};
 pub const FORMAT: u32 = 1;
 
 /// How a living run stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Status {
     /// The version of this document.
     pub format: u32,
@@ -24,6 +24,7 @@ pub struct Status {
     pub site: String,
     /// The site's time when this was so.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// How well the journal is kept.
     pub journal: JournalStatus,
@@ -56,32 +57,38 @@ pub struct Status {
 }
 
 /// How well the journal is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub struct JournalStatus {
     /// The last durable record.
     pub seq: u64,
     /// Since when it cannot be written; while that is so, nothing is ordered.
     #[serde(with = "maybe_instant")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub failing_since: Option<Timestamp>,
     /// Why.
     pub failing_because: Option<String>,
 }
 
 /// The last decision.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DecisionStatus {
     /// Its number.
     pub generation: u64,
     /// When what it decides begins.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub start: Timestamp,
     /// When it has ended.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub end: Timestamp,
     /// Whether it answers an emergency.
     pub emergency: bool,
     /// What loads are asked to draw together.
     #[serde(rename = "asked_mw", with = "mw")]
+    #[schema(value_type = String)]
     pub asked: Power,
     /// The price it was decided on, in USD per MWh.
     pub price_usd_per_mwh: Option<String>,
@@ -90,53 +97,63 @@ pub struct DecisionStatus {
 }
 
 /// What is drawn and may be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PowerStatus {
     /// The interconnection's meter, as last read.
     #[serde(rename = "draw_mw", with = "maybe_mw")]
+    #[schema(value_type = Option<String>)]
     pub draw: Option<Power>,
     /// Since when that meter is silent.
     #[serde(with = "maybe_instant")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub meter_silent_since: Option<Timestamp>,
     /// What the site draws beyond what its loads explain, as counted against limits.
     #[serde(rename = "unexplained_mw", with = "mw")]
+    #[schema(value_type = String)]
     pub unexplained: Power,
     /// What loads are ordered to draw.
     #[serde(rename = "ordered_mw", with = "mw")]
+    #[schema(value_type = String)]
     pub ordered: Power,
     /// What they may draw at least.
     #[serde(rename = "least_mw", with = "mw")]
+    #[schema(value_type = String)]
     pub least: Power,
     /// What the site may draw at worst: every load at its most, and the unexplained.
     #[serde(rename = "worst_mw", with = "mw")]
+    #[schema(value_type = String)]
     pub worst: Power,
     /// The tightest limit on import.
     #[serde(rename = "import_limit_mw", with = "mw")]
+    #[schema(value_type = String)]
     pub import_limit: Power,
     /// Who set it.
     pub import_limit_by: String,
     /// The limit less the worst: negative is a limit that may be passed.
     #[serde(rename = "headroom_mw", with = "mw")]
+    #[schema(value_type = String)]
     pub headroom: Power,
 }
 
 /// A limit on draw that holds now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LimitStatus {
     /// The level.
     #[serde(rename = "limit_mw", with = "mw")]
+    #[schema(value_type = String)]
     pub level: Power,
     /// Who set it.
     pub by: String,
     /// When it ends; nothing where it does not by itself.
     #[serde(with = "maybe_instant")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
     /// Whether contract load may stay on where it cannot be met otherwise.
     pub best_effort: bool,
 }
 
 /// How one load stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LoadStatus {
     /// What people call it.
     pub name: String,
@@ -148,27 +165,49 @@ pub struct LoadStatus {
     pub firm: bool,
     /// What the last decision asks of it.
     #[serde(rename = "asked_mw", with = "maybe_mw")]
+    #[schema(value_type = Option<String>)]
     pub asked: Option<Power>,
     /// Why, with figures.
     pub reason: Option<String>,
     /// What it is ordered to draw.
     #[serde(rename = "ordered_mw", with = "mw")]
+    #[schema(value_type = String)]
     pub ordered: Power,
     /// What it may draw at least.
     #[serde(rename = "least_mw", with = "mw")]
+    #[schema(value_type = String)]
     pub least: Power,
     /// What it may draw at most.
     #[serde(rename = "most_mw", with = "mw")]
+    #[schema(value_type = String)]
     pub most: Power,
     /// Its machines by how they stand; nothing for what is one device.
     pub machines: Option<MachineCounts>,
+    /// What it serves of what it could and should; nothing for what is no rack.
+    #[serde(default)]
+    pub capacity: Option<CapacityStatus>,
     /// Since when some of it is silent, as this process has seen.
     #[serde(with = "maybe_instant")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub silent_since: Option<Timestamp>,
 }
 
+/// GPUs of a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CapacityStatus {
+    /// All of them.
+    pub gpus: u32,
+    /// Those that are under contract.
+    pub committed_gpus: u32,
+    /// Those that are served for sure: by what was seen and ordered, silent racks
+    /// left out.
+    pub delivered_gpus: u32,
+}
+
 /// Machines of a load by how they stand. A machine may count in several.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub struct MachineCounts {
     /// All of them.
     pub count: u32,
@@ -189,7 +228,7 @@ pub struct MachineCounts {
 }
 
 /// How a grid programme stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ProgrammeStatus {
     /// What people call it.
     pub name: String,
@@ -198,6 +237,7 @@ pub struct ProgrammeStatus {
     pub silent_after_seconds: Option<i64>,
     /// Since when its link is lost, and the fail-safe holds.
     #[serde(with = "maybe_instant")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub lost_since: Option<Timestamp>,
     /// What the fail-safe is, in words.
     pub fail_safe: String,
@@ -245,7 +285,7 @@ pub struct EventStatus {
 }
 
 /// Something the grid asks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct InstructionStatus {
     /// Under which programme.
     pub programme: String,
@@ -256,22 +296,26 @@ pub struct InstructionStatus {
     pub ask: String,
     /// The level it names.
     #[serde(rename = "level_mw", with = "maybe_mw")]
+    #[schema(value_type = Option<String>)]
     pub level: Option<Power>,
     /// When it begins.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub start: Timestamp,
     /// When it has ended.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub end: Timestamp,
     /// When it was known.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub known_at: Timestamp,
     /// Whether contract load may stay on where it cannot be met otherwise.
     pub best_effort: bool,
 }
 
 /// Something that would relax a limit, and waits for a second person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct WaitingStatus {
     /// Under which programme.
     pub programme: String,
@@ -279,11 +323,12 @@ pub struct WaitingStatus {
     pub name: String,
     /// When it lapses.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub until: Timestamp,
 }
 
 /// Something that a person set by hand.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ByHandStatus {
     /// `lock_out`, `maintenance` or `hold`.
     pub kind: String,
@@ -293,6 +338,7 @@ pub struct ByHandStatus {
     pub machines: Option<String>,
     /// The level it is held at.
     #[serde(rename = "level_mw", with = "maybe_mw")]
+    #[schema(value_type = Option<String>)]
     pub level: Option<Power>,
     /// Who set it, as a role.
     pub role: String,
@@ -300,16 +346,18 @@ pub struct ByHandStatus {
     pub reason: String,
     /// Since when.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
     /// When it ends; for a lock-out by a person, when that is expected.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub until: Timestamp,
     /// Whether it stays until it is released, whatever `until` says.
     pub until_released: bool,
 }
 
 /// An alarm that stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AlarmStatus {
     /// Its number, to acknowledge it by.
     pub id: u32,
@@ -317,6 +365,7 @@ pub struct AlarmStatus {
     pub urgency: String,
     /// Since when.
     #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
     pub since: Timestamp,
     /// How far it was taken up.
     pub level: u8,
@@ -329,19 +378,22 @@ pub struct AlarmStatus {
 }
 
 /// Something the run lives on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceStatus {
     /// Which, as a word: `hashprice`, `price`, `meter`.
     pub source: String,
     /// When the newest value was known; nothing where none ever was.
     #[serde(with = "maybe_instant")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub known_at: Option<Timestamp>,
     /// How old that is.
     pub age_seconds: Option<i64>,
 }
 
 /// Counts since the process was started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub struct Counts {
     /// Turns of the loop.
     pub turns: u64,
@@ -370,7 +422,7 @@ pub struct Counts {
 }
 
 /// How one machine stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MachineStatus {
     /// Its number in its load, from 0.
     pub machine: u32,

@@ -1,6 +1,17 @@
 //! How figures stand in JSON: powers as exact decimal megawatts, instants in UTC
 //! with seconds.
 
+use units::Timestamp;
+
+/// An instant with its seconds, which RFC 3339 demands and people leave out.
+pub fn rfc3339(at: Timestamp) -> String {
+    let mut text = at.to_string();
+    if text.matches(':').count() == 1 {
+        text.insert_str(text.len() - 1, ":00");
+    }
+    text
+}
+
 /// A power as decimal megawatts, to the watt: `"1.250000"`.
 pub mod mw {
     use serde::{Deserialize, Deserializer, Serializer, de};
@@ -49,7 +60,7 @@ pub mod instant {
 
     /// Writes it.
     pub fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(at)
+        to.serialize_str(&super::rfc3339(*at))
     }
 
     /// Reads it.
@@ -71,7 +82,7 @@ pub mod maybe_instant {
         to: S,
     ) -> Result<S::Ok, S::Error> {
         match at {
-            Some(at) => to.serialize_some(&at.to_string()),
+            Some(at) => to.serialize_some(&super::rfc3339(*at)),
             None => to.serialize_none(),
         }
     }

@@ -10,9 +10,9 @@ use units::{EnergyPrice, Seconds};
 
 use super::super::{figures, words};
 use super::Figure;
-use super::chart::{Mark, Panel, Pen, Prices, line, text};
 use super::megawatts::usd;
 use crate::answer::Answer;
+use crate::chart::{Mark, Panel, Pen, Prices, line, text};
 use crate::ledger::Use;
 
 const WIDTH: f64 = 1180.0;

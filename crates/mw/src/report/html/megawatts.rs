@@ -6,8 +6,8 @@ use units::EnergyPrice;
 
 use super::super::figures;
 use super::Figure;
-use super::chart::{Linear, Mark, Panel, Pen, Place, Prices, Time, line, text};
 use crate::answer::{Answer, Bucket};
+use crate::chart::{Linear, Mark, Panel, Pen, Place, Prices, Time, line, stack, text};
 use crate::ledger::Use;
 
 const WIDTH: f64 = 1180.0;
@@ -193,40 +193,14 @@ fn power(answer: &Answer, time: &Time, uses: &[Use], marks: &mut Vec<Mark>) -> P
     }
     marks.push(text("unit start", (LEFT, POWER_TOP - 10.0), "MW at the meter, by use"));
 
+    let edges: Vec<(f64, f64)> =
+        answer.picture.iter().map(|bucket| edges(time, answer, bucket)).collect();
+    let sizes: Vec<Vec<f64>> = uses
+        .iter()
+        .map(|used_for| answer.picture.iter().map(|b| megawatts(b, *used_for)).collect())
+        .collect();
     let mut layers = Vec::new();
-    for (place, used_for) in uses.iter().enumerate() {
-        let mut pen = Pen::default();
-        for sign in [1.0, -1.0] {
-            let size = |bucket: &Bucket, used_for: &Use| {
-                (megawatts(bucket, *used_for) * sign).max(0.0)
-            };
-            let below = |bucket: &Bucket| -> f64 {
-                uses[..place].iter().map(|under| size(bucket, under)).sum()
-            };
-            let has = |bucket: &&Bucket| size(bucket, used_for) > 0.0;
-            // One closed shape for each stretch of buckets that have some.
-            for run in answer.picture.split(|bucket| !has(&bucket)) {
-                let Some(first) = run.first() else { continue };
-                let edge = |bucket: &Bucket, value: f64| {
-                    let (left, right) = edges(time, answer, bucket);
-                    (left, right, scale.at(value * sign))
-                };
-                let (left, _, y) = edge(first, below(first));
-                pen.go(left, y);
-                for bucket in run {
-                    let top = below(bucket) + size(bucket, used_for);
-                    let (left, right, y) = edge(bucket, top);
-                    pen.draw(left, y);
-                    pen.draw(right, y);
-                }
-                for bucket in run.iter().rev() {
-                    let (left, right, y) = edge(bucket, below(bucket));
-                    pen.draw(right, y);
-                    pen.draw(left, y);
-                }
-                pen.close();
-            }
-        }
+    for (used_for, pen) in uses.iter().zip(stack(&edges, &sizes, &scale)) {
         if !pen.is_up() {
             layers.push(pen.mark(area(*used_for)));
         }

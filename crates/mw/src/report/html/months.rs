@@ -4,8 +4,8 @@ use units::Money;
 
 use super::super::figures;
 use super::Figure;
-use super::chart::{Linear, Mark, Panel, Place, line, text};
 use crate::answer::{Answer, Month, Totals};
+use crate::chart::{Linear, Mark, Panel, Place, line, text};
 
 const WIDTH: f64 = 1180.0;
 const LEFT: f64 = 72.0;

@@ -593,7 +593,7 @@ impl Asking {
                         reason: reason.clone(),
                         until: "30m".to_owned(),
                     };
-                    let asked = Asked::Ask { by, wish };
+                    let asked = Asked::Ask { by, wish, dry_run: false };
                     // Nobody may be there, or they may die before they answer.
                     if let Ok(Reply::Accepted { .. }) = client::ask(&data, &asked) {
                         granted.lock().expect("nobody panics with it").push(reason);

@@ -6,30 +6,30 @@ use units::{Interval, Seconds, Timestamp};
 /// A drawing: what stands still, and panels that zoom together.
 #[derive(Template)]
 #[template(path = "figure.html")]
-pub(super) struct Figure {
+pub(crate) struct Figure {
     /// The name the script finds it by.
-    pub(super) id: &'static str,
+    pub(crate) id: &'static str,
     /// What it shows, for a reader who cannot see it.
-    pub(super) label: String,
-    pub(super) width: f64,
-    pub(super) height: f64,
+    pub(crate) label: String,
+    pub(crate) width: f64,
+    pub(crate) height: f64,
     /// Axes and text behind the panels.
-    pub(super) marks: Vec<Mark>,
-    pub(super) panels: Vec<Panel>,
+    pub(crate) marks: Vec<Mark>,
+    pub(crate) panels: Vec<Panel>,
 }
 
 /// A part of a drawing with its own edges; what lies outside is cut off.
-pub(super) struct Panel {
-    pub(super) left: f64,
-    pub(super) top: f64,
-    pub(super) width: f64,
-    pub(super) height: f64,
+pub(crate) struct Panel {
+    pub(crate) left: f64,
+    pub(crate) top: f64,
+    pub(crate) width: f64,
+    pub(crate) height: f64,
     /// In the panel's own places, from its upper left corner.
-    pub(super) marks: Vec<Mark>,
+    pub(crate) marks: Vec<Mark>,
 }
 
 /// A shape. `class` names its look in the style sheet.
-pub(super) enum Mark {
+pub(crate) enum Mark {
     Line {
         class: &'static str,
         from: Place,
@@ -61,10 +61,10 @@ pub(super) enum Mark {
 
 /// A place on paper, from the left and from the top.
 #[derive(Clone, Copy)]
-pub(super) struct Place(pub(super) f64, pub(super) f64);
+pub(crate) struct Place(pub(crate) f64, pub(crate) f64);
 
 /// A place to the tenth, as SVG writes it.
-pub(super) fn tenth(place: &f64) -> String {
+pub(crate) fn tenth(place: &f64) -> String {
     let text = format!("{place:.1}");
     match text.strip_suffix(".0") {
         Some("-0") => "0".to_owned(),
@@ -74,37 +74,37 @@ pub(super) fn tenth(place: &f64) -> String {
 }
 
 /// Puts a line between two places.
-pub(super) fn line(class: &'static str, from: (f64, f64), to: (f64, f64)) -> Mark {
+pub(crate) fn line(class: &'static str, from: (f64, f64), to: (f64, f64)) -> Mark {
     Mark::Line { class, from: Place(from.0, from.1), to: Place(to.0, to.1) }
 }
 
 /// Puts text at a place.
-pub(super) fn text(class: &'static str, at: (f64, f64), text: impl Into<String>) -> Mark {
+pub(crate) fn text(class: &'static str, at: (f64, f64), text: impl Into<String>) -> Mark {
     Mark::Text { class, at: Place(at.0, at.1), text: text.into() }
 }
 
 /// A path in the making.
 #[derive(Default)]
-pub(super) struct Pen(String);
+pub(crate) struct Pen(String);
 
 impl Pen {
-    pub(super) fn go(&mut self, x: f64, y: f64) {
+    pub(crate) fn go(&mut self, x: f64, y: f64) {
         self.put('M', x, y);
     }
 
-    pub(super) fn draw(&mut self, x: f64, y: f64) {
+    pub(crate) fn draw(&mut self, x: f64, y: f64) {
         self.put('L', x, y);
     }
 
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.0.push('Z');
     }
 
-    pub(super) fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn mark(self, class: &'static str) -> Mark {
+    pub(crate) fn mark(self, class: &'static str) -> Mark {
         Mark::Path { class, shape: self.0 }
     }
 
@@ -116,9 +116,49 @@ impl Pen {
     }
 }
 
+/// The shapes of a stack: one for each row of `sizes`, from the foot up, over steps
+/// with these edges. What is negative stacks downwards.
+pub(crate) fn stack(
+    edges: &[(f64, f64)],
+    sizes: &[Vec<f64>],
+    scale: &Linear,
+) -> Vec<Pen> {
+    let mut pens: Vec<Pen> = sizes.iter().map(|_| Pen::default()).collect();
+    for sign in [1.0, -1.0] {
+        let mut foot = vec![0.0; edges.len()];
+        for (pen, sizes) in pens.iter_mut().zip(sizes) {
+            let steps: Vec<(f64, f64, f64, f64)> = edges
+                .iter()
+                .zip(sizes)
+                .zip(&mut foot)
+                .map(|(((left, right), size), foot)| {
+                    let (under, size) = (*foot, (size * sign).max(0.0));
+                    *foot += size;
+                    (*left, *right, under, under + size)
+                })
+                .collect();
+            // One closed shape for each stretch of steps that have some.
+            for run in steps.split(|(_, _, under, top)| top <= under) {
+                let Some((left, _, under, _)) = run.first() else { continue };
+                pen.go(*left, scale.at(under * sign));
+                for (left, right, _, top) in run {
+                    pen.draw(*left, scale.at(top * sign));
+                    pen.draw(*right, scale.at(top * sign));
+                }
+                for (left, right, under, _) in run.iter().rev() {
+                    pen.draw(*right, scale.at(under * sign));
+                    pen.draw(*left, scale.at(under * sign));
+                }
+                pen.close();
+            }
+        }
+    }
+    pens
+}
+
 /// Even steps from values to places.
 #[derive(Clone, Copy)]
-pub(super) struct Linear {
+pub(crate) struct Linear {
     low: f64,
     high: f64,
     /// The place of `low` and that of `high`.
@@ -126,19 +166,19 @@ pub(super) struct Linear {
 }
 
 impl Linear {
-    pub(super) fn new(low: f64, high: f64, to: (f64, f64)) -> Self {
+    pub(crate) fn new(low: f64, high: f64, to: (f64, f64)) -> Self {
         // A scale of nothing still needs a length.
         let high = if high > low { high } else { low + 1.0 };
         Self { low, high, to }
     }
 
-    pub(super) fn at(&self, value: f64) -> f64 {
+    pub(crate) fn at(&self, value: f64) -> f64 {
         let part = (value - self.low) / (self.high - self.low);
         self.to.0 + part * (self.to.1 - self.to.0)
     }
 
     /// Round values, about `count` of them, and how many digits each needs.
-    pub(super) fn ticks(&self, count: f64) -> (Vec<f64>, usize) {
+    pub(crate) fn ticks(&self, count: f64) -> (Vec<f64>, usize) {
         let rough = (self.high - self.low) / count;
         let decade = 10_f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 2.5, 5.0, 10.0]
@@ -160,12 +200,12 @@ impl Linear {
 
 /// Places of prices: even up to 20 USD/MWh either side of nothing, by factors beyond.
 #[derive(Clone, Copy)]
-pub(super) struct Prices {
+pub(crate) struct Prices {
     linear: Linear,
 }
 
 /// Up to here a price scale is nearly even, in USD/MWh.
-pub(super) const EVEN_UP_TO: f64 = 20.0;
+pub(crate) const EVEN_UP_TO: f64 = 20.0;
 
 /// Prices a scale may name, in USD/MWh.
 const PRICE_TICKS: [f64; 21] = [
@@ -175,16 +215,16 @@ const PRICE_TICKS: [f64; 21] = [
 ];
 
 impl Prices {
-    pub(super) fn new(low: f64, high: f64, to: (f64, f64)) -> Self {
+    pub(crate) fn new(low: f64, high: f64, to: (f64, f64)) -> Self {
         Self { linear: Linear::new(bend(low.min(0.0)), bend(high.max(EVEN_UP_TO)), to) }
     }
 
-    pub(super) fn at(&self, price: f64) -> f64 {
+    pub(crate) fn at(&self, price: f64) -> f64 {
         self.linear.at(bend(price))
     }
 
     /// Prices to name, none nearer than `apart` to the next; zero always.
-    pub(super) fn ticks(&self, apart: f64) -> Vec<f64> {
+    pub(crate) fn ticks(&self, apart: f64) -> Vec<f64> {
         let within = |price: &&f64| {
             let bent = bend(**price);
             self.linear.low - 1e-9 <= bent && bent <= self.linear.high + 1e-9
@@ -206,23 +246,23 @@ fn bend(price: f64) -> f64 {
 
 /// Places of instants.
 #[derive(Clone, Copy)]
-pub(super) struct Time {
+pub(crate) struct Time {
     linear: Linear,
     range: Interval,
 }
 
 impl Time {
-    pub(super) fn new(range: Interval, to: (f64, f64)) -> Self {
+    pub(crate) fn new(range: Interval, to: (f64, f64)) -> Self {
         let seconds = range.duration().as_seconds() as f64;
         Self { linear: Linear::new(0.0, seconds, to), range }
     }
 
-    pub(super) fn at(&self, at: Timestamp) -> f64 {
+    pub(crate) fn at(&self, at: Timestamp) -> f64 {
         self.linear.at((at - self.range.start).as_seconds() as f64)
     }
 
     /// Instants to name, about a dozen at most, with their names.
-    pub(super) fn ticks(&self) -> Vec<(Timestamp, String)> {
+    pub(crate) fn ticks(&self) -> Vec<(Timestamp, String)> {
         const DAY: i64 = 86_400;
         let seconds = self.range.duration().as_seconds();
         let steps = [3_600, 10_800, 21_600, DAY, 2 * DAY, 5 * DAY];
