@@ -278,20 +278,25 @@ fn scale(
     let once = of(arrays);
     let twice = of(&twice);
     let many = tenfold(&once);
-    let mut times = Vec::new();
+    let (mut times, mut general) = (Vec::new(), 0);
+    let mut pivots = Vec::new();
     for horizon in [&once, &twice, &many] {
         let mut spent = Vec::new();
+        let mut found = Found::default();
         for _ in 0..runs {
             let began = cpu();
             let answer = Solver::default().solve(horizon)?;
             spent.push((cpu() - began).as_secs_f64());
-            std::hint::black_box(answer);
+            found = answer.found;
         }
+        general += usize::from(found.general);
+        pivots.push(found.pivots);
         times.push(median(spent));
     }
     Ok(json!({
         "runs": runs, "cpu_s": times[0], "twice_the_horizon": times[1] / times[0],
-        "ten_times_the_loads": times[2] / times[0],
+        "ten_times_the_loads": times[2] / times[0], "pivots": pivots,
+        "general": general,
     }))
 }
 

@@ -7,7 +7,7 @@
 //! (`stage`), the market a convex function of the energy gained, and these are
 //! convolved from one interval to the next (`stored`, `free`). The few intervals
 //! that break a ramp are repaired in windows, as small linear programs (`ramps`,
-//! `window`, `simplex`). Peak charges are sought as caps around all that (`peaks`),
+//! `window`, `simplex`, `factor`). Peak charges are sought as caps around all that (`peaks`),
 //! and what does not come apart is one window (`whole`). Every answer carries a
 //! bound that is worked out from its prices and not from its plan (`certify`).
 
@@ -27,6 +27,7 @@ pub mod commit;
 mod conflict;
 mod diagnose;
 pub mod exact;
+mod factor;
 mod free;
 mod horizon;
 mod peaks;

@@ -42,7 +42,7 @@ struct Search {
     /// The cap to look at.
     cap: f64,
     left: Option<Line>,
-    right: Line,
+    right: Option<Line>,
     found: bool,
     /// The prices of the best where they are not those of both lines, mixed.
     own: Option<Prices>,
@@ -58,26 +58,29 @@ pub(super) fn solve(
     horizon: &Horizon,
     answer: &mut Answer,
 ) -> Result<(), Conflict> {
-    solver.solve_capped(horizon, answer)?;
-    certify::price_limits(horizon, &solver.caps, answer);
+    let alone = horizon.grid.peaks.len() == 1;
+    let mut searches: Vec<Search> =
+        horizon.grid.peaks.iter().map(Search::begin).collect();
+    solver.solve_at(horizon, &searches, answer)?;
     // What is held between spans is valued alike throughout: they part there.
     let stored = answer.prices.stored_usd_per_mwh.clone();
-    let alone = horizon.grid.peaks.len() == 1;
-    let begin = |peak: &Peak| Search::begin(horizon, answer, &stored, *peak, alone);
-    let mut searches: Vec<Search> = horizon.grid.peaks.iter().map(begin).collect();
     let mut found = answer.found;
+    let mut is_current = true;
     for _ in 0..ROUNDS {
+        for search in searches.iter_mut().filter(|search| !search.found) {
+            is_current &= !search.look(horizon, answer, &stored, alone);
+        }
         if searches.iter().all(|search| search.found) {
             break;
         }
         solver.solve_at(horizon, &searches, answer)?;
         found.add(answer.found);
-        for search in searches.iter_mut().filter(|search| !search.found) {
-            search.look(horizon, answer, &stored, alone);
-        }
+        is_current = true;
     }
-    solver.solve_at(horizon, &searches, answer)?;
-    found.add(answer.found);
+    if !is_current {
+        solver.solve_at(horizon, &searches, answer)?;
+        found.add(answer.found);
+    }
     answer.found = found;
     for search in &searches {
         search.mix(horizon, &mut answer.prices, alone);
@@ -206,62 +209,63 @@ impl Solver {
 }
 
 impl Search {
-    /// The highest draw without a charge is right of the best.
-    fn begin(
+    /// The first cap is the lowest there can be: where a charge is worth sparing
+    /// altogether, one plan is enough.
+    fn begin(peak: &Peak) -> Self {
+        let (peak, cap) = (*peak, peak.already_mw.max(0.0));
+        Self { peak, cap, left: None, right: None, found: false, own: None }
+    }
+
+    /// Learns from the plan at the cap it looked at, and chooses the next. Says
+    /// whether that is another.
+    fn look(
+        &mut self,
         horizon: &Horizon,
         answer: &Answer,
         stored: &[f64],
-        peak: Peak,
         alone: bool,
-    ) -> Self {
-        let least = peak.already_mw.max(0.0);
-        let drawn = &answer.exchange_mw[peak.from..peak.to];
-        let cap = drawn.iter().copied().fold(least, f64::max);
-        let found = cap <= least + SAME || peak.usd_per_mw <= 0.0;
-        let mut right = Line {
-            cap,
-            cost: 0.0,
-            slope: peak.usd_per_mw,
-            prices: prices_of(horizon, answer, &peak, alone),
-        };
-        right.cost = cost_of(horizon, answer, stored, &peak, cap, alone);
-        let cap = least;
-        let own = found.then(|| right.prices.clone());
-        Self { peak, cap, left: None, right, found, own }
-    }
-
-    /// Learns from the plan at the cap it looked at, and chooses the next.
-    fn look(&mut self, horizon: &Horizon, answer: &Answer, stored: &[f64], alone: bool) {
+    ) -> bool {
         let Peak { from, to, usd_per_mw, .. } = self.peak;
+        let looked = self.cap;
+        if looked == f64::INFINITY {
+            // Without a cap, the highest draw is right of the best.
+            let drawn = &answer.exchange_mw[from..to];
+            let least = self.peak.already_mw.max(0.0);
+            self.cap = drawn.iter().copied().fold(least, f64::max);
+        }
         let cost = cost_of(horizon, answer, stored, &self.peak, self.cap, alone);
         let paid: f64 = answer.prices.peak_usd_per_mwh[from..to].iter().sum();
         let slope = usd_per_mw - paid * horizon.hours;
-        let touches = self.left.as_ref().is_some_and(|left| {
-            let expected = left.at(self.cap).max(self.right.at(self.cap));
-            cost <= expected + 1e-9 * (1.0 + cost.abs().max(usd_per_mw * self.cap))
-        });
-        if touches {
-            self.found = true;
-            return;
+        if let (Some(left), Some(right)) = (&self.left, &self.right) {
+            let expected = left.at(self.cap).max(right.at(self.cap));
+            if cost <= expected + 1e-9 * (1.0 + cost.abs().max(usd_per_mw * self.cap)) {
+                self.found = true;
+                return false;
+            }
         }
-        if slope.abs() <= 1e-9 * usd_per_mw || (slope > 0.0 && self.left.is_none()) {
-            self.found = true;
-            self.own = Some(prices_of(horizon, answer, &self.peak, alone));
-            return;
-        }
+        let first = self.left.is_none();
         let prices = prices_of(horizon, answer, &self.peak, alone);
+        if usd_per_mw <= 0.0 || slope.abs() <= 1e-9 * usd_per_mw || (slope > 0.0 && first)
+        {
+            self.found = true;
+            self.own = Some(prices);
+            return false;
+        }
         let line = Line { cap: self.cap, cost, slope, prices };
         if slope < 0.0 {
             self.left = Some(line);
         } else {
-            self.right = line;
+            self.right = Some(line);
         }
-        let (Some(left), right) = (&self.left, &self.right) else { return };
-        let meet = (left.at(0.0) - right.at(0.0)) / (right.slope - left.slope);
-        self.cap = meet.clamp(left.cap, right.cap);
-        if right.cap - left.cap <= SAME {
-            self.found = true;
+        match (&self.left, &self.right) {
+            (Some(left), Some(right)) => {
+                let meet = (left.at(0.0) - right.at(0.0)) / (right.slope - left.slope);
+                self.cap = meet.clamp(left.cap, right.cap.max(left.cap));
+                self.found = right.cap - left.cap <= SAME;
+            }
+            (Some(_), None) | (None, _) => self.cap = f64::INFINITY,
         }
+        self.cap != looked
     }
 
     /// Gives the span the prices that were found: those of the best itself, or the
@@ -271,9 +275,10 @@ impl Search {
         match (&self.own, &self.left) {
             (Some(own), _) => prices.mix_span(horizon, from, to, (own, 1.0), own),
             (None, Some(left)) => {
-                let share = self.right.slope / (self.right.slope - left.slope);
+                let Some(right) = &self.right else { return };
+                let share = right.slope / (right.slope - left.slope);
                 let part = (&left.prices, share);
-                prices.mix_span(horizon, from, to, part, &self.right.prices);
+                prices.mix_span(horizon, from, to, part, &right.prices);
             }
             (None, None) => {}
         }

@@ -6,10 +6,12 @@
 //! moving the others to the right bound; from there each step takes the variable
 //! furthest outside its bounds out of the basis, and takes in the one that keeps
 //! reduced costs of the right sign, flipping on the way the bounds of those that
-//! do not suffice alone. The inverse of the basis is kept dense: programs here
-//! have some dozens of rows.
+//! do not suffice alone. The basis is kept factored (`factor`), and every vector that
+//! is solved for knows where it is not zero: a step costs what it reaches.
 //!
 //! Deterministic: ties go to the larger pivot, then to the lower index.
+
+use super::factor::{Factor, Sparse};
 
 /// Where a column that is not in the basis stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +38,18 @@ pub(super) struct Program {
     right: Vec<f64>,
     basis: Vec<usize>,
     basic: Vec<f64>,
-    /// Row `p` of the inverse, that of the variable at place `p`, by row of `A`.
-    inverse: Vec<f64>,
-    stride: usize,
+    factor: Factor,
+    /// The row of the inverse that leaves, by row of `A`.
+    rho: Sparse,
+    /// The column that enters, by place in the basis.
+    entering: Sparse,
+    /// What flipped columns add, by row and then by place.
+    flipped: Sparse,
+    /// What the cost rises by per unit of each row's right side, once solved.
+    multipliers: Vec<f64>,
     alpha: Vec<f64>,
     touched: Vec<usize>,
     seen: Vec<bool>,
-    column: Vec<f64>,
-    work: Vec<f64>,
     candidates: Vec<(f64, f64, usize)>,
     /// Steps taken since the program was begun.
     pub(super) pivots: usize,
@@ -176,25 +182,20 @@ impl Program {
         }
     }
 
-    /// The multiplier of a row: what the cost rises by per unit of its right
-    /// side.
+    /// The multiplier of a row, once solved: what the cost rises by per unit of its
+    /// right side.
     pub(super) fn multiplier(&self, row: usize) -> f64 {
-        let mut sum = 0.0;
-        for (at, column) in self.basis.iter().enumerate() {
-            let cost = self.cost[*column];
-            if cost != 0.0 {
-                sum += cost * self.inverse[at * self.stride + row];
-            }
-        }
-        sum
+        self.multipliers.get(row).copied().unwrap_or(0.0)
     }
 
     /// Starts from the basis that was chosen with the rows. False if it is none.
     pub(super) fn start(&mut self) -> bool {
         self.seen.fill(false);
         let rows = self.rows();
-        self.stride = rows + 16;
-        if !self.invert() {
+        for vector in [&mut self.rho, &mut self.entering, &mut self.flipped] {
+            vector.reset(rows);
+        }
+        if !self.factor() {
             return false;
         }
         for (at, column) in self.basis.iter().enumerate() {
@@ -204,93 +205,43 @@ impl Program {
         true
     }
 
-    /// Works out the inverse of the basis. Most entries are zero and stay so.
-    fn invert(&mut self) -> bool {
-        let rows = self.rows();
-        let stride = self.stride;
-        self.inverse.clear();
-        self.inverse.resize(stride * stride, 0.0);
-        // `left` starts as the basis by row of A and column of the basis, the
-        // inverse as the unit matrix; elimination turns the first into the unit
-        // matrix and the second into the inverse.
-        self.work.clear();
-        self.work.resize(rows * rows, 0.0);
-        for (at, column) in self.basis.iter().enumerate() {
+    /// Factors the basis.
+    fn factor(&mut self) -> bool {
+        self.factor.begin(self.rows());
+        for column in &self.basis {
             let mut entry = self.column_head[*column];
             while entry != NONE {
                 let (row, value, next) = self.column_entries[entry];
-                if row < rows {
-                    self.work[row * rows + at] = value;
-                }
+                self.factor.entry(row, value);
                 entry = next;
             }
+            self.factor.end_column();
         }
-        let mut unit = vec![0.0; rows * rows];
-        for row in 0..rows {
-            unit[row * rows + row] = 1.0;
-        }
-        let mut used = vec![false; rows];
-        let mut row_of = vec![NONE; rows];
-        let mut nonzero: Vec<usize> = Vec::with_capacity(rows);
-        let mut unit_nonzero: Vec<usize> = Vec::with_capacity(rows);
-        for at in 0..rows {
-            let mut best = (0.0, NONE);
-            for row in 0..rows {
-                let size = self.work[row * rows + at].abs();
-                if !used[row] && size > best.0 {
-                    best = (size, row);
-                }
-            }
-            let (size, pivot) = best;
-            if size < 1e-7 {
-                return false;
-            }
-            used[pivot] = true;
-            row_of[at] = pivot;
-            let scale = 1.0 / self.work[pivot * rows + at];
-            nonzero.clear();
-            unit_nonzero.clear();
-            for k in 0..rows {
-                if self.work[pivot * rows + k] != 0.0 {
-                    self.work[pivot * rows + k] *= scale;
-                    nonzero.push(k);
-                }
-                if unit[pivot * rows + k] != 0.0 {
-                    unit[pivot * rows + k] *= scale;
-                    unit_nonzero.push(k);
-                }
-            }
-            for row in 0..rows {
-                let factor = self.work[row * rows + at];
-                if row == pivot || factor == 0.0 {
-                    continue;
-                }
-                for k in &nonzero {
-                    let value = self.work[pivot * rows + k];
-                    self.work[row * rows + k] -= factor * value;
-                }
-                for k in &unit_nonzero {
-                    let value = unit[pivot * rows + k];
-                    unit[row * rows + k] -= factor * value;
-                }
-            }
-        }
-        for at in 0..rows {
-            let from = row_of[at] * rows;
-            self.inverse[at * stride..at * stride + rows]
-                .copy_from_slice(&unit[from..from + rows]);
-        }
-        true
+        self.factor.factor(&self.basis)
     }
 
-    /// Reduced costs and values from the inverse; what is not basic goes to the
+    /// Multipliers from the costs of the basis.
+    fn multiply(&mut self) {
+        self.rho.clear();
+        for (at, column) in self.basis.iter().enumerate() {
+            let cost = self.cost[*column];
+            if cost != 0.0 {
+                self.rho.add(at, cost);
+            }
+        }
+        self.factor.solve_turned(&mut self.rho);
+        self.multipliers.clear();
+        self.multipliers.extend((0..self.basis.len()).map(|row| self.rho.at(row)));
+    }
+
+    /// Reduced costs and values from the basis; what is not basic goes to the
     /// bound its reduced cost wants.
     fn price_out(&mut self) {
         let rows = self.rows();
-        let multipliers: Vec<f64> = (0..rows).map(|row| self.multiplier(row)).collect();
+        self.multiply();
         self.reduced.copy_from_slice(&self.cost);
         for row in 0..rows {
-            let multiplier = multipliers[row];
+            let multiplier = self.multipliers[row];
             if multiplier == 0.0 {
                 continue;
             }
@@ -321,8 +272,13 @@ impl Program {
     /// Values of the basis from those of the others.
     fn values(&mut self) {
         let rows = self.rows();
-        self.column.clear();
-        self.column.extend_from_slice(&self.right);
+        let supply = &mut self.flipped;
+        supply.clear();
+        for row in 0..rows {
+            if self.right[row] != 0.0 {
+                supply.add(row, self.right[row]);
+            }
+        }
         for column in 0..self.cost.len() {
             let value = match self.place[column] {
                 Place::Basic(_) => continue,
@@ -335,67 +291,42 @@ impl Program {
             let mut entry = self.column_head[column];
             while entry != NONE {
                 let (row, a, next) = self.column_entries[entry];
-                self.column[row] -= a * value;
+                supply.add(row, -a * value);
                 entry = next;
             }
         }
+        self.factor.solve(supply);
         self.basic.clear();
-        for at in 0..rows {
-            let inverse = &self.inverse[at * self.stride..at * self.stride + rows];
-            let mut sum = 0.0;
-            for (a, b) in inverse.iter().zip(&self.column) {
-                sum += a * b;
-            }
-            self.basic.push(sum);
-        }
+        self.basic.extend((0..rows).map(|at| supply.at(at)));
     }
 
     /// Takes in rows that were written since the last solution; their first basic
     /// variable stands in no other row.
     pub(super) fn take_in_rows(&mut self, from: usize) {
         let rows = self.rows();
-        if rows > self.stride {
-            let (old, stride) = (self.stride, rows + 16);
-            let mut wider = vec![0.0; stride * stride];
-            for at in 0..from {
-                wider[at * stride..at * stride + from]
-                    .copy_from_slice(&self.inverse[at * old..at * old + from]);
-            }
-            self.inverse = wider;
-            self.stride = stride;
+        for vector in [&mut self.rho, &mut self.entering, &mut self.flipped] {
+            vector.reset(rows);
         }
-        let stride = self.stride;
         for row in from..rows {
-            for at in 0..row {
-                self.inverse[at * stride + row] = 0.0;
-            }
-            for k in 0..rows {
-                self.inverse[row * stride + k] = 0.0;
-            }
             let own = self.basis[row];
             let mut scale = 1.0;
             let mut value = self.right[row];
+            let begin = self.factor.begin_row();
             for entry in self.row_from[row]..self.row_from[row + 1] {
                 let (column, a) = self.row_entries[entry];
                 if column == own {
-                    scale = 1.0 / a;
+                    scale = a;
                     continue;
                 }
                 value -= a * self.value(column);
                 if let Place::Basic(at) = self.place[column] {
-                    for k in 0..row {
-                        let inverse = self.inverse[at * stride + k];
-                        self.inverse[row * stride + k] -= a * inverse;
-                    }
+                    self.factor.row_entry(at, a);
                 }
             }
-            self.inverse[row * stride + row] = 1.0;
-            for k in 0..=row {
-                self.inverse[row * stride + k] *= scale;
-            }
+            self.factor.end_row(begin, row, scale);
             self.place[own] = Place::Basic(row);
             self.reduced[own] = 0.0;
-            self.basic.push(value * scale);
+            self.basic.push(value / scale);
         }
     }
 
@@ -407,6 +338,7 @@ impl Program {
             let Some((at, below)) = self.furthest_outside() else {
                 // What was summed up in many steps is worked out once more.
                 if step == 0 || fresh {
+                    self.multiply();
                     return Ok(());
                 }
                 self.values();
@@ -414,13 +346,27 @@ impl Program {
                 continue;
             };
             fresh = false;
+            if self.factor.is_worn() {
+                self.begin_afresh()?;
+            }
             if self.step(at, below)? {
                 self.pivots += 1;
-            } else {
+            } else if self.factor.is_fresh() {
                 return Err(Failure::Stuck);
+            } else {
+                self.begin_afresh()?;
             }
         }
         Err(Failure::Stuck)
+    }
+
+    /// Factors the basis anew and works out what follows from it.
+    fn begin_afresh(&mut self) -> Result<(), Failure> {
+        if !self.factor() {
+            return Err(Failure::Stuck);
+        }
+        self.price_out();
+        Ok(())
     }
 
     fn furthest_outside(&self) -> Option<(usize, bool)> {
@@ -440,12 +386,64 @@ impl Program {
 
     /// One step: what stands at `at` leaves for the bound it is beyond.
     fn step(&mut self, at: usize, below: bool) -> Result<bool, Failure> {
-        let rows = self.rows();
-        let stride = self.stride;
-        // The row of the tableau, over the rows of A that it touches.
+        self.rho.clear();
+        self.rho.add(at, 1.0);
+        self.factor.solve_turned(&mut self.rho);
+        self.tableau_row();
+        self.gather_candidates(below);
+        let leaving = self.basis[at];
+        let bound = if below { self.low[leaving] } else { self.high[leaving] };
+        let Some((flips, chosen)) = self.choose((self.basic[at] - bound).abs()) else {
+            // All of them together do not bring it back.
+            let rows = (0..self.rows()).filter(|row| self.rho.at(*row).abs() > 1e-9);
+            return Err(Failure::Infeasible(rows.collect()));
+        };
+        let entering = self.candidates[chosen].2;
+        self.entering.clear();
+        add_column(
+            &mut self.entering,
+            &self.column_entries,
+            self.column_head[entering],
+            1.0,
+        );
+        self.factor.solve(&mut self.entering);
+        let pivot = self.entering.at(at);
+        if pivot.abs() < PIVOT
+            || (pivot - self.alpha[entering]).abs() > 1e-6 * (1.0 + pivot.abs())
+        {
+            return Ok(false);
+        }
+        self.flip(flips);
+        let dual = self.reduced[entering] / pivot;
+        for column in &self.touched {
+            if !matches!(self.place[*column], Place::Basic(_)) {
+                self.reduced[*column] -= dual * self.alpha[*column];
+            }
+        }
+        self.reduced[entering] = 0.0;
+        self.reduced[leaving] = -dual;
+        let primal = (self.basic[at] - bound) / pivot;
+        let before = self.value(entering);
+        let mut from = 0;
+        while let Some(place) = self.entering.next(from) {
+            from = place + 1;
+            self.basic[place] -= primal * self.entering.at(place);
+        }
+        self.basic[at] = before + primal;
+        self.place[leaving] = if below { Place::Low } else { Place::High };
+        self.place[entering] = Place::Basic(at);
+        self.basis[at] = entering;
+        self.factor.exchange(at, &self.entering);
+        Ok(true)
+    }
+
+    /// The row of the tableau of `rho`, over the columns that it touches.
+    fn tableau_row(&mut self) {
         self.touched.clear();
-        for row in 0..rows {
-            let rho = self.inverse[at * stride + row];
+        let mut from = 0;
+        while let Some(row) = self.rho.next(from) {
+            from = row + 1;
+            let rho = self.rho.at(row);
             if rho.abs() < 1e-13 {
                 continue;
             }
@@ -460,6 +458,11 @@ impl Program {
                 self.alpha[*column] += rho * value;
             }
         }
+    }
+
+    /// Columns that can bring back what leaves, with how soon their reduced costs
+    /// change sign and how much they bring.
+    fn gather_candidates(&mut self, below: bool) {
         self.candidates.clear();
         for column in &self.touched {
             self.seen[*column] = false;
@@ -475,46 +478,47 @@ impl Program {
                 self.candidates.push((ratio, alpha.abs(), *column));
             }
         }
-        let leaving = self.basis[at];
-        let bound = if below { self.low[leaving] } else { self.high[leaving] };
-        let mut slope = (self.basic[at] - bound).abs();
-        self.candidates.sort_unstable_by(|a, b| {
-            a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2))
-        });
+    }
+
+    /// How many candidates flip because they do not suffice alone to bring back
+    /// `slope`, and which then enters.
+    fn choose(&mut self, mut slope: f64) -> Option<(usize, usize)> {
+        let count = self.candidates.len();
+        let mut sorted = 0;
         let mut chosen = None;
-        for (place, (_, size, column)) in self.candidates.iter().enumerate() {
-            slope -= size * (self.high[*column] - self.low[*column]);
+        for place in 0..count {
+            sorted = sort_until(&mut self.candidates, sorted, place);
+            let (_, size, column) = self.candidates[place];
+            slope -= size * (self.high[column] - self.low[column]);
             if slope < PRIMAL {
                 chosen = Some(place);
                 break;
             }
         }
-        let Some(mut chosen) = chosen else {
-            // All of them together do not bring it back.
-            let rows = (0..rows)
-                .filter(|row| self.inverse[at * stride + row].abs() > 1e-9)
-                .collect();
-            return Err(Failure::Infeasible(rows));
-        };
+        let flips = chosen?;
         // Of those as good as the chosen one, the largest pivot.
-        let limit = self.candidates[chosen].0 + DUAL;
-        let flips = chosen;
-        for (place, (ratio, size, _)) in
-            self.candidates.iter().enumerate().skip(chosen + 1)
-        {
-            if *ratio > limit {
+        let limit = self.candidates[flips].0 + DUAL;
+        let mut chosen = flips;
+        for place in flips + 1..count {
+            sorted = sort_until(&mut self.candidates, sorted, place);
+            let (ratio, size, _) = self.candidates[place];
+            if ratio > limit {
                 break;
             }
-            if *size > 10.0 * self.candidates[chosen].1 {
+            if size > 10.0 * self.candidates[chosen].1 {
                 chosen = place;
             }
         }
-        let entering = self.candidates[chosen].2;
-        // Flip what stands before it.
-        self.work.clear();
-        self.work.resize(rows, 0.0);
-        let mut any = false;
-        for place in 0..flips {
+        Some((flips, chosen))
+    }
+
+    /// Moves the first candidates from one bound to the other.
+    fn flip(&mut self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        self.flipped.clear();
+        for place in 0..count {
             let column = self.candidates[place].2;
             let range = self.high[column] - self.low[column];
             let (to, change) = match self.place[column] {
@@ -523,81 +527,46 @@ impl Program {
                 Place::Basic(_) => continue,
             };
             self.place[column] = to;
-            any = true;
-            let mut entry = self.column_head[column];
-            while entry != NONE {
-                let (row, value, next) = self.column_entries[entry];
-                self.work[row] += value * change;
-                entry = next;
-            }
+            let head = self.column_head[column];
+            add_column(&mut self.flipped, &self.column_entries, head, change);
         }
-        if any {
-            for place in 0..rows {
-                let inverse = &self.inverse[place * stride..place * stride + rows];
-                let mut sum = 0.0;
-                for (a, b) in inverse.iter().zip(&self.work) {
-                    sum += a * b;
-                }
-                self.basic[place] -= sum;
-            }
+        self.factor.solve(&mut self.flipped);
+        let mut from = 0;
+        while let Some(place) = self.flipped.next(from) {
+            from = place + 1;
+            self.basic[place] -= self.flipped.at(place);
         }
-        // The entering column, in terms of the basis.
-        self.column.clear();
-        self.column.resize(rows, 0.0);
-        let mut entry = self.column_head[entering];
-        while entry != NONE {
-            let (row, value, next) = self.column_entries[entry];
-            for place in 0..rows {
-                self.column[place] += self.inverse[place * stride + row] * value;
-            }
-            entry = next;
-        }
-        let pivot = self.column[at];
-        if pivot.abs() < PIVOT {
-            return Ok(false);
-        }
-        let dual = self.reduced[entering] / pivot;
-        for column in &self.touched {
-            if !matches!(self.place[*column], Place::Basic(_)) {
-                self.reduced[*column] -= dual * self.alpha[*column];
-            }
-        }
-        self.reduced[entering] = 0.0;
-        self.reduced[leaving] = -dual;
-        let primal = (self.basic[at] - bound) / pivot;
-        let before = self.value(entering);
-        for place in 0..rows {
-            self.basic[place] -= primal * self.column[place];
-        }
-        self.basic[at] = before + primal;
-        self.place[leaving] = if below { Place::Low } else { Place::High };
-        self.place[entering] = Place::Basic(at);
-        self.basis[at] = entering;
-        self.update_inverse(at, pivot);
-        Ok(true)
     }
+}
 
-    fn update_inverse(&mut self, at: usize, pivot: f64) {
-        let rows = self.rows();
-        let stride = self.stride;
-        let scale = 1.0 / pivot;
-        self.work.clear();
-        for value in &mut self.inverse[at * stride..at * stride + rows] {
-            *value *= scale;
-            if value.abs() < 1e-14 {
-                *value = 0.0;
-            }
-            self.work.push(*value);
-        }
-        for place in 0..rows {
-            let factor = self.column[place];
-            if place == at || factor == 0.0 {
-                continue;
-            }
-            let row = &mut self.inverse[place * stride..place * stride + rows];
-            for (value, pivot) in row.iter_mut().zip(&self.work) {
-                *value -= factor * pivot;
-            }
-        }
+/// Adds a column of `A`, so many times, to a vector by row.
+fn add_column(
+    to: &mut Sparse,
+    entries: &[(usize, f64, usize)],
+    mut entry: usize,
+    times: f64,
+) {
+    while entry != NONE {
+        let (row, value, next) = entries[entry];
+        to.add(row, value * times);
+        entry = next;
     }
+}
+
+/// Makes sure that the candidates up to `place` are the first and in order; so many
+/// are already. Few are ever asked for.
+fn sort_until(list: &mut [(f64, f64, usize)], sorted: usize, place: usize) -> usize {
+    if place < sorted {
+        return sorted;
+    }
+    let before = |a: &(f64, f64, usize), b: &(f64, f64, usize)| {
+        a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2))
+    };
+    let rest = &mut list[sorted..];
+    let more = (8 + 3 * sorted).min(rest.len());
+    if more < rest.len() {
+        rest.select_nth_unstable_by(more, before);
+    }
+    rest[..more].sort_unstable_by(before);
+    sorted + more
 }
