@@ -17,6 +17,7 @@ pub mod devices;
 pub mod exposures;
 pub mod feeds;
 pub mod journal;
+pub mod launch;
 pub mod log;
 pub mod metrics;
 pub mod numbering;

@@ -2,17 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::fleet::Pace;
-use adapters::growing::Growing;
 use adapters::store::{Key, Store, StoreAddress};
 use anyhow::{Context, bail};
 use clap::{ArgGroup, Args};
-use engine::Site;
 use tokio::sync::mpsc::{Sender, channel};
-use tokio::sync::watch;
 use units::{Seconds, Timestamp};
 
 use super::Ending;
@@ -22,15 +18,12 @@ use crate::config::{self, LoadedSite};
 use crate::emulate::Emulated;
 use crate::feed::Feed;
 use crate::fleet::Driven;
+use crate::live::Happened;
 use crate::live::clock::Clock;
-use crate::live::devices::{self, Against};
-use crate::live::exposures::{self, Exposures};
-use crate::live::feeds;
-use crate::live::journal::{Journal, Recovered};
-use crate::live::outward::{self, Outward};
-use crate::live::signals::Signals;
-use crate::live::watchdog::Watchdog;
-use crate::live::{Happened, Live, Rounds, resume};
+use crate::live::devices::Against;
+use crate::live::journal::Journal;
+use crate::live::launch::Launch;
+use crate::live::outward;
 use crate::records::{KEY, STORE};
 
 /// Run a site: decide every interval, drive the machines, and keep the record.
@@ -111,9 +104,6 @@ const INBOX: usize = 4_096;
 /// by then is what there is.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
-/// How often a growing file is read on.
-const FOLLOW_EVERY: Duration = Duration::from_secs(1);
-
 /// How long after the start of a history a site begins, so that it starts informed.
 const INFORMED_AFTER: Seconds = Seconds::hours(72);
 
@@ -183,72 +173,22 @@ impl Run {
                 Against::Sim(Emulated::new(site.clone(), 1, tempers, clock))
             }
         };
-        let (devices, hello) =
-            devices::open(against, &site.name, mailbox.clone()).await?;
-        let clock = hello.clock;
-        let now = clock.now();
-        if let Some(last) = last.filter(|last| now < *last) {
-            bail!(
-                "the site's clock is at {now} and the journal at {last}; \
-                 expected the site to be later, start it with --from {last}"
-            );
-        }
-        let found: Recovered = match found {
-            Some(found) => found,
-            None => {
-                let key = Key::load_or_create(&key)?;
-                Journal::begin(&address, key, site, now).await?
-            }
-        };
-        let (engine, journal, steps) = resume(found, site, now).await?;
-        let start = last.map_or(now, |last| last.min(now));
-        let policy = engine.state().site.policy.look_ahead;
-        let signals = Signals::of(feed, &policy, start, last);
-        let env = |name: &str| std::env::var(name).ok();
-        let feeds: Result<Vec<_>, _> =
-            loaded.feeds.iter().map(|of| feeds::open(of, &engine, now, &env)).collect();
-        let feeds = feeds?;
-        let (changed, site_now) = watch::channel(Arc::new(engine.state().site.clone()));
-        if let Some(path) = &self.signals {
-            follow(Growing::new(path), site_now, clock, mailbox.clone());
-        }
-        if let Some(path) = &self.facts {
-            let exposures = Exposures::new(path, site, &loaded.contracts);
-            let site_now = changed.subscribe();
-            let mailbox = mailbox.clone();
-            exposures::follow(exposures, self.site.clone(), site_now, clock, mailbox);
-        }
-        stop_when_told(&mailbox, self.seconds)?;
-        let of = outward::For {
+        let ready = Launch {
+            loaded: &loaded,
+            feed,
+            against,
             folder: &folder,
-            site_file: self.site.clone(),
-            contacts: &loaded.contacts,
-            engine: &engine,
-            clock,
             store: &address,
-            mailbox: &mailbox,
-        };
-        // The socket goes when the run has ended.
-        let Outward { board, alarms, control: _control } = self.outward.open(of).await?;
-        for feed in feeds {
-            let (site_now, mailbox) = (changed.subscribe(), mailbox.clone());
-            feeds::follow(feed, site_now, clock, board.clone(), mailbox);
+            found,
+            site_file: self.site.clone(),
+            signals: self.signals.as_deref(),
+            facts: self.facts.as_deref(),
+            outward: &self.outward,
         }
-        let live = Live {
-            engine,
-            journal,
-            devices,
-            clock,
-            signals,
-            inbox,
-            board,
-            alarms,
-            watchdog: Watchdog::start(),
-            site_loads: hello.loads,
-            changed,
-            rounds: Rounds::default(),
-        };
-        live.run(steps).await
+        .prepare(mailbox.clone(), inbox)
+        .await?;
+        stop_when_told(&mailbox, self.seconds)?;
+        ready.run().await
     }
 
     fn data_folder(&self, name: &str) -> anyhow::Result<PathBuf> {
@@ -262,33 +202,6 @@ impl Run {
         })?;
         Ok(folder)
     }
-}
-
-/// Puts what is appended to a file into the inbox.
-fn follow(
-    mut file: Growing,
-    site: watch::Receiver<Arc<Site>>,
-    clock: Clock,
-    mailbox: Sender<Happened>,
-) {
-    tokio::spawn(async move {
-        while !mailbox.is_closed() {
-            let site_now = Arc::clone(&site.borrow());
-            match file.read_on(&site_now, clock.now()) {
-                Ok(grown) => {
-                    for bad in grown.bad {
-                        tracing::warn!(event = "signal_passed_over", "{bad}");
-                    }
-                    for signal in grown.signals {
-                        // The loop may have ended already.
-                        drop(mailbox.send(Happened::Heard(signal)).await);
-                    }
-                }
-                Err(error) => tracing::warn!(event = "signals_unreadable", %error),
-            }
-            tokio::time::sleep(FOLLOW_EVERY).await;
-        }
-    });
 }
 
 /// Puts a stop into the inbox on SIGINT and SIGTERM, and when the time is up.
