@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod books;
+pub mod census;
 pub mod command;
 pub mod config;
 pub mod contract_files;

@@ -18,6 +18,7 @@ use units::{Seconds, Timestamp};
 use super::Ending;
 use super::emulate::{Faults, positive};
 use super::source::Source;
+use crate::census;
 use crate::config::{self, LoadedSite};
 use crate::emulate::Emulated;
 use crate::feed::Feed;
@@ -218,6 +219,7 @@ impl Run {
             let mailbox = mailbox.clone();
             exposures::follow(exposures, self.site.clone(), site_now, clock, mailbox);
         }
+        census::follow(folder.clone(), mailbox.clone());
         stop_when_told(&mailbox, self.seconds)?;
         let of = outward::For {
             folder: &folder,
