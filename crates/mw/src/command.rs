@@ -5,6 +5,7 @@ mod asking;
 mod backtest;
 mod backup;
 mod books;
+mod census;
 mod doctor;
 mod document;
 mod drive;
@@ -41,6 +42,8 @@ enum Command {
     Regret(regret::Regret),
     /// Run a site: decide, drive it, and keep the record.
     Run(run::Run),
+    /// Look who is on a site's networks, and what is different from the last time.
+    Census(census::Census),
     /// Drive a site's devices for a run in another process.
     Drive(drive::Drive),
     /// Be a simulated site that a run can drive from another process.
@@ -116,6 +119,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Backtest(command) => command.run(),
         Command::Regret(command) => command.run(),
         Command::Run(command) => command.run(),
+        Command::Census(command) => command.run(),
         Command::Drive(command) => command.run(),
         Command::Emulate(command) => command.run(),
         Command::Fleet(command) => command.run(),

@@ -13,12 +13,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapters::device::modbus::Battery;
 use adapters::fleet::{Fleet, Pace, Parts, Said, SiteTime, Standing, Told};
 use engine::Lease;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio::time::MissedTickBehavior;
 use tracing::{info, warn};
 
 use crate::config::LoadedSite;
@@ -56,7 +58,7 @@ impl Driven {
     ) -> anyhow::Result<Self> {
         let site = &loaded.site;
         let env = |name: &str| std::env::var(name).ok();
-        let Opened { loads, meter } = open(loaded, ourselves, &env)?;
+        let Opened { loads, meter, batteries } = open(loaded, ourselves, &env)?;
         if loads.iter().all(Vec::is_empty) {
             anyhow::bail!(
                 "{}: expected to find where devices are, found no load with `devices`; \
@@ -72,6 +74,9 @@ impl Driven {
         if meter.is_none() {
             let says = "what the site draws is what its machines say";
             warn!(event = "no_meter", "{says}");
+        }
+        for battery in batteries {
+            tokio::spawn(beat(battery));
         }
         let clock = Clock::wall();
         // What another left running falls too, if nobody comes.
@@ -155,6 +160,19 @@ impl Driven {
             ToSite::Account => return,
         };
         self.fleet.tell(told).await;
+    }
+}
+
+/// Tells a battery that somebody watches, three times as often as it wants to hear it:
+/// what nobody ordered any more the fleet brings to nothing itself.
+async fn beat(battery: Arc<Battery>) {
+    let Some(holds) = battery.holds_for() else { return };
+    let mut turn = tokio::time::interval(holds / 3);
+    turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turn.tick().await;
+        // One that does not hear it rests by itself, and is seen to.
+        drop(battery.beat((tokio::time::Instant::now() + holds / 3).into_std()).await);
     }
 }
 

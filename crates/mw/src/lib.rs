@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod api;
 pub mod books;
+pub mod census;
 mod chart;
 pub mod command;
 pub mod config;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use units::Timestamp;
 
 use super::{Census, Entry};
@@ -18,7 +18,7 @@ pub struct Expected {
 }
 
 /// One thing that a person has to know of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Difference {
     /// It was there before, or the site file says that it is, and nobody opens.

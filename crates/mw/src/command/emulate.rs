@@ -16,6 +16,8 @@ use super::Ending;
 use super::backtest::print;
 use crate::config;
 use crate::emulate::Emulated;
+use crate::emulate::devices::{Ways, answer};
+use crate::emulate::rigs::Timing;
 use crate::live::clock::Clock;
 
 /// Be a simulated site that a run can drive from another process.
@@ -41,9 +43,38 @@ pub(super) struct Emulate {
     /// How many of its seconds pass in one of the wall.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
     speed: u32,
+    /// Also answer at the addresses that the site file gives its devices, over their real
+    /// protocols; loopback alone.
+    #[arg(long)]
+    devices: bool,
+    /// How long devices take for what they do.
+    #[arg(long, value_enum, default_value_t = Profile::Fast, requires = "devices")]
+    profile: Profile,
+    /// How many of a hundred machines take connections and answer nothing.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "devices",
+          value_parser = clap::value_parser!(u32).range(0..=100))]
+    hang_percent: u32,
     /// Stop by itself after so many seconds of the wall.
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     seconds: u64,
+}
+
+/// How long emulated devices take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Profile {
+    /// They answer at once.
+    Fast,
+    /// As real ones do: seconds to answer, minutes to start.
+    Realistic,
+}
+
+impl Profile {
+    fn timing(self) -> Timing {
+        match self {
+            Self::Fast => Timing::Fast,
+            Self::Realistic => Timing::Realistic,
+        }
+    }
 }
 
 /// What goes wrong on a simulated site.
@@ -94,7 +125,12 @@ impl Emulate {
             None => Clock::set(Clock::wall().now(), self.speed),
         };
         let tempers = self.faults.tempers(&loaded.site, self.seed);
-        let site = Emulated::new(loaded.site, self.seed, tempers, clock);
+        let site = Emulated::new(loaded.site.clone(), self.seed, tempers, clock);
+        let ways = Ways {
+            timing: self.profile.timing(),
+            hang_percent: self.hang_percent,
+            seed: self.seed,
+        };
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime
@@ -102,7 +138,18 @@ impl Emulate {
                 let listener = TcpListener::bind(self.listen)
                     .await
                     .with_context(|| format!("cannot listen on {}", self.listen))?;
+                let answering = match self.devices {
+                    true => Some(answer(&site, &loaded, ways).await?),
+                    false => None,
+                };
                 print(&format!("{}\n", listener.local_addr()?))?;
+                if let Some(answering) = &answering {
+                    print(&format!(
+                        "{} devices answer, {} of them hang\n",
+                        answering.devices(),
+                        answering.hanging()
+                    ))?;
+                }
                 let end = Duration::from_secs(self.seconds);
                 tokio::select! {
                     served = site.serve(listener) => served.map_err(Into::into),

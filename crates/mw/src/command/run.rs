@@ -14,6 +14,7 @@ use units::{Seconds, Timestamp};
 use super::Ending;
 use super::emulate::{Faults, positive};
 use super::source::Source;
+use crate::census;
 use crate::config::{self, LoadedSite};
 use crate::emulate::Emulated;
 use crate::feed::Feed;
@@ -187,6 +188,7 @@ impl Run {
         }
         .prepare(mailbox.clone(), inbox)
         .await?;
+        census::follow(folder.clone(), mailbox.clone());
         stop_when_told(&mailbox, self.seconds)?;
         ready.run().await
     }

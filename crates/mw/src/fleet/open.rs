@@ -1,9 +1,11 @@
 //! Drivers, as a site file says where devices are and what they speak.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
+use adapters::census::Target;
 use adapters::deliver::Secret;
 use adapters::device::cgminer::Cgminer;
 use adapters::device::modbus::{
@@ -18,7 +20,7 @@ use adapters::device::{Allowed, Driver, Reached};
 use adapters::meter::Meter;
 use anyhow::{Context, bail};
 use engine::Site;
-use engine::site::{Load, LoadKind};
+use engine::site::{Load, LoadKind, Racks};
 use units::Power;
 
 use crate::config::{Devices, LoadedSite, Placed, Vendor};
@@ -32,6 +34,104 @@ pub struct Opened {
     pub loads: Vec<Vec<Arc<dyn Driver>>>,
     /// The meter at the interconnection.
     pub meter: Option<Arc<dyn Meter>>,
+    /// Batteries, which want to hear that somebody watches.
+    pub batteries: Vec<Arc<Battery>>,
+}
+
+/// One device, as the census looks for it.
+#[derive(Debug)]
+pub struct Device {
+    /// Where, and what is spoken there.
+    pub target: Target,
+    /// Which load it belongs to.
+    pub load: String,
+    /// Where it is to send its work; empty is not watched.
+    pub pools: Vec<String>,
+}
+
+/// What the site file says of devices, and how strangers are asked what they are.
+#[derive(Debug)]
+pub struct Known {
+    /// The devices of its loads, tray by tray.
+    pub devices: Vec<Device>,
+    /// Who may be anywhere else.
+    pub strangers: Strangers,
+}
+
+/// How an address that nobody knows is asked what it is. It is shown no login.
+#[derive(Debug)]
+pub struct Strangers {
+    allowed: Allowed,
+    /// Ports, each with whether racks listen on it, else rigs, and over TLS or not.
+    ports: BTreeSet<(u16, bool, bool)>,
+}
+
+impl Strangers {
+    /// Whom to ask at an address, a target a port.
+    pub fn at(&self, address: Ipv4Addr) -> impl Iterator<Item = Target> {
+        self.ports.iter().filter_map(move |(port, trays, tls)| {
+            let at = self.allowed.reach((address, *port).into()).ok()?;
+            let speaks: Vec<(&'static str, Arc<dyn Driver>)> = match trays {
+                true => {
+                    let tray = Tray::new(at, tray_settings(Power::ZERO, 0, None, *tls));
+                    vec![(Vendor::Redfish.name(), Arc::new(tray))]
+                }
+                false => vec![
+                    (Vendor::Whatsminer.name(), Arc::new(Whatsminer::new(at, None))),
+                    (Vendor::Cgminer.name(), Arc::new(Cgminer::new(at))),
+                ],
+            };
+            Some(Target { at, speaks })
+        })
+    }
+}
+
+/// The devices of a site one by one, for a census.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn known(
+    loaded: &LoadedSite,
+    ourselves: Vec<SocketAddr>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> anyhow::Result<Known> {
+    let placed = &loaded.devices;
+    let allowed = Allowed::new(placed.allowed.clone(), ourselves);
+    let mut devices = Vec::new();
+    // Miners listen where they always did, whatever the site has.
+    let mut ports = BTreeSet::from([(4_028, false, false)]);
+    for (load, placed) in loaded.site.loads.iter().zip(&placed.loads) {
+        let Some(placed) = placed else { continue };
+        let login = placed.login.as_ref().map(|kept| kept_in(kept, env)).transpose()?;
+        let trays = match placed.driver {
+            Vendor::Whatsminer | Vendor::Cgminer => false,
+            Vendor::Redfish => true,
+            Vendor::Modbus => continue,
+        };
+        ports.insert((placed.port, trays, placed.tls));
+        for number in 0..placed.count {
+            let at = allowed.reach(placed.address(number))?;
+            let driver: Arc<dyn Driver> = match (placed.driver, &load.kind) {
+                (Vendor::Redfish, LoadKind::Racks(racks)) => {
+                    let login = login.as_deref().map(user_and_password).transpose()?;
+                    let (full, gpus) = of_tray(racks, placed);
+                    let settings = tray_settings(full, gpus, login, placed.tls);
+                    Arc::new(Tray::new(at, settings))
+                }
+                (Vendor::Whatsminer, _) => {
+                    Arc::new(Whatsminer::new(at, login.clone().map(Secret::new)))
+                }
+                (Vendor::Cgminer | Vendor::Redfish | Vendor::Modbus, _) => {
+                    Arc::new(Cgminer::new(at))
+                }
+            };
+            let target = Target { at, speaks: vec![(placed.driver.name(), driver)] };
+            let (load, pools) = (load.name.clone(), placed.pools.clone());
+            devices.push(Device { target, load, pools });
+        }
+    }
+    Ok(Known { devices, strangers: Strangers { allowed, ports } })
 }
 
 /// Makes a driver for every device. Nothing is connected to yet.
@@ -53,17 +153,18 @@ pub fn open(
         env,
     };
     let mut loads = Vec::with_capacity(placed.len());
+    let mut batteries = Vec::new();
     for (load, placed) in loaded.site.loads.iter().zip(placed) {
         let drivers = match placed {
             Some(placed) => opening
-                .load(load, placed)
+                .load(load, placed, &mut batteries)
                 .with_context(|| format!("cannot drive the load `{}`", load.name))?,
             None => Vec::new(),
         };
         loads.push(drivers);
     }
     let meter = meter.as_ref().map(|placed| opening.meter(placed)).transpose();
-    Ok(Opened { loads, meter: meter.context("cannot read the meter")? })
+    Ok(Opened { loads, meter: meter.context("cannot read the meter")?, batteries })
 }
 
 struct Opening<'a> {
@@ -74,9 +175,26 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    fn load(&self, load: &Load, placed: &Placed) -> anyhow::Result<Vec<Arc<dyn Driver>>> {
+    fn load(
+        &self,
+        load: &Load,
+        placed: &Placed,
+        batteries: &mut Vec<Arc<Battery>>,
+    ) -> anyhow::Result<Vec<Arc<dyn Driver>>> {
         let login = placed.login.as_ref().map(|kept| kept_in(kept, self.env));
         let login = login.transpose()?;
+        if let LoadKind::Battery(battery) = &load.kind {
+            let limits = BatteryLimits {
+                charge_max: battery.charge_max,
+                discharge_max: battery.discharge_max,
+                capacity: Some(battery.stored_max),
+            };
+            let at = self.allowed.reach(placed.address(0))?;
+            let profile = self.profile(placed, Kind::Battery)?;
+            let battery = Arc::new(Battery::new(at, placed.unit, profile, limits));
+            batteries.push(Arc::clone(&battery));
+            return Ok(vec![battery]);
+        }
         (0..placed.machines())
             .map(|machine| self.machine(load, placed, machine, login.as_deref()))
             .collect()
@@ -102,18 +220,7 @@ impl Opening<'_> {
                     (first..first + placed.per_machine).map(at).collect();
                 Arc::new(rack(load, placed, trays?, login)?)
             }
-            Vendor::Modbus => {
-                let LoadKind::Battery(battery) = &load.kind else {
-                    bail!("only batteries are driven over Modbus");
-                };
-                let limits = BatteryLimits {
-                    charge_max: battery.charge_max,
-                    discharge_max: battery.discharge_max,
-                    capacity: Some(battery.stored_max),
-                };
-                let profile = self.profile(placed, Kind::Battery)?;
-                Arc::new(Battery::new(at(0)?, placed.unit, profile, limits))
-            }
+            Vendor::Modbus => bail!("only batteries are driven over Modbus"),
         })
     }
 
@@ -157,8 +264,6 @@ impl Opening<'_> {
     }
 }
 
-/// A rack of trays. What it draws beyond its GPUs is shared out over them: what a rack
-/// draws at full work, less what its GPUs may.
 fn rack(
     load: &Load,
     placed: &Placed,
@@ -169,32 +274,45 @@ fn rack(
         bail!("only racks are driven over Redfish");
     };
     let login = login.map(user_and_password).transpose()?;
-    let count = i64::from(placed.per_machine.max(1));
-    let full = Power::from_watts(
-        racks.machines.points.last().map_or(0, |point| point.power.as_watts() / count),
-    );
-    let gpus = i64::from(racks.gpus_per_rack) / count;
-    let beside_gpus = full - GPU_MOST.times(gpus);
-    let settings = TraySettings {
-        login,
-        security: match placed.tls {
-            true => Security::Pinned(Pin::default()),
-            false => Security::Plain,
-        },
-        beside_gpus: beside_gpus.max(Power::ZERO),
-        unlimited: Some(full),
-        shutdown: Shutdown::Graceful,
-    };
+    let (full, gpus) = of_tray(racks, placed);
+    let settings = tray_settings(full, gpus, login, placed.tls);
     let tray = |at| Box::new(Tray::new(at, settings.clone())) as Box<dyn Driver>;
     // What no tray draws is in the share of each.
     Ok(Rack::new(trays.into_iter().map(tray).collect(), Power::ZERO))
+}
+
+/// What one tray draws at full work, its share of the rack's rest included, and how many
+/// GPUs it has.
+fn of_tray(racks: &Racks, placed: &Placed) -> (Power, i64) {
+    let trays = i64::from(placed.per_machine.max(1));
+    let full = racks.machines.points.last().map_or(0, |point| point.power.as_watts());
+    (Power::from_watts(full / trays), i64::from(racks.gpus_per_rack) / trays)
+}
+
+/// What it draws beside its GPUs is what it draws at full work, less what they may.
+fn tray_settings(
+    full: Power,
+    gpus: i64,
+    login: Option<Login>,
+    tls: bool,
+) -> TraySettings {
+    TraySettings {
+        login,
+        security: match tls {
+            true => Security::Pinned(Pin::default()),
+            false => Security::Plain,
+        },
+        beside_gpus: (full - GPU_MOST.times(gpus)).max(Power::ZERO),
+        unlimited: Some(full),
+        shutdown: Shutdown::Graceful,
+    }
 }
 
 /// The highest limit that one GPU of a GB300 tray takes.
 const GPU_MOST: Power = Power::from_watts(1_400);
 
 /// A login as it is kept: `user:password`.
-fn user_and_password(text: &str) -> anyhow::Result<redfish::Login> {
+fn user_and_password(text: &str) -> anyhow::Result<Login> {
     // What is kept is a secret, and not repeated.
     let (user, password) = text
         .split_once(':')

@@ -4,6 +4,7 @@
 mod alarms;
 mod contacts;
 mod control;
+mod devices;
 mod doctor;
 mod feeds;
 mod metrics;
