@@ -6,6 +6,7 @@ mod backtest;
 mod backup;
 mod books;
 mod census;
+mod demo;
 mod doctor;
 mod document;
 mod drive;
@@ -35,6 +36,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show a whole campus at work on this machine: two minutes to see the loop.
+    Demo(demo::Demo),
     /// Show what a site would have done and earned over real or made-up history.
     Backtest(backtest::Backtest),
     /// Show how far a site's policy falls short of the optimum in hindsight, by year
@@ -116,6 +119,7 @@ impl Ending {
 /// Carries out what was asked.
 pub fn run(arguments: Arguments) -> anyhow::Result<Ending> {
     match arguments.command {
+        Command::Demo(command) => command.run(),
         Command::Backtest(command) => command.run(),
         Command::Regret(command) => command.run(),
         Command::Run(command) => command.run(),

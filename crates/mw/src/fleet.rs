@@ -45,7 +45,8 @@ pub struct Driven {
 }
 
 impl Driven {
-    /// Puts the site's devices to work by the wall's clock. `ourselves` are the program's
+    /// Puts the site's devices to work, by `clock`: the wall's, but where they are
+    /// emulated. `ourselves` are the program's
     /// own listeners, which are no devices. On a current runtime.
     ///
     /// # Errors
@@ -55,6 +56,7 @@ impl Driven {
         loaded: &LoadedSite,
         ourselves: Vec<SocketAddr>,
         pace: Pace,
+        clock: Clock,
     ) -> anyhow::Result<Self> {
         let site = &loaded.site;
         let env = |name: &str| std::env::var(name).ok();
@@ -78,7 +80,6 @@ impl Driven {
         for battery in batteries {
             tokio::spawn(beat(battery));
         }
-        let clock = Clock::wall();
         // What another left running falls too, if nobody comes.
         let over = site.falls_over(|load| site.pue_of(load, None));
         let lease = Lease { until: clock.now() + site.policy.lease, over };

@@ -9,6 +9,7 @@ pub mod command;
 pub mod config;
 pub mod console;
 pub mod contract_files;
+pub mod demo;
 pub mod drive;
 pub mod emulate;
 pub mod feed;

@@ -13,6 +13,7 @@ use super::Ending;
 use super::backtest::print;
 use crate::config;
 use crate::fleet::Driven;
+use crate::live::clock::Clock;
 use crate::live::log::{self, Log};
 
 /// Drive a site's devices for a run in another process.
@@ -53,7 +54,7 @@ impl Drive {
                     .await
                     .with_context(|| format!("cannot listen on {}", self.listen))?;
                 let address = listener.local_addr()?;
-                let site = Driven::start(&loaded, vec![address], Pace::default())?;
+                let site = Driven::start(&loaded, vec![address], Pace::default(), Clock::wall())?;
                 print(&format!("{address}\n"))?;
                 let time_is_up = async {
                     match self.seconds {

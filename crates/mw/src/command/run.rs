@@ -9,7 +9,7 @@ use adapters::store::{Key, Store, StoreAddress};
 use anyhow::{Context, bail};
 use clap::{ArgGroup, Args};
 use tokio::sync::mpsc::{Sender, channel};
-use units::{Seconds, Timestamp};
+use units::Timestamp;
 
 use super::Ending;
 use super::emulate::{Faults, positive};
@@ -23,7 +23,7 @@ use crate::live::Happened;
 use crate::live::clock::Clock;
 use crate::live::devices::Against;
 use crate::live::journal::Journal;
-use crate::live::launch::Launch;
+use crate::live::launch::{INBOX, INFORMED_AFTER, Launch};
 use crate::live::outward;
 use crate::records::{KEY, STORE};
 
@@ -98,15 +98,9 @@ impl Target {
     }
 }
 
-/// Messages that may wait for the loop.
-const INBOX: usize = 4_096;
-
 /// How long a run that was told to stop may take to end its journal. What is durable
 /// by then is what there is.
 const STOP_WITHIN: Duration = Duration::from_secs(30);
-
-/// How long after the start of a history a site begins, so that it starts informed.
-const INFORMED_AFTER: Seconds = Seconds::hours(72);
 
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<Ending> {
@@ -161,8 +155,9 @@ impl Run {
         let against = match self.against {
             Some(Target::Address(address)) => Against::Address(address),
             Some(Target::Devices) => {
-                let ourselves = self.outward.listens().into_iter().collect();
-                Against::Devices(Driven::start(&loaded, ourselves, Pace::default())?)
+                let ourselves = self.outward.listens();
+                let (pace, clock) = (Pace::default(), Clock::wall());
+                Against::Devices(Driven::start(&loaded, ourselves, pace, clock)?)
             }
             None => {
                 let tempers = self.faults.tempers(site, 1);

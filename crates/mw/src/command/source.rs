@@ -26,6 +26,11 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// A year made up from a seed.
+    pub(super) fn synth(seed: u64) -> Self {
+        Self { history: Vec::new(), synth: Some(seed), point: None }
+    }
+
     /// Whether there is any.
     pub(super) fn is_given(&self) -> bool {
         !self.history.is_empty() || self.synth.is_some()

@@ -18,9 +18,11 @@ use tokio::task::JoinSet;
 use units::Seconds;
 
 use super::modbus::{Faults, serve_battery, serve_meter};
+use super::redfish::{self, Rack, Served, Tray, TraySpec};
 use super::rigs::{Firmware, Manner, Rigs, Timing};
 use super::{Emulated, Machine};
 use crate::config::{LoadedSite, Placed, Vendor};
+use crate::live::clock::Clock;
 use crate::live::contacts::kept_in;
 
 /// How emulated devices are.
@@ -38,7 +40,10 @@ pub struct Ways {
 #[derive(Debug)]
 pub struct Answering {
     rigs: Vec<Rigs>,
-    /// Meters and batteries.
+    racks: Vec<Rack>,
+    /// The listeners of the racks' trays.
+    trays: Vec<Served>,
+    /// Meters, batteries, and what ties racks to the campus.
     others: JoinSet<()>,
     hanging: u32,
 }
@@ -46,7 +51,8 @@ pub struct Answering {
 impl Answering {
     /// How many devices answer, or hang.
     pub fn devices(&self) -> usize {
-        self.rigs.iter().map(|rigs| rigs.addresses().len()).sum()
+        let rigs: usize = self.rigs.iter().map(|rigs| rigs.addresses().len()).sum();
+        rigs + self.trays.iter().map(|served| served.addresses.len()).sum::<usize>()
     }
 
     /// How many machines hang.
@@ -57,6 +63,11 @@ impl Answering {
     /// The rigs, a group for each load that has some, in the site's order.
     pub fn rigs(&self) -> &[Rigs] {
         &self.rigs
+    }
+
+    /// The racks, in the site's order.
+    pub fn racks(&self) -> &[Rack] {
+        &self.racks
     }
 }
 
@@ -74,7 +85,13 @@ pub async fn answer(
     let env = |name: &str| std::env::var(name).ok();
     let devices = &loaded.devices;
     let mut answering =
-        Answering { rigs: Vec::new(), others: JoinSet::new(), hanging: 0 };
+        Answering {
+            rigs: Vec::new(),
+            racks: Vec::new(),
+            trays: Vec::new(),
+            others: JoinSet::new(),
+            hanging: 0,
+        };
     let mut draws = generator(ways.seed, "hang");
     for (ix, (load, placed)) in loaded.site.loads.iter().zip(&devices.loads).enumerate() {
         let Some(placed) = placed else { continue };
@@ -92,7 +109,22 @@ pub async fn answer(
                 let rigs = rigs(load, placed, machines, login, ways).context(told)?;
                 answering.rigs.push(rigs);
             }
-            Vendor::Redfish => bail!("{told}: trays are not emulated here"),
+            Vendor::Redfish => {
+                let clock = site.with(|works| works.clock);
+                for machine in machines {
+                    let rack = rack(load, placed, &machine, login.as_deref(), ways, clock)
+                        .context(told.clone())?;
+                    let first = machine.number() * placed.per_machine;
+                    let at: Vec<SocketAddr> = (first..first + placed.per_machine)
+                        .map(|number| placed.address(number))
+                        .collect();
+                    on_loopback(&at).context(told.clone())?;
+                    let served = rack.serve(&at).await.context(told.clone())?;
+                    answering.trays.push(served);
+                    answering.racks.push(rack.clone());
+                    answering.others.spawn(async move { rack.drive(&machine).await });
+                }
+            }
             Vendor::Modbus => {
                 let listener = listen(placed.address(0)).await.context(told)?;
                 let (site, profile) = (site.clone(), profile(placed)?);
@@ -151,6 +183,38 @@ fn rigs(
     };
     let at: Vec<SocketAddr> = (0..placed.count).map(|n| placed.address(n)).collect();
     Ok(Rigs::listen(machines, &at, manner)?)
+}
+
+fn rack(
+    load: &Load,
+    placed: &Placed,
+    machine: &Machine,
+    login: Option<&str>,
+    ways: Ways,
+    clock: Clock,
+) -> anyhow::Result<Rack> {
+    let LoadKind::Racks(racks) = &load.kind else {
+        bail!("only racks are of trays");
+    };
+    if placed.tls {
+        bail!("trays are emulated without TLS; write `tls = false`");
+    }
+    let watts = |power: units::Power| power.as_watts() as f64;
+    let full = racks.machines.points.last().map_or(0.0, |point| watts(point.power));
+    let standby = watts(racks.machines.standby);
+    let spec = TraySpec::gb300(full, standby, placed.per_machine as usize);
+    let timing = match ways.timing {
+        Timing::Fast => redfish::Timing::FAST,
+        Timing::Realistic => redfish::Timing::REALISTIC,
+    };
+    let login = login.map(|text| match text.split_once(':') {
+        Some((user, password)) => Ok((user.to_owned(), password.to_owned())),
+        None => bail!("expected the login as `user:password`, found no colon in it"),
+    });
+    let login = login.transpose()?;
+    let first = machine.number() * placed.per_machine;
+    let tray = |number| Tray::new(number, spec, timing, login.clone(), clock);
+    Ok(Rack::new((first..first + placed.per_machine).map(tray).collect()))
 }
 
 fn profile(placed: &Placed) -> anyhow::Result<Profile> {

@@ -12,6 +12,7 @@ use engine::Site;
 use engine::journal::Step;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::watch;
+use units::Seconds;
 
 use super::clock::Clock;
 use super::control::server::Open;
@@ -27,6 +28,12 @@ use super::{Happened, Live, Rounds, resume};
 use crate::config::LoadedSite;
 use crate::feed::Feed;
 use crate::records::KEY;
+
+/// Messages that may wait for the loop.
+pub const INBOX: usize = 4_096;
+
+/// How long after the start of a history a site begins, so that it starts informed.
+pub const INFORMED_AFTER: Seconds = Seconds::hours(72);
 
 /// How often a growing file is read on.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);

@@ -74,14 +74,20 @@ pub struct Outward {
 }
 
 impl Options {
+    /// The API and the console at an address of this machine, and nothing else.
+    pub fn console(http: SocketAddr, log: Log) -> Self {
+        let (http_certificate, http_key) = (None, None);
+        Self { metrics: None, http: Some(http), http_certificate, http_key, log }
+    }
+
     /// Begins to log.
     pub fn log(&self) {
         log::start(self.log);
     }
 
-    /// The address that is listened on, if any.
-    pub fn listens(&self) -> Option<SocketAddr> {
-        self.metrics
+    /// The addresses that are listened on.
+    pub fn listens(&self) -> Vec<SocketAddr> {
+        [self.metrics, self.http].into_iter().flatten().collect()
     }
 
     /// Opens everything, before the loop begins.

@@ -1,0 +1,140 @@
+//! What a living run does, told in lines for a person who watches the terminal.
+//!
+//! A line is written when something changed: a decision, what the grid asks, an alarm,
+//! a limit that is met. Between changes nothing is said.
+
+use units::{Power, Timestamp};
+
+use crate::live::status::Status;
+use crate::live::status::document::{AlarmStatus, InstructionStatus, LoadStatus};
+
+/// Tells a run, from one status to the next.
+#[derive(Debug, Default)]
+pub struct Narrator {
+    told: Option<Told>,
+    /// Since when draw has been above the limit.
+    above_since: Option<Timestamp>,
+}
+
+/// What was told last.
+#[derive(Debug)]
+struct Told {
+    generation: Option<u64>,
+    instructions: Vec<String>,
+    alarms: Vec<u32>,
+}
+
+impl Narrator {
+    /// The lines that `now` adds.
+    pub fn tell(&mut self, now: &Status) -> Vec<String> {
+        let mut lines = Vec::new();
+        let before = self.told.take();
+        let asked = |name: &str| {
+            before.as_ref().is_some_and(|told| told.instructions.iter().any(|n| n == name))
+        };
+        for instruction in now.instructions.iter().filter(|one| !asked(&one.name)) {
+            lines.push(line(now.at, "grid", &instruction_words(instruction)));
+        }
+        for name in before.iter().flat_map(|told| &told.instructions) {
+            if !now.instructions.iter().any(|one| one.name == *name) {
+                lines.push(line(now.at, "grid", &format!("{name} is over")));
+            }
+        }
+        let stood = |id: u32| before.as_ref().is_some_and(|told| told.alarms.contains(&id));
+        for alarm in now.alarms.iter().filter(|alarm| !stood(alarm.id)) {
+            lines.push(line(now.at, "alarm", &alarm_words(alarm)));
+        }
+        for id in before.iter().flat_map(|told| &told.alarms) {
+            if !now.alarms.iter().any(|alarm| alarm.id == *id) {
+                lines.push(line(now.at, "alarm", &format!("number {id} has cleared")));
+            }
+        }
+        let generation = now.decision.as_ref().map(|decision| decision.generation);
+        if generation.is_some() && before.as_ref().and_then(|t| t.generation) != generation {
+            lines.extend(decision_words(now).map(|words| line(now.at, "decide", &words)));
+        }
+        lines.extend(self.limit_met(now));
+        self.told = Some(Told {
+            generation,
+            instructions: now.instructions.iter().map(|one| one.name.clone()).collect(),
+            alarms: now.alarms.iter().map(|alarm| alarm.id).collect(),
+        });
+        lines
+    }
+
+    /// Draw that came below a limit it was above, and how long that took.
+    fn limit_met(&mut self, now: &Status) -> Option<String> {
+        let draw = now.power.draw?;
+        let limit = now.power.import_limit;
+        if draw > limit {
+            self.above_since.get_or_insert(now.at);
+            return None;
+        }
+        let since = self.above_since.take()?;
+        let words = format!(
+            "draw is {} MW, below the limit of {} MW; it was above for {} s",
+            mw(draw),
+            mw(limit),
+            (now.at - since).as_seconds()
+        );
+        Some(line(now.at, "meter", &words))
+    }
+}
+
+fn line(at: Timestamp, what: &str, words: &str) -> String {
+    let clock = at.to_string();
+    let clock = clock.split('T').nth(1).map_or("", |time| time.trim_end_matches('Z'));
+    format!("{clock:<8}  {what:<6}  {words}")
+}
+
+fn mw(power: Power) -> String {
+    power.to_mw_text(2)
+}
+
+fn instruction_words(instruction: &InstructionStatus) -> String {
+    let level = instruction.level.map_or(String::new(), |level| {
+        format!(" {} MW", mw(level))
+    });
+    let until = instruction.end.to_string();
+    format!(
+        "{} asks for {}{level} until {until} ({})",
+        instruction.programme,
+        instruction.ask.replace('_', " "),
+        instruction.name
+    )
+}
+
+fn alarm_words(alarm: &AlarmStatus) -> String {
+    format!("{}: {}", alarm.urgency, alarm.headline)
+}
+
+/// The decision in one line: the price, and what each use of power is asked to draw.
+fn decision_words(now: &Status) -> Option<String> {
+    let decision = now.decision.as_ref()?;
+    let price = match &decision.price_usd_per_mwh {
+        Some(price) => format!("at {price} USD/MWh"),
+        None => "without a price".to_owned(),
+    };
+    let uses: [(&str, fn(&LoadStatus) -> bool); 4] = [
+        ("contract", |load| load.firm),
+        ("spot GPU", |load| !load.firm && load.kind == "racks"),
+        ("mining", |load| load.kind == "rigs"),
+        ("battery", |load| load.kind == "battery"),
+    ];
+    let parts: Vec<String> = uses
+        .iter()
+        .filter(|(_, is_one)| now.loads.iter().any(is_one))
+        .map(|(name, is_one)| {
+            let asked = now.loads.iter().filter(|load| is_one(load));
+            let asked: Power = asked.filter_map(|load| load.asked).sum();
+            format!("{name} {}", mw(asked))
+        })
+        .collect();
+    let why = if decision.emergency { "at once, " } else { "" };
+    Some(format!(
+        "{why}{price}: {} MW, {} of {} MW in all",
+        parts.join(", "),
+        mw(decision.asked),
+        mw(now.power.import_limit)
+    ))
+}
