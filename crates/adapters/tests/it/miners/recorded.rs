@@ -99,6 +99,17 @@ fn an_old_whatsminer_at_rest() {
     );
 }
 
+/// A newer one that has begun and does not hash yet.
+#[test]
+fn a_new_whatsminer_that_starts() {
+    check(
+        "whatsminer-new.json",
+        whatsminer,
+        "MicroBT | Whatsminer M63S_VL40 | HTM38X0000000A | 20241001.11.REL\n\
+         -\nStarting\n7200 W\n812 W\n0 GH/s\n41.5 C\nstratum+tcp://pool.example:3333\n",
+    );
+}
+
 #[test]
 fn a_luxos_miner() {
     check(
