@@ -69,22 +69,45 @@ enum What {
 }
 
 fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run(&arguments))
+    let arguments = &Arguments::parse();
+    let (say_open, opened) = std::sync::mpsc::channel();
+    let (close, closed) = tokio::sync::oneshot::channel();
+    // The rigs have a thread of their own, as they would have a process of their own.
+    std::thread::scope(|scope| {
+        let rigs = scope.spawn(move || {
+            runtime()?.block_on(async {
+                let (machines, rigs) = shed(arguments)?;
+                say_open.send((machines, rigs.addresses().to_vec()))?;
+                drop(closed.await);
+                Ok(())
+            })
+        });
+        let Ok((machines, addresses)) = opened.recv() else {
+            return rigs.join().expect("a thread that ends");
+        };
+        let ended = runtime()?.block_on(run(arguments, &machines, &addresses));
+        drop(close);
+        rigs.join().expect("a thread that ends").and(ended)
+    })
 }
 
-async fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let (machines, rigs) = shed(arguments)?;
-    println!("{} rigs from {} on", machines.len(), rigs.addresses()[0]);
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+async fn run(
+    arguments: &Arguments,
+    machines: &[Machine],
+    addresses: &[SocketAddr],
+) -> anyhow::Result<()> {
+    println!("{} rigs from {} on", machines.len(), addresses[0]);
     if let Some(seconds) = arguments.serve {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         return Ok(());
     }
     let loopback = Network::parse("127.0.0.0/8")?;
     let allowed = Allowed::new(vec![loopback], Vec::new());
-    let drivers: Vec<Arc<dyn Driver>> = rigs
-        .addresses()
+    let drivers: Vec<Arc<dyn Driver>> = addresses
         .iter()
         .map(|address| {
             let at = allowed.reach(*address)?;

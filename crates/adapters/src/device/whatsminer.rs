@@ -148,7 +148,8 @@ impl Whatsminer {
             let until = by.min(Instant::now() + ANSWER_WITHIN);
             let until = until.min(Instant::now() + (by - Instant::now()) / 2);
             match wire::tell(self.at, &seal, command.clone(), until).await {
-                Ok(Told::Said(answer)) => return words::answer(&answer),
+                Ok(Told::Said(said)) if !is_new && words::is_token_no_more(&said) => {}
+                Ok(Told::Said(said)) => return words::answer(&said),
                 Ok(Told::NotUnderstood(_)) if !is_new => {}
                 Ok(Told::NotUnderstood(answer)) => return words::not_understood(&answer),
                 Err(why) => return Answer::Unknown(why),

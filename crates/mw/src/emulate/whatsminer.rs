@@ -179,14 +179,14 @@ fn sealed(rig: &Rig, data: &str) -> Says {
     if quirk == Some(Quirk::ReadOnly) {
         return said(&no(45, "can't access write cmd"), Duration::ZERO);
     }
-    let holds = token.is_some_and(|since| since.elapsed() < TOKEN_LASTS);
-    if !holds || command["token"].as_str() != Some(seal.token()) {
-        return said(&no(135, "check token error"), Duration::ZERO);
-    }
     let closed = |answer: &Value, after| {
         let closed = seal.close(&answer.to_string());
         said(&json!({ "enc": closed }), after)
     };
+    let holds = token.is_some_and(|since| since.elapsed() < TOKEN_LASTS);
+    if !holds || command["token"].as_str() != Some(seal.token()) {
+        return closed(&no(135, "check token err"), Duration::ZERO);
+    }
     if quirk == Some(Quirk::Refuses) {
         return closed(&no(132, "command error"), Duration::ZERO);
     }

@@ -44,6 +44,11 @@ pub(super) async fn tell(
     let closed = seal.close(&Value::Object(command).to_string());
     let question = json!({ "enc": 1, "data": closed }).to_string();
     let answer = said::json(&question::ask(at, question.as_bytes(), by).await?)?;
+    // Some firmwares write a refusal as a text with the JSON in it.
+    let answer = match answer.as_str() {
+        Some(text) => said::json(text.as_bytes())?,
+        None => answer,
+    };
     let Some(closed) = answer["enc"].as_str() else {
         return Ok(Told::NotUnderstood(answer));
     };

@@ -11,6 +11,12 @@ use super::seal::Salts;
 /// Of what a miner complains, the most that is kept.
 const FAULTS_MAX: usize = 16;
 
+/// Understood and done.
+const OK: i64 = 131;
+
+/// The token that a command carries is not one, or is one no more.
+const NO_TOKEN: i64 = 135;
+
 /// Of its pools, the most that are kept.
 const POOLS_MAX: usize = 8;
 
@@ -27,7 +33,8 @@ pub(super) fn version(answer: &Value) -> Result<Identity, Unanswered> {
 
 /// What `devdetails` adds.
 pub(super) fn details(identity: &mut Identity, answer: &Value) {
-    let model = said::text(&answer["DEVDETAILS"][0]["Model"]);
+    let boards = section(answer, "devdetails", "DEVDETAILS").unwrap_or_default();
+    let model = boards.first().and_then(|board| said::text(&board["Model"]));
     identity.model =
         model.map(|model| DeviceText::of(&format!("Whatsminer {}", model.as_str())));
 }
@@ -59,9 +66,11 @@ pub(super) fn look(
     pools: &Value,
     status: &Value,
 ) -> Result<Look, Unanswered> {
-    let summary =
-        section(summary, "summary", "SUMMARY").ok_or_else(|| not_one("summary"))?;
-    let summary = &summary[0];
+    let found = section(summary, "summary", "SUMMARY");
+    let summary = *found
+        .and_then(|it| it.first().copied())
+        .as_ref()
+        .ok_or_else(|| not_one("summary"))?;
     let pools = section(pools, "pools", "POOLS").ok_or_else(|| not_one("pools"))?;
     let status = &status["Msg"];
 
@@ -102,9 +111,7 @@ pub(super) fn look(
         hashrate,
         hottest,
         pools: pools
-            .as_array()
             .into_iter()
-            .flatten()
             .filter_map(|pool| said::text(&pool["URL"]))
             .take(POOLS_MAX)
             .collect(),
@@ -127,7 +134,7 @@ pub(super) fn answer(said: &Value) -> Answer {
             "its API is read-only; enable it with the maker's tool",
         )),
         Some(14) => Refusal::Unsupported(message),
-        Some(45 | 135) => Refusal::Login,
+        Some(45 | NO_TOKEN) => Refusal::Login,
         Some(136) => Refusal::Busy(message),
         _ => Refusal::Other(message),
     })
@@ -137,11 +144,16 @@ pub(super) fn answer(said: &Value) -> Answer {
 /// is what a wrong password looks like, unless it says otherwise.
 pub(super) fn not_understood(said: &Value) -> Answer {
     match said["Code"].as_i64() {
-        Some(14 | 23 | 45 | 132 | 135 | 137) if !is_read_only(said) => {
+        Some(14 | 23 | 45 | 132 | NO_TOKEN | 137) if !is_read_only(said) => {
             Answer::Refused(Refusal::Login)
         }
         _ => answer(said),
     }
+}
+
+/// Whether it may be that the token was forgotten.
+pub(super) fn is_token_no_more(said: &Value) -> bool {
+    said["Code"].as_i64() == Some(NO_TOKEN)
 }
 
 /// Whether it takes no command from anybody: "can't access write cmd".
@@ -149,11 +161,18 @@ fn is_read_only(said: &Value) -> bool {
     message(said).as_str().contains("write cmd")
 }
 
-/// The list of this name: alone, or among the answers to several questions at once.
-fn section<'a>(answer: &'a Value, joined: &str, name: &str) -> Option<&'a Value> {
-    let alone = answer.get(name);
-    let list = alone.or_else(|| answer.get(joined)?.get(0)?.get(name))?;
-    list.is_array().then_some(list)
+/// What is in the list of this name: alone, among the answers to several questions at
+/// once, or, as newer firmwares write it, under `Msg`.
+fn section<'a>(answer: &'a Value, joined: &str, name: &str) -> Option<Vec<&'a Value>> {
+    let answer = answer.get(joined).and_then(|it| it.get(0)).unwrap_or(answer);
+    if let Some(list) = answer.get(name) {
+        return Some(list.as_array()?.iter().collect());
+    }
+    match answer.get("Msg").filter(|_| answer["Code"] == OK)? {
+        Value::Array(list) => Some(list.iter().collect()),
+        one @ Value::Object(_) => Some(vec![one]),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
 }
 
 fn status(said: &Value) -> Option<&str> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use adapters::device::{Answer, Driver, Unanswered, Wanted};
+use adapters::device::{Answer, Unanswered, Wanted};
 
 use super::peer::{Act, Peer};
 use super::{PATIENCE, block_on, by, cgminer, whatsminer};

@@ -26,11 +26,9 @@ fn recorded(file: &str) -> BTreeMap<String, String> {
 }
 
 /// What a driver sees, in a line a figure.
-fn seen(driver: &dyn Driver) -> String {
-    let (identity, look) = block_on(async {
-        let identity = driver.identify(by(PATIENCE)).await.expect("an identity");
-        (identity, driver.look(by(PATIENCE)).await.expect("a look"))
-    });
+async fn seen(driver: &dyn Driver) -> String {
+    let identity = driver.identify(by(PATIENCE)).await.expect("an identity");
+    let look = driver.look(by(PATIENCE)).await.expect("a look");
     let Identity { maker, model, serial, firmware, limits } = identity;
     let Look { running, limit, draw, hashrate, hottest, pools, faults, flow, stored } =
         look;
@@ -66,13 +64,10 @@ fn seen(driver: &dyn Driver) -> String {
 /// What is seen of a recorded miner, whether it takes questions together or alone.
 fn check(file: &str, driver: fn(&Peer) -> Box<dyn Driver>, expected: &str) {
     for joins in [true, false] {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let peer = runtime.block_on(Peer::recorded(recorded(file), joins));
-        let found = seen(&*driver(&peer));
+        let found = block_on(async {
+            let peer = Peer::recorded(recorded(file), joins).await;
+            seen(&*driver(&peer)).await
+        });
         assert_eq!(found, expected, "{file}, together: {joins}\n{found}");
     }
 }
@@ -96,6 +91,17 @@ fn an_old_whatsminer_at_rest() {
         "whatsminer-old.json",
         whatsminer,
         "MicroBT | - | C4:11:04:00:00:08 | 20220729.11.REL\n-\nResting\n-\n-\n-\n-\n\n",
+    );
+}
+
+/// A newer one that has begun and does not hash yet.
+#[test]
+fn a_new_whatsminer_that_starts() {
+    check(
+        "whatsminer-new.json",
+        whatsminer,
+        "MicroBT | Whatsminer M63S_VL40 | HTM38X0000000A | 20241001.11.REL\n\
+         -\nStarting\n7200 W\n812 W\n0 GH/s\n41.5 C\nstratum+tcp://pool.example:3333\n",
     );
 }
 
