@@ -9,6 +9,8 @@ mod hindsight;
 mod live;
 mod live_kill;
 mod oracle;
+mod redfish;
+mod redfish_oracle;
 mod report;
 mod settle;
 mod site_file;
