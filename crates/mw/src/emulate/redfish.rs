@@ -397,6 +397,23 @@ impl Rack {
         Self { trays }
     }
 
+    /// A rack of so many GB300 trays that are off, which together draw what one machine
+    /// of a racks load does at full power and at rest. The trays' numbers begin at
+    /// `first`.
+    pub fn gb300(
+        first: u32,
+        trays: u32,
+        (full, standby): (Power, Power),
+        timing: Timing,
+        login: Option<(String, String)>,
+        clock: Clock,
+    ) -> Self {
+        let watts = |power: Power| power.as_watts() as f64;
+        let spec = TraySpec::gb300(watts(full), watts(standby), trays as usize);
+        let tray = |number| Tray::new(number, spec, timing, login.clone(), clock);
+        Self::new((first..first + trays).map(tray).collect())
+    }
+
     /// Its trays.
     pub fn trays(&self) -> &[Tray] {
         &self.trays
