@@ -78,6 +78,8 @@ struct Standing {
     events: Events,
     sessions: BTreeMap<u64, String>,
     session_next: u64,
+    /// Logins that were refused.
+    refused: u64,
 }
 
 /// A rack of emulated trays.
@@ -102,6 +104,7 @@ impl Tray {
             events: Events::default(),
             sessions: BTreeMap::new(),
             session_next: 1,
+            refused: 0,
         };
         let (unreachable, _) = watch::channel(false);
         let state = Mutex::new(state);
@@ -189,6 +192,27 @@ impl Tray {
         self.shared.unreachable.send_replace(false);
     }
 
+    /// Somebody resets it, beside whoever drives it.
+    pub fn reset(&self, kind: &str) {
+        // A kind that it does not have changes nothing.
+        let _ = self.with(|state| state.body.reset(kind));
+    }
+
+    /// Streams of events break off; events are kept.
+    pub fn cut_streams(&self) {
+        self.with(|state| state.events.cut());
+    }
+
+    /// Sessions end, as after a restart of the service.
+    pub fn forget_sessions(&self) {
+        self.with(|state| state.sessions.clear());
+    }
+
+    /// How many logins were let in, and how many were refused.
+    pub fn logins(&self) -> (u64, u64) {
+        self.with(|state| (state.session_next - 1, state.refused))
+    }
+
     /// What it truly draws at the plug.
     pub fn draw(&self) -> Power {
         self.with(|state| Power::from_watts(state.body.draw().round() as i64))
@@ -247,6 +271,7 @@ impl Tray {
             .as_ref()
             .is_none_or(|(known, secret)| known == user && secret == password);
         if !is_known {
+            self.with(|state| state.refused += 1);
             return complain(StatusCode::UNAUTHORIZED, "The login is not known.");
         }
         let number = self.shared.number;
@@ -370,6 +395,23 @@ impl Rack {
     /// A rack of these trays.
     pub fn new(trays: Vec<Tray>) -> Self {
         Self { trays }
+    }
+
+    /// A rack of so many GB300 trays that are off, which together draw what one machine
+    /// of a racks load does at full power and at rest. The trays' numbers begin at
+    /// `first`.
+    pub fn gb300(
+        first: u32,
+        trays: u32,
+        (full, standby): (Power, Power),
+        timing: Timing,
+        login: Option<(String, String)>,
+        clock: Clock,
+    ) -> Self {
+        let watts = |power: Power| power.as_watts() as f64;
+        let spec = TraySpec::gb300(watts(full), watts(standby), trays as usize);
+        let tray = |number| Tray::new(number, spec, timing, login.clone(), clock);
+        Self::new((first..first + trays).map(tray).collect())
     }
 
     /// Its trays.

@@ -11,6 +11,8 @@ mod hindsight;
 mod live;
 mod live_kill;
 mod oracle;
+mod redfish;
+mod redfish_oracle;
 mod report;
 mod rigs;
 mod rigs_oracle;

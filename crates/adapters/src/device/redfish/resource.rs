@@ -49,6 +49,13 @@ impl Resource {
         })
     }
 
+    /// A resource that a test made up.
+    #[cfg(test)]
+    pub(super) fn made_up(path: &str, json: Value) -> Self {
+        let path = Path::of(path).expect("a path");
+        Self { path, etag: None, read: Instant::now(), date: None, json }
+    }
+
     /// The part at a JSON pointer.
     pub(super) fn part(&self, pointer: &str) -> Option<&Value> {
         self.json.pointer(pointer).filter(|part| !part.is_null())

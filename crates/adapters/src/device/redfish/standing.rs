@@ -312,3 +312,118 @@ pub(super) fn tolerate(
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use units::Power;
+
+    use super::{Limit, Resource, SetAt, Told, complaint, limit, running};
+    use crate::device::Running;
+    use crate::device::redfish::path::Path;
+
+    const METRICS: &str = "/redfish/v1/Systems/H/Processors/GPU_0/EnvironmentMetrics";
+
+    fn path(text: &str) -> Path {
+        Path::of(text).expect("a path")
+    }
+
+    #[test]
+    fn a_limit_is_set_where_it_wears_nothing() {
+        let controls = "/redfish/v1/Chassis/HGX_CPU_0/Controls";
+        let here = SetAt::Metrics(path(METRICS), None);
+        for (source, expected) in [
+            // GB300 and DGX H100 name no source; GH200 names one that is not there.
+            (None, here.clone()),
+            (Some(format!("{controls}/GPU_0_Power_0")), here.clone()),
+            (
+                Some(format!("{controls}/CPU_0_TDPPowerNonvolatile_0")),
+                SetAt::Control(path(&format!("{controls}/CPU_0_TDPPowerVolatile_0"))),
+            ),
+            (Some("http://elsewhere/Nonvolatile".to_owned()), here),
+        ] {
+            let json = json!({ "PowerLimitWatts": {
+                "SetPoint": 1_400, "AllowableMin": 200, "AllowableMax": 1_400.0,
+                "DataSourceUri": source
+            } });
+            let found = limit(&Resource::made_up(METRICS, json));
+            let set = Power::from_watts(1_400);
+            let expected = Limit { set, range: Some((200, 1_400)), at: expected };
+            assert_eq!(found, Some(expected), "{source:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_limit_is_none() {
+        for json in [
+            json!({}),
+            // Early GB200.
+            json!({ "PowerLimitWatts": { "SetPoint": null } }),
+            json!({ "PowerLimitWatts": { "SetPoint": "STATIC:3:0" } }),
+            json!({ "PowerLimitWatts": 700 }),
+            json!({ "PowerLimitWatts": { "SetPoint": 1e300 } }),
+        ] {
+            let found = limit(&Resource::made_up(METRICS, json.clone()));
+            assert_eq!(found, None, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_system_rests_starts_or_works() {
+        let check = |state: Value, boots: Value, expected: Option<Running>| {
+            let json = json!({
+                "PowerState": state, "BootProgress": { "LastState": boots }
+            });
+            let found = running(&Resource::made_up("/redfish/v1/Systems/S", json));
+            assert_eq!(found, expected, "{state} {boots}");
+        };
+        check(json!("Off"), json!(null), Some(Running::Resting));
+        check(json!("On"), json!(null), Some(Running::Working));
+        check(json!("On"), json!("OSRunning"), Some(Running::Working));
+        check(json!("On"), json!("MemoryInitializationStarted"), Some(Running::Starting));
+        check(json!("PoweringOn"), json!("None"), Some(Running::Starting));
+        // Still drawing.
+        check(json!("PoweringOff"), json!(null), Some(Running::Working));
+        check(json!("<b>"), json!(null), None);
+        check(json!(null), json!(null), None);
+    }
+
+    #[test]
+    fn a_report_tells_what_is_a_number_and_not_stale() {
+        let sensor = |name: &str| format!("/redfish/v1/Chassis/C/Sensors/{name}");
+        let json = json!({ "MetricValues": [
+            { "MetricProperty": sensor("A"), "MetricValue": "1361.53" },
+            { "MetricProperty": sensor("B"), "MetricValue": "nan" },
+            { "MetricProperty": sensor("C"), "MetricValue": "5",
+              "Oem": { "Nvidia": { "MetricValueStale": true } } },
+            { "MetricProperty": "http://elsewhere/", "MetricValue": "5" },
+            { "MetricValue": "5" },
+            "STATIC:3:0",
+            { "MetricProperty": sensor("D"), "MetricValue": 7 },
+        ] });
+        let mut told = Told::default();
+        told.take(&Resource::made_up("/redfish/v1/R", json));
+        let value = |name: &str| told.of(&path(&sensor(name))).map(|field| field.value);
+        assert_eq!(value("A"), Some(1361.53));
+        assert_eq!((value("B"), value("C"), value("D")), (None, None, Some(7.0)));
+        assert_eq!(told.0.len(), 2);
+    }
+
+    #[test]
+    fn health_that_is_not_ok_is_a_complaint() {
+        for (status, expected) in [
+            (json!({ "Health": "OK", "HealthRollup": "OK" }), None),
+            (
+                json!({ "Health": "OK", "HealthRollup": "Critical" }),
+                Some("S is Critical"),
+            ),
+            (json!({ "Health": "Warning" }), Some("S is Warning")),
+            (json!({ "Health": null }), None),
+            (json!(3), None),
+        ] {
+            let json = json!({ "Status": status });
+            let found = complaint(&Resource::made_up("/redfish/v1/Systems/S", json));
+            assert_eq!(found.as_ref().map(|f| f.as_str()), expected, "{status}");
+        }
+    }
+}

@@ -154,7 +154,7 @@ impl Tray {
             }
         }
         if limits.is_empty() {
-            let none_takes_one = works && without > 0;
+            let none_takes_one = works && (without > 0 || tree.gpus.is_empty());
             return Ok(if none_takes_one { Set::NoLimits } else { Set::NotYet });
         }
         let left = (power - self.settings.beside_gpus).as_watts() - unread;

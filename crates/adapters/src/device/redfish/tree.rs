@@ -355,3 +355,57 @@ pub(super) fn is_temperature(sensor: &Resource) -> bool {
         && basis == "Zero"
         && !name.contains("limit")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Resource, host, is_temperature};
+
+    #[test]
+    fn the_host_is_what_can_be_reset() {
+        let reset = json!({ "#ComputerSystem.Reset": { "target": "/redfish/v1/x" } });
+        let systems = [
+            ("HGX_Baseboard_0", json!({ "PowerState": "On" })),
+            ("System_0", json!({ "PowerState": "On", "Actions": reset })),
+            ("HGX_1", json!({ "PowerState": "On", "Actions": reset })),
+            ("DGX", json!({ "PowerState": "On", "Actions": reset, "Bios": {} })),
+        ];
+        let check = |names: &[&str], expected: &str| {
+            let systems: Vec<Resource> = systems
+                .iter()
+                .filter(|(name, _)| names.contains(name))
+                .map(|(name, json)| {
+                    Resource::made_up(
+                        &format!("/redfish/v1/Systems/{name}"),
+                        json.clone(),
+                    )
+                })
+                .collect();
+            assert_eq!(host(&systems).expect("a host").name(), expected);
+        };
+        check(&["HGX_Baseboard_0", "System_0"], "System_0");
+        check(&["HGX_1", "DGX"], "DGX");
+        check(&["HGX_Baseboard_0"], "HGX_Baseboard_0");
+        assert!(host(&[]).is_none());
+    }
+
+    #[test]
+    fn a_distance_from_a_limit_is_no_temperature() {
+        for (name, basis, expected) in [
+            ("HGX_GPU_0_TEMP_0", json!(null), true),
+            ("HGX_GPU_0_TEMP_0", json!("Zero"), true),
+            ("HGX_GPU_0_TEMP_1", json!("Headroom"), false),
+            ("HGX_GPU_0_TEMP_1", json!("Delta"), false),
+            ("CPU_0_TempLimit_0", json!(null), false),
+        ] {
+            let path = format!("/redfish/v1/Chassis/C/Sensors/{name}");
+            let json = json!({ "ReadingType": "Temperature", "ReadingBasis": basis });
+            assert_eq!(
+                is_temperature(&Resource::made_up(&path, json)),
+                expected,
+                "{name}"
+            );
+        }
+    }
+}

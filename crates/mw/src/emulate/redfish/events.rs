@@ -65,6 +65,11 @@ impl Events {
         let _ = self.sender.send((id, event));
     }
 
+    /// Ends every stream; what is kept is kept.
+    pub(super) fn cut(&mut self) {
+        self.sender = broadcast::Sender::new(KEPT);
+    }
+
     /// A stream of them: those after `last` that are kept, then what comes.
     pub(super) fn listen(&self, last: Option<u64>) -> Answer {
         let missed: VecDeque<(u64, String)> = match last {
