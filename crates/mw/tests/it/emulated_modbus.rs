@@ -38,13 +38,13 @@ fn battery_of(site: &Site) -> usize {
 }
 
 /// The example at rest, its offices drawing 50 kW, whose second is a sixtieth of ours.
-fn emulated() -> Emulated {
+pub(crate) fn emulated() -> Emulated {
     let now = Timestamp::parse("2024-07-01T00:00Z").expect("a time");
     let tempers = Tempers { house: Power::from_kw(50), ..Tempers::none() };
     Emulated::new(site(), 1, tempers, Clock::set(now, 60))
 }
 
-fn reached(address: SocketAddr) -> Reached {
+pub(crate) fn reached(address: SocketAddr) -> Reached {
     let network = Network::parse("127.0.0.0/8").expect("a network");
     Allowed::new(vec![network], Vec::new()).reach(address).expect("loopback is allowed")
 }
@@ -205,16 +205,27 @@ fn another_unit_of_the_wire_does_not_answer() {
     });
 }
 
-async fn battery(site: &Emulated, watchdog: Duration, faults: Faults) -> Battery {
+/// Where the example's battery is shown.
+pub(crate) async fn battery_at(
+    site: &Emulated,
+    watchdog: Duration,
+    faults: Faults,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let load = battery_of(&self::site());
     let mut profile = Profile::named("mw-battery").expect("a profile");
     profile.watchdog = Some(watchdog);
-    let (site, of) = (site.clone(), profile.clone());
-    tokio::spawn(
-        async move { serve_battery(&site, load, listener, of, 1, faults).await },
-    );
+    let site = site.clone();
+    tokio::spawn(async move {
+        serve_battery(&site, load, listener, profile, 1, faults).await
+    });
+    address
+}
+
+async fn battery(site: &Emulated, watchdog: Duration, faults: Faults) -> Battery {
+    let address = battery_at(site, watchdog, faults).await;
+    let profile = Profile::named("mw-battery").expect("a profile");
     let limits = BatteryLimits {
         charge_max: Power::from_mw(1),
         discharge_max: Power::from_mw(2),
