@@ -137,8 +137,8 @@ fn shed(arguments: &Arguments) -> anyhow::Result<(Vec<Machine>, Rigs)> {
     }
     let timing = if arguments.realistic { Timing::Realistic } else { Timing::Fast };
     let clock = Clock::set(Clock::wall().now(), 1);
-    let site = Emulated::new(site, 1, Tempers::none(), clock)
-        .with_dynamics(timing.dynamics());
+    let site =
+        Emulated::new(site, 1, Tempers::none(), clock).with_dynamics(timing.dynamics());
     let machines = site.machines_of("s21");
     for (number, machine) in machines.iter().enumerate() {
         machine.go_to(2);

@@ -24,7 +24,7 @@ fn reached(address: SocketAddr) -> Reached {
 }
 
 fn soon() -> Instant {
-    Instant::now() + Duration::from_millis(400)
+    Instant::now() + Duration::from_millis(1_500)
 }
 
 /// A listener whose every connection is handed to `act`.

@@ -22,9 +22,9 @@ use units::{EnergyPrice, Interval, Seconds, Timestamp};
 use super::log;
 pub use document::{
     AlarmStatus, ByHandStatus, CapacityStatus, Counts, DecisionStatus, EventStatus,
-    FORMAT, FeedStatus,
-    InstructionStatus, JournalStatus, LimitStatus, LoadStatus, MachineCounts,
-    MachineStatus, PowerStatus, ProgrammeStatus, SourceStatus, Status, WaitingStatus,
+    FORMAT, FeedStatus, InstructionStatus, JournalStatus, LimitStatus, LoadStatus,
+    MachineCounts, MachineStatus, PowerStatus, ProgrammeStatus, SourceStatus, Status,
+    WaitingStatus,
 };
 pub use tally::{Buckets, Tally};
 

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -187,9 +184,6 @@ const STILL_FOR: u32 = 60;
 /// The longest a heartbeat may stand still, unless the profile says.
 const HEART_STILL_FOR: u32 = 10;
 
-/// The most bytes of a profile.
-const BYTES_MAX: u64 = 64 << 10;
-
 /// The most registers of a profile.
 const REGISTERS_MAX: usize = 64;
 
@@ -216,32 +210,6 @@ impl Profile {
     /// A profile that comes with the program.
     pub fn named(name: &str) -> Option<Self> {
         Self::shipped().into_iter().find(|profile| profile.name == name)
-    }
-
-    /// The profile that a site file names: one that comes with the program, or
-    /// `file:PATH`, which starts at `folder` where it is not absolute.
-    ///
-    /// # Errors
-    ///
-    /// When there is none of that name, or the file cannot be read or is no profile.
-    pub fn find(named: &str, folder: &Path) -> Result<Self, ProfileError> {
-        let wrong = |what: String| ProfileError { profile: named.to_owned(), what };
-        let Some(path) = named.strip_prefix("file:") else {
-            let names = || Self::shipped().into_iter().map(|one| one.name);
-            return Self::named(named).ok_or_else(|| {
-                let names: Vec<String> = names().collect();
-                wrong(format!("expected {} or `file:PATH`", names.join(", ")))
-            });
-        };
-        let mut text = String::new();
-        let file =
-            File::open(folder.join(path)).map_err(|error| wrong(error.to_string()))?;
-        let read = file.take(BYTES_MAX + 1).read_to_string(&mut text);
-        read.map_err(|error| wrong(error.to_string()))?;
-        if text.len() as u64 > BYTES_MAX {
-            return Err(wrong(format!("expected at most {BYTES_MAX} bytes")));
-        }
-        Self::read(&text)
     }
 
     /// Reads a profile.
@@ -480,8 +448,6 @@ impl fmt::Display for Meaning {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::{Kind, Meaning, Profile};
 
     #[test]
@@ -494,19 +460,6 @@ mod tests {
             assert!(!profile.source.is_empty());
         }
         assert!(all.iter().any(|profile| profile.kind == Kind::Battery));
-    }
-
-    #[test]
-    fn a_profile_is_found_by_name_or_in_a_file() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let found = |named: &str| Profile::find(named, folder).map(|one| one.name);
-        assert_eq!(found("abb-b23").as_deref(), Ok("abb-b23"));
-        let file = "file:src/device/modbus/profiles/satec-pm180.toml";
-        assert_eq!(found(file).as_deref(), Ok("satec-pm180"));
-        let error = found("abb-b32").expect_err("no such profile").to_string();
-        assert!(error.contains("abb-b32") && error.contains("abb-b23"), "{error}");
-        assert!(found("file:nowhere.toml").is_err());
-        assert!(found("file:Cargo.toml").is_err());
     }
 
     fn profile(rows: &str) -> Result<Profile, String> {
