@@ -21,6 +21,7 @@ mod client;
 mod event;
 mod feed;
 mod period;
+mod report;
 
 pub use book::{Book, EventView, Verdict};
 pub use client::{Access, Client, ClientError, Program};

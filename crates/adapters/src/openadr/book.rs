@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use units::{Interval, Seconds, Timestamp};
 
 use super::event::{Context, Part, Reading, understand};
+use super::report::{Due, wanted};
 use crate::device::DeviceText;
 
 /// What of a feed is known.
@@ -19,6 +20,8 @@ pub struct Book {
     events: BTreeMap<String, Known>,
     /// What the engine was told last, by name.
     told: BTreeMap<String, Told>,
+    /// Events whose report was filed, or will not be.
+    reported: BTreeSet<String>,
 }
 
 /// An event as it is known.
@@ -104,7 +107,8 @@ impl Book {
             let told = Told { ask: one.ask, during: one.during, absent: 0 };
             (one.name.clone(), told)
         });
-        Self { programme, reading, events: BTreeMap::new(), told: told.collect() }
+        let (events, reported) = (BTreeMap::new(), BTreeSet::new());
+        Self { programme, reading, events, told: told.collect(), reported }
     }
 
     /// Takes in a complete list of a program's events, and says what the engine has to
@@ -122,6 +126,7 @@ impl Book {
             }
         }
         self.events.retain(|id, _| listed.contains(id));
+        self.reported.retain(|id| listed.contains(id));
         let holding = self.holding();
         for known in self.events.values_mut() {
             known.judge(&holding);
@@ -141,6 +146,24 @@ impl Book {
         let near =
             |told: &Told| told.during.start <= now + ahead && told.during.end > now;
         self.told.values().any(near)
+    }
+
+    /// Events that have ended, ask for a report that can be filed, and have none yet.
+    pub(super) fn reports_due(&self, now: Timestamp) -> Vec<Due> {
+        let due = self.events.iter().filter_map(|(id, known)| {
+            let wanted = wanted(&known.event);
+            let intervals: Vec<_> = known.parts.iter().map(|part| part.during).collect();
+            let has_ended = intervals.iter().all(|during| during.end <= now);
+            let is_due = has_ended && !wanted.is_empty() && !intervals.is_empty();
+            let is_new = !self.reported.contains(id);
+            (is_due && is_new).then(|| Due { event: id.clone(), wanted, intervals })
+        });
+        due.collect()
+    }
+
+    /// The report of an event was filed, or cannot be.
+    pub(super) fn reported(&mut self, id: &str) {
+        self.reported.insert(id.to_owned());
     }
 
     /// Reads one event; its id, where it has one.

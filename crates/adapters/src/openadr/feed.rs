@@ -8,6 +8,7 @@ use units::{Seconds, Timestamp};
 use super::book::{Book, EventView};
 use super::client::{Client, ClientError, Program};
 use super::event::Context;
+use super::report::Samples;
 
 /// A feed: whom to ask, and what is known.
 #[derive(Debug)]
@@ -18,6 +19,9 @@ pub struct Feed {
     /// Polls since the program was looked up.
     polls: u32,
     book: Book,
+    samples: Samples,
+    /// Who files reports.
+    site: String,
 }
 
 /// What one poll brought.
@@ -27,6 +31,8 @@ pub struct Heard {
     pub signals: Vec<Signal>,
     /// Every event as it is known.
     pub views: Vec<EventView>,
+    /// Reports that were asked for, by event: filed, or why not.
+    pub reports: Vec<(String, Result<(), String>)>,
 }
 
 /// How long a poll may take.
@@ -53,8 +59,11 @@ pub fn chance() -> u64 {
 
 impl Feed {
     /// A feed of the program that the VTN calls `name`, or that has it for an id.
-    pub fn new(client: Client, name: &str, book: Book) -> Self {
-        Self { client, name: name.to_owned(), program: None, polls: 0, book }
+    /// `site` is whose reports it files.
+    pub fn new(client: Client, name: &str, site: &str, book: Book) -> Self {
+        let (name, site) = (name.to_owned(), site.to_owned());
+        let samples = Samples::default();
+        Self { client, name, program: None, polls: 0, book, samples, site }
     }
 
     /// Which VTN it is of.
@@ -68,6 +77,7 @@ impl Feed {
     ///
     /// When the VTN was not heard: then nothing is known, and nothing changed.
     pub fn poll(&mut self, context: &Context) -> Result<Heard, ClientError> {
+        self.samples.note(context.now, context.draw);
         if self.polls.is_multiple_of(LOOK_UP_EVERY) {
             self.program = Some(self.client.program(&self.name, POLL_WITHIN)?);
         }
@@ -75,7 +85,32 @@ impl Feed {
         let events = self.client.events(&program.id, POLL_WITHIN)?;
         self.polls = self.polls.wrapping_add(1);
         let signals = self.book.take(&events, &program.descriptors, context);
-        Ok(Heard { signals, views: self.book.views().cloned().collect() })
+        let reports = self.file_reports(context.now);
+        Ok(Heard { signals, views: self.book.views().cloned().collect(), reports })
+    }
+
+    /// Files what is due. One that a VTN does not take now is filed with the next poll.
+    fn file_reports(&mut self, now: Timestamp) -> Vec<(String, Result<(), String>)> {
+        let mut filed = Vec::new();
+        for due in self.book.reports_due(now) {
+            let Some(report) = self.samples.report(&due, &self.site) else {
+                self.book.reported(&due.event);
+                let why = "the meter was not heard while the event held";
+                filed.push((due.event, Err(why.to_owned())));
+                continue;
+            };
+            match self.client.report(&report, POLL_WITHIN) {
+                Ok(()) => {
+                    self.book.reported(&due.event);
+                    filed.push((due.event, Ok(())));
+                }
+                Err(error) => {
+                    filed.push((due.event, Err(error.to_string())));
+                    break;
+                }
+            }
+        }
+        filed
     }
 
     /// How long to wait before it is asked again; `chance` is any number, so that not

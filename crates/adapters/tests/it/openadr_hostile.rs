@@ -49,7 +49,7 @@ fn events(said: impl Fn(&str) -> Vec<u8> + Send + 'static) -> Result<usize, Clie
         true => ok(TOKEN),
         false => said(first),
     });
-    client(&url).events("p", Duration::from_millis(700)).map(|list| list.len())
+    client(&url).events("p", Duration::from_secs(5)).map(|list| list.len())
 }
 
 fn client(url: &str) -> Client {
@@ -123,7 +123,7 @@ fn chunks_and_pages_are_put_together() {
 fn a_login_that_is_not_accepted_is_said() {
     let refused =
         vtn(|_| b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".to_vec());
-    let found = client(&refused).events("p", Duration::from_millis(700));
+    let found = client(&refused).events("p", Duration::from_secs(5));
     assert!(matches!(found, Err(ClientError::Login(_))), "{found:?}");
     let forbidden =
         |_: &str| b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n".to_vec();

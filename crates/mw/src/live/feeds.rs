@@ -57,7 +57,7 @@ pub fn open(
         let programme = place(&state.site, &of.programme).context("no such programme")?;
         let before = state.obligations.instructions(now);
         let book = Book::new(programme, of.reading.clone(), before);
-        Ok(Feed::new(client, &of.program, book))
+        Ok(Feed::new(client, &of.program, &state.site.name, book))
     };
     let feed: anyhow::Result<Feed> = open();
     let feed = feed.with_context(|| {
@@ -168,6 +168,12 @@ impl Shown {
         for view in &heard.views {
             if self.views.get(&view.id) != Some(view) {
                 tell(programme, view);
+            }
+        }
+        for (id, filed) in &heard.reports {
+            match filed {
+                Ok(()) => info!(event = "openadr_reported", programme, id),
+                Err(why) => warn!(event = "openadr_not_reported", programme, id, "{why}"),
             }
         }
         let views = heard.views.iter().map(|view| (view.id.clone(), view.clone()));

@@ -46,7 +46,7 @@ fn feed_as(login: &str, url: &str, program: &str) -> Feed {
         private: Private { arm: Some("MW_ARM".to_owned()), ..Private::default() },
         ..Reading::default()
     };
-    Feed::new(client.expect("a client"), program, Book::new(0, reading, []))
+    Feed::new(client.expect("a client"), program, "north", Book::new(0, reading, []))
 }
 
 fn context() -> Context {
@@ -138,6 +138,30 @@ fn a_vtn_in_trouble_changes_nothing_and_is_heard_again() {
     assert_eq!(asks(&feed.poll(&context()).expect("a poll")), []);
     vtn.set(Quirk::Forgets, false);
     assert_eq!(asks(&feed.poll(&context()).expect("a poll")), []);
+}
+
+#[test]
+fn a_report_that_an_event_asks_for_is_filed_once() {
+    let (vtn, url) = vtn("large-load");
+    let mut feed = feed_as(VEN, &url, "large-load");
+    let start = context().now;
+    let id = vtn.create(json!({
+        "reportDescriptors": [{"payloadType": "USAGE"}, {"payloadType": "DEMAND"}],
+        "intervalPeriod": {"start": start.to_string(), "duration": "PT1M"},
+        "intervals": [{"id": 0, "payloads": [
+            {"type": "IMPORT_CAPACITY_LIMIT", "values": [9000]}]}],
+    }));
+    for second in [0, 30, 61, 66] {
+        let now = start + Seconds::from_seconds(second);
+        let heard = feed.poll(&Context { now, ..context() }).expect("a poll");
+        let expected = if second == 61 { vec![(id.clone(), Ok(()))] } else { vec![] };
+        assert_eq!(heard.reports, expected, "{second}");
+    }
+    let reports = vtn.reports();
+    assert_eq!(reports.len(), 1);
+    assert_eq!(reports[0]["clientName"], "north");
+    let payloads = &reports[0]["resources"][0]["intervals"][0]["payloads"];
+    assert_eq!(payloads[1], json!({"type": "DEMAND", "values": [8000.0]}));
 }
 
 #[test]

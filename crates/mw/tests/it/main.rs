@@ -10,6 +10,7 @@ mod emulated_openadr;
 mod hindsight;
 mod live;
 mod live_kill;
+mod modbus_oracle;
 mod oracle;
 mod redfish;
 mod redfish_oracle;

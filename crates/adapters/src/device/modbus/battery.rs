@@ -1,7 +1,7 @@
 //! A battery behind a profile: told what to draw or give, and read back.
 //!
 //! What nobody renews goes to rest: a battery with a watchdog does so by itself when
-//! [`Battery::beat`] stops.
+//! whoever told it looks at it no more.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -58,7 +58,7 @@ impl Battery {
 
     /// Says that somebody still watches. Changes nothing but how long the battery holds
     /// what it was told.
-    pub async fn beat(&self, by: Instant) -> Answer {
+    async fn beat(&self, by: Instant) -> Answer {
         let Some(register) = self.profile.register(Meaning::Watchdog) else {
             return Answer::Accepted;
         };
@@ -182,7 +182,16 @@ impl Driver for Battery {
     }
 
     fn look(&self, by: Instant) -> Doing<'_, Result<Look, Unanswered>> {
-        Box::pin(async move { Ok(self.look_of(&self.figures(by).await?)) })
+        Box::pin(async move {
+            let figures = self.figures(by).await?;
+            // Whoever told it and looks still watches; whoever only looks changes nothing.
+            let is_told = self.told.lock().expect("no panic while held").is_some();
+            if is_told {
+                // A beat that is lost is made up for by the next.
+                drop(self.beat(by).await);
+            }
+            Ok(self.look_of(&figures))
+        })
     }
 
     fn tell(&self, wanted: Wanted, by: Instant) -> Doing<'_, Answer> {

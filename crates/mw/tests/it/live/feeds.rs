@@ -53,7 +53,7 @@ fn a_limit_of_a_vtn_binds_a_living_run_and_junk_is_shown() {
             continue;
         }
         let status: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        if status["limits"][0]["level_mw"] == json!(level) {
+        if status["limits"][0]["limit_mw"] == json!(level) {
             break status;
         }
     };
