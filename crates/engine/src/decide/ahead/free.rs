@@ -50,6 +50,8 @@ pub(super) struct Free {
     pub(super) from_here: Vec<Span>,
     turned: Vec<Piece>,
     has_battery: bool,
+    /// The battery, its power as of the last interval looked at.
+    reach: Reach,
 }
 
 impl Free {
@@ -62,7 +64,8 @@ impl Free {
     ) -> Result<(), Conflict> {
         let battery = horizon.batteries.first();
         self.has_battery = battery.is_some();
-        self.layout = Layout::of(horizon, battery.and_then(|store| store.feeder));
+        self.layout.read(horizon, battery.and_then(|store| store.feeder));
+        self.reach = horizon.reach(0);
         self.marks.clear();
         self.sources.clear();
         self.gains.clear();
@@ -80,7 +83,11 @@ impl Free {
         };
         for t in 0..horizon.len() {
             let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
-            let reach = horizon.reach(t);
+            let reach = &mut self.reach;
+            if let Some(store) = battery {
+                reach.charge = store.charge_mw.at(t);
+                reach.discharge = store.discharge_mw.at(t);
+            }
             self.stage.lay_out(
                 horizon,
                 &mut self.layout,
@@ -103,12 +110,16 @@ impl Free {
             mark.sources.1 = self.sources.len();
             if let Some(store) = battery {
                 let gains = &mut self.gains;
-                reach.walk(mark.least, &self.stage.sources, |stretch| {
-                    if stretch.piece.width > stored::CRUMB {
-                        gains.push(stretch.piece);
-                    }
-                    true
-                });
+                if reach.is_plain(&self.stage.sources) {
+                    reach.plain_gains(mark.least, &self.stage.sources, gains);
+                } else {
+                    reach.walk(mark.least, &self.stage.sources, |stretch| {
+                        if stretch.piece.width > stored::CRUMB {
+                            gains.push(stretch.piece);
+                        }
+                        true
+                    });
+                }
                 mark.gained = reach.least_gained(mark.least);
                 let least = store.stored_min_mwh.at(t);
                 let most = store.stored_max_mwh.at(t);
@@ -264,25 +275,39 @@ impl Free {
         gained: f64,
         stored: f64,
     ) -> Result<f64, Conflict> {
-        let segments = horizon.segments();
+        let segments = self.layout.load_of.len();
         let mark = self.marks[t];
-        let reach = horizon.reach(t);
+        let reach = &mut self.reach;
+        if let Some(store) = horizon.batteries.first() {
+            reach.charge = store.charge_mw.at(t);
+            reach.discharge = store.discharge_mw.at(t);
+        }
+        let reach = *reach;
         let sources = &self.sources[mark.sources.0..mark.sources.1];
         let (mut charge, mut discharge) = (0.0, 0.0);
         if self.has_battery {
-            (charge, discharge) = reach.start(mark.least);
-            let mut left = gained - mark.gained;
-            reach.walk(mark.least, sources, |stretch| {
-                if left <= 0.0 {
-                    return false;
-                }
-                let width = stretch.piece.width;
-                let part = if width <= left { 1.0 } else { left / width };
-                left -= width;
-                charge += stretch.charge * part;
-                discharge += stretch.discharge * part;
-                left > 0.0
-            });
+            let plain = if reach.is_plain(sources) {
+                reach.plain_at(mark.least, gained)
+            } else {
+                None
+            };
+            if let Some(plain) = plain {
+                (charge, discharge) = plain;
+            } else {
+                (charge, discharge) = reach.start(mark.least);
+                let mut left = gained - mark.gained;
+                reach.walk(mark.least, sources, |stretch| {
+                    if left <= 0.0 {
+                        return false;
+                    }
+                    let width = stretch.piece.width;
+                    let part = if width <= left { 1.0 } else { left / width };
+                    left -= width;
+                    charge += stretch.charge * part;
+                    discharge += stretch.discharge * part;
+                    left > 0.0
+                });
+            }
             answer.charge_mw[t] = charge;
             answer.discharge_mw[t] = discharge;
             answer.prices.stored_usd_per_mwh[t] = stored;
@@ -586,24 +611,14 @@ impl Horizon {
     /// What the battery of the horizon can do in an interval.
     #[inline]
     pub(super) fn reach(&self, t: usize) -> Reach {
-        match self.batteries.first() {
-            Some(store) => Reach {
-                charge: store.charge_mw.at(t),
-                discharge: store.discharge_mw.at(t),
-                into: store.charge_efficiency,
-                out_of: store.discharge_efficiency,
-                wear: store.wear_usd_per_mwh,
-                hours: self.hours,
-            },
-            None => Reach {
-                charge: 0.0,
-                discharge: 0.0,
-                into: 1.0,
-                out_of: 1.0,
-                wear: 0.0,
-                hours: self.hours,
-            },
-        }
+        let Some(store) = self.batteries.first() else {
+            return Reach::of(1.0, 1.0, 0.0, self.hours);
+        };
+        let (into, out_of) = (store.charge_efficiency, store.discharge_efficiency);
+        let mut reach = Reach::of(into, out_of, store.wear_usd_per_mwh, self.hours);
+        reach.charge = store.charge_mw.at(t);
+        reach.discharge = store.discharge_mw.at(t);
+        reach
     }
 
     /// What the exchange costs in an interval.
