@@ -9,6 +9,7 @@
 use super::answer::{AGREE, Answer};
 use super::conflict::{Bound, Conflict};
 use super::horizon::{Cap, End, Horizon};
+use super::known::Known;
 use super::stage::{GridPrice, Layout, Source, Stage};
 use super::stored::{self, Piece, Reach, Span};
 use super::window::Gains;
@@ -50,6 +51,8 @@ pub(super) struct Free {
     pub(super) from_here: Vec<Span>,
     turned: Vec<Piece>,
     has_battery: bool,
+    /// What the last call's figures were: marks of the same are taken over.
+    known: Known,
     /// The battery, its power as of the last interval looked at.
     reach: Reach,
 }
@@ -66,79 +69,109 @@ impl Free {
         self.has_battery = battery.is_some();
         self.layout.read(horizon, battery.and_then(|store| store.feeder));
         self.reach = horizon.reach(0);
-        self.marks.clear();
-        self.sources.clear();
-        self.gains.clear();
+        let n = horizon.len();
+        let Reach { into, out_of, wear, hours, .. } = self.reach;
+        let battery_is = [into, out_of, wear, hours];
+        let layout = &self.layout;
+        let widths = layout.widths();
+        let mut moved = self.known.begin(horizon, widths, battery_is, layout.is_simple());
+        if moved.is_none() || self.sources.len() > 64 * n + 1_024 {
+            // What was kept of calls before is in the way.
+            self.known.forget();
+            self.sources.clear();
+            self.gains.clear();
+        }
         self.arrive.clear();
         // Some four pieces an interval are the rule.
         for list in [&mut self.gains, &mut self.arrive] {
-            list.reserve(4 * horizon.len());
+            list.reserve(4 * n);
         }
-        self.marks.reserve(horizon.len());
-        let segments = horizon.segments();
+        self.marks.reserve(n);
         let mut span = Span {
             from: battery.map_or(0.0, |store| store.stored_mwh),
             start: 0,
             end: 0,
         };
-        for t in 0..horizon.len() {
-            let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
-            let reach = &mut self.reach;
-            if let Some(store) = battery {
-                reach.charge = store.charge_mw.at(t);
-                reach.discharge = store.discharge_mw.at(t);
-            }
-            self.stage.lay_out(
-                horizon,
-                &mut self.layout,
-                t,
-                worth,
-                caps[t],
-                reach.discharge,
-                reach.charge,
-            )?;
-            let mut mark = Mark {
-                sources: (self.sources.len(), 0),
-                gains: (self.gains.len(), 0),
-                gained: 0.0,
-                least: self.stage.least,
-                beyond: self.stage.beyond,
-                shed: (self.stage.shed, self.stage.skipped),
-                arrive: span,
+        for t in 0..n {
+            let known =
+                moved.filter(|moved| self.known.is_known(horizon, caps[t], t, t + moved));
+            let mut mark = match known {
+                Some(moved) => self.marks[t + moved],
+                None => self.market(horizon, caps[t], t).inspect_err(|_| {
+                    self.known.forget();
+                })?,
             };
-            self.sources.extend_from_slice(&self.stage.sources);
-            mark.sources.1 = self.sources.len();
+            mark.arrive = span;
             if let Some(store) = battery {
-                let gains = &mut self.gains;
-                if reach.is_plain(&self.stage.sources) {
-                    reach.plain_gains(mark.least, &self.stage.sources, gains);
-                } else {
-                    reach.walk(mark.least, &self.stage.sources, |stretch| {
-                        if stretch.piece.width > stored::CRUMB {
-                            gains.push(stretch.piece);
-                        }
-                        true
-                    });
-                }
-                mark.gained = reach.least_gained(mark.least);
-                let least = store.stored_min_mwh.at(t);
-                let most = store.stored_max_mwh.at(t);
-                let gains = &self.gains[mark.gains.0..];
-                span = stored::convolve(
-                    &mut self.arrive,
-                    span,
-                    gains,
-                    mark.gained,
-                    least,
-                    most,
-                )
-                .ok_or_else(|| self.cannot_hold(t))?;
+                let (least, most) =
+                    (store.stored_min_mwh.at(t), store.stored_max_mwh.at(t));
+                let gains = &self.gains[mark.gains.0..mark.gains.1];
+                let list = &mut self.arrive;
+                let next = stored::convolve(list, span, gains, mark.gained, least, most);
+                let Some(next) = next else {
+                    self.known.forget();
+                    self.marks.truncate(t);
+                    return Err(self.cannot_hold(t));
+                };
+                span = next;
             }
-            mark.gains.1 = self.gains.len();
-            self.marks.push(mark);
+            match self.marks.get_mut(t) {
+                Some(place) => *place = mark,
+                None => self.marks.push(mark),
+            }
+        }
+        self.marks.truncate(n);
+        if moved.take().is_some() {
+            self.known.end(n);
         }
         self.last = span;
         Ok(())
+    }
+
+    /// What interval `t` is as a market, and the energy that can be gained in it.
+    fn market(
+        &mut self,
+        horizon: &Horizon,
+        cap: Cap,
+        t: usize,
+    ) -> Result<Mark, Conflict> {
+        let segments = self.layout.load_of.len();
+        let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
+        let reach = &mut self.reach;
+        if let Some(store) = horizon.batteries.first() {
+            reach.charge = store.charge_mw.at(t);
+            reach.discharge = store.discharge_mw.at(t);
+        }
+        let (discharge, charge) = (reach.discharge, reach.charge);
+        let stage = &mut self.stage;
+        stage.lay_out(horizon, &mut self.layout, t, worth, cap, discharge, charge)?;
+        let mut mark = Mark {
+            sources: (self.sources.len(), 0),
+            gains: (self.gains.len(), 0),
+            gained: 0.0,
+            least: stage.least,
+            beyond: stage.beyond,
+            shed: (stage.shed, stage.skipped),
+            arrive: Span::default(),
+        };
+        self.sources.extend_from_slice(&stage.sources);
+        mark.sources.1 = self.sources.len();
+        if self.has_battery {
+            let gains = &mut self.gains;
+            if reach.is_plain(&stage.sources) {
+                reach.plain_gains(mark.least, &stage.sources, gains);
+            } else {
+                reach.walk(mark.least, &stage.sources, |stretch| {
+                    if stretch.piece.width > stored::CRUMB {
+                        gains.push(stretch.piece);
+                    }
+                    true
+                });
+            }
+            mark.gained = reach.least_gained(mark.least);
+        }
+        mark.gains.1 = self.gains.len();
+        Ok(mark)
     }
 
     fn cannot_hold(&self, t: usize) -> Conflict {

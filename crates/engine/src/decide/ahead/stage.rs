@@ -130,6 +130,11 @@ impl Layout {
         self.simple
     }
 
+    /// How wide each segment is, MW.
+    pub(super) fn widths(&self) -> &[f64] {
+        &self.width
+    }
+
     /// How many feeders lie between the interconnection and the battery.
     pub(super) fn depth(&self) -> u32 {
         self.path.len() as u32
