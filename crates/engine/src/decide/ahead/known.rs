@@ -74,7 +74,7 @@ impl Known {
         let figures = figures_of(horizon, cap, t);
         let worth = &horizon.worth_usd_per_mwh[t * count..(t + 1) * count];
         let is_known = at < self.count
-            && self.figures[at] == figures
+            && are_same(&figures, &self.figures[at])
             && is_same(worth, &self.worths[at * count..(at + 1) * count]);
         self.figures[t] = figures;
         if !is_known || at != t {
@@ -94,6 +94,17 @@ impl Known {
     }
 }
 
+/// Without a branch for each figure: they are nearly always all the same.
+#[inline]
+fn are_same(a: &Figures, b: &Figures) -> bool {
+    let mut differs = 0;
+    for at in 0..a.len() {
+        differs |= a[at] ^ b[at];
+    }
+    differs == 0
+}
+
+#[inline]
 fn is_same(a: &[f64], b: &[f64]) -> bool {
     let mut differs = 0;
     for (a, b) in a.iter().zip(b) {

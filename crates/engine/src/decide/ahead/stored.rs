@@ -251,17 +251,22 @@ pub(super) fn convolve(
     }
     room = room.max(0.0);
     let (mut a, mut b) = (span.start, 0);
+    // The piece that is being widened, not yet in the list.
+    let mut last = Piece { slope: f64::NAN, width: 0.0 };
     while room > 0.0 || skip > 0.0 {
-        let mut piece =
-            if a < span.end && (b == gains.len() || list[a].slope <= gains[b].slope) {
-                a += 1;
-                list[a - 1]
-            } else if b < gains.len() {
-                b += 1;
-                gains[b - 1]
-            } else {
-                break;
-            };
+        let from_gains = match (gains.get(b), a < span.end) {
+            (Some(gain), true) => gain.slope < list[a].slope,
+            (Some(_), false) => true,
+            (None, true) => false,
+            (None, false) => break,
+        };
+        let mut piece = if from_gains {
+            b += 1;
+            gains[b - 1]
+        } else {
+            a += 1;
+            list[a - 1]
+        };
         if piece.width <= skip {
             skip -= piece.width;
             continue;
@@ -269,11 +274,17 @@ pub(super) fn convolve(
         piece.width = (piece.width - skip).min(room);
         skip = 0.0;
         room -= piece.width;
-        match list[start..].last_mut() {
-            Some(last) if last.slope == piece.slope => last.width += piece.width,
-            Some(_) | None if piece.width > CRUMB => list.push(piece),
-            Some(_) | None => {}
+        if last.slope == piece.slope {
+            last.width += piece.width;
+        } else if piece.width > CRUMB {
+            if last.width > 0.0 {
+                list.push(last);
+            }
+            last = piece;
         }
+    }
+    if last.width > 0.0 {
+        list.push(last);
     }
     if skip > TOUCH {
         return None;
