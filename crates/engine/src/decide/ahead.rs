@@ -30,6 +30,7 @@ pub mod exact;
 mod factor;
 mod free;
 mod horizon;
+mod known;
 mod peaks;
 mod ramps;
 mod simplex;

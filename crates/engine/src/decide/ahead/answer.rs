@@ -1,6 +1,7 @@
 //! The optimum over a horizon: what everything does, what every limit is worth,
 //! and how it is known to be the optimum.
 
+use super::certify;
 use super::horizon::{End, Horizon};
 
 /// The optimum over a horizon. Arrays stand as in the
@@ -126,10 +127,7 @@ impl Answer {
         let stores = horizon.batteries.len();
         let drawn = &self.segments_mw[t * segments..(t + 1) * segments];
         let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
-        let mut earned = 0.0;
-        for (drawn, worth) in drawn.iter().zip(worth) {
-            earned += drawn * worth;
-        }
+        let earned = certify::sum_of(drawn, worth, |drawn, worth| drawn * worth);
         let mut cost = horizon.exchange_costs(t, self.exchange_mw[t]) - earned;
         for (store, battery) in horizon.batteries.iter().enumerate() {
             cost += battery.wear_usd_per_mwh * self.discharge_mw[t * stores + store];

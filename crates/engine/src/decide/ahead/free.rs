@@ -9,6 +9,7 @@
 use super::answer::{AGREE, Answer};
 use super::conflict::{Bound, Conflict};
 use super::horizon::{Cap, End, Horizon};
+use super::known::Known;
 use super::stage::{GridPrice, Layout, Source, Stage};
 use super::stored::{self, Piece, Reach, Span};
 use super::window::Gains;
@@ -50,6 +51,10 @@ pub(super) struct Free {
     pub(super) from_here: Vec<Span>,
     turned: Vec<Piece>,
     has_battery: bool,
+    /// What the last call's figures were: marks of the same are taken over.
+    known: Known,
+    /// The battery, its power as of the last interval looked at.
+    reach: Reach,
 }
 
 impl Free {
@@ -62,72 +67,111 @@ impl Free {
     ) -> Result<(), Conflict> {
         let battery = horizon.batteries.first();
         self.has_battery = battery.is_some();
-        self.layout = Layout::of(horizon, battery.and_then(|store| store.feeder));
-        self.marks.clear();
-        self.sources.clear();
-        self.gains.clear();
+        self.layout.read(horizon, battery.and_then(|store| store.feeder));
+        self.reach = horizon.reach(0);
+        let n = horizon.len();
+        let Reach { into, out_of, wear, hours, .. } = self.reach;
+        let battery_is = [into, out_of, wear, hours];
+        let layout = &self.layout;
+        let widths = layout.widths();
+        let mut moved = self.known.begin(horizon, widths, battery_is, layout.is_simple());
+        if moved.is_none() || self.sources.len() > 64 * n + 1_024 {
+            // What was kept of calls before is in the way.
+            self.known.forget();
+            self.sources.clear();
+            self.gains.clear();
+        }
         self.arrive.clear();
         // Some four pieces an interval are the rule.
         for list in [&mut self.gains, &mut self.arrive] {
-            list.reserve(4 * horizon.len());
+            list.reserve(4 * n);
         }
-        self.marks.reserve(horizon.len());
-        let segments = horizon.segments();
+        self.marks.reserve(n);
         let mut span = Span {
             from: battery.map_or(0.0, |store| store.stored_mwh),
             start: 0,
             end: 0,
         };
-        for t in 0..horizon.len() {
-            let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
-            let reach = horizon.reach(t);
-            self.stage.lay_out(
-                horizon,
-                &mut self.layout,
-                t,
-                worth,
-                caps[t],
-                reach.discharge,
-                reach.charge,
-            )?;
-            let mut mark = Mark {
-                sources: (self.sources.len(), 0),
-                gains: (self.gains.len(), 0),
-                gained: 0.0,
-                least: self.stage.least,
-                beyond: self.stage.beyond,
-                shed: (self.stage.shed, self.stage.skipped),
-                arrive: span,
+        for t in 0..n {
+            let known =
+                moved.filter(|moved| self.known.is_known(horizon, caps[t], t, t + moved));
+            let mut mark = match known {
+                Some(moved) => self.marks[t + moved],
+                None => self.market(horizon, caps[t], t).inspect_err(|_| {
+                    self.known.forget();
+                })?,
             };
-            self.sources.extend_from_slice(&self.stage.sources);
-            mark.sources.1 = self.sources.len();
+            mark.arrive = span;
             if let Some(store) = battery {
-                let gains = &mut self.gains;
-                reach.walk(mark.least, &self.stage.sources, |stretch| {
+                let (least, most) =
+                    (store.stored_min_mwh.at(t), store.stored_max_mwh.at(t));
+                let gains = &self.gains[mark.gains.0..mark.gains.1];
+                let list = &mut self.arrive;
+                let next = stored::convolve(list, span, gains, mark.gained, least, most);
+                let Some(next) = next else {
+                    self.known.forget();
+                    self.marks.truncate(t);
+                    return Err(self.cannot_hold(t));
+                };
+                span = next;
+            }
+            match self.marks.get_mut(t) {
+                Some(place) => *place = mark,
+                None => self.marks.push(mark),
+            }
+        }
+        self.marks.truncate(n);
+        if moved.take().is_some() {
+            self.known.end(n);
+        }
+        self.last = span;
+        Ok(())
+    }
+
+    /// What interval `t` is as a market, and the energy that can be gained in it.
+    fn market(
+        &mut self,
+        horizon: &Horizon,
+        cap: Cap,
+        t: usize,
+    ) -> Result<Mark, Conflict> {
+        let segments = self.layout.load_of.len();
+        let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
+        let reach = &mut self.reach;
+        if let Some(store) = horizon.batteries.first() {
+            reach.charge = store.charge_mw.at(t);
+            reach.discharge = store.discharge_mw.at(t);
+        }
+        let (discharge, charge) = (reach.discharge, reach.charge);
+        let stage = &mut self.stage;
+        stage.lay_out(horizon, &mut self.layout, t, worth, cap, discharge, charge)?;
+        let mut mark = Mark {
+            sources: (self.sources.len(), 0),
+            gains: (self.gains.len(), 0),
+            gained: 0.0,
+            least: stage.least,
+            beyond: stage.beyond,
+            shed: (stage.shed, stage.skipped),
+            arrive: Span::default(),
+        };
+        self.sources.extend_from_slice(&stage.sources);
+        mark.sources.1 = self.sources.len();
+        if self.has_battery {
+            let gains = &mut self.gains;
+            if reach.is_plain(&stage.sources) {
+                reach.plain_gains(mark.least, &stage.sources, gains);
+            } else {
+                reach.walk(mark.least, &stage.sources, |stretch| {
                     if stretch.piece.width > stored::CRUMB {
                         gains.push(stretch.piece);
                     }
                     true
                 });
-                mark.gained = reach.least_gained(mark.least);
-                let least = store.stored_min_mwh.at(t);
-                let most = store.stored_max_mwh.at(t);
-                let gains = &self.gains[mark.gains.0..];
-                span = stored::convolve(
-                    &mut self.arrive,
-                    span,
-                    gains,
-                    mark.gained,
-                    least,
-                    most,
-                )
-                .ok_or_else(|| self.cannot_hold(t))?;
             }
-            mark.gains.1 = self.gains.len();
-            self.marks.push(mark);
+            mark.gained = reach.least_gained(mark.least);
         }
-        self.last = span;
-        Ok(())
+        mark.gains.1 = self.gains.len();
+        Ok(mark)
     }
 
     fn cannot_hold(&self, t: usize) -> Conflict {
@@ -264,25 +308,39 @@ impl Free {
         gained: f64,
         stored: f64,
     ) -> Result<f64, Conflict> {
-        let segments = horizon.segments();
+        let segments = self.layout.load_of.len();
         let mark = self.marks[t];
-        let reach = horizon.reach(t);
+        let reach = &mut self.reach;
+        if let Some(store) = horizon.batteries.first() {
+            reach.charge = store.charge_mw.at(t);
+            reach.discharge = store.discharge_mw.at(t);
+        }
+        let reach = *reach;
         let sources = &self.sources[mark.sources.0..mark.sources.1];
         let (mut charge, mut discharge) = (0.0, 0.0);
         if self.has_battery {
-            (charge, discharge) = reach.start(mark.least);
-            let mut left = gained - mark.gained;
-            reach.walk(mark.least, sources, |stretch| {
-                if left <= 0.0 {
-                    return false;
-                }
-                let width = stretch.piece.width;
-                let part = if width <= left { 1.0 } else { left / width };
-                left -= width;
-                charge += stretch.charge * part;
-                discharge += stretch.discharge * part;
-                left > 0.0
-            });
+            let plain = if reach.is_plain(sources) {
+                reach.plain_at(mark.least, gained)
+            } else {
+                None
+            };
+            if let Some(plain) = plain {
+                (charge, discharge) = plain;
+            } else {
+                (charge, discharge) = reach.start(mark.least);
+                let mut left = gained - mark.gained;
+                reach.walk(mark.least, sources, |stretch| {
+                    if left <= 0.0 {
+                        return false;
+                    }
+                    let width = stretch.piece.width;
+                    let part = if width <= left { 1.0 } else { left / width };
+                    left -= width;
+                    charge += stretch.charge * part;
+                    discharge += stretch.discharge * part;
+                    left > 0.0
+                });
+            }
             answer.charge_mw[t] = charge;
             answer.discharge_mw[t] = discharge;
             answer.prices.stored_usd_per_mwh[t] = stored;
@@ -586,24 +644,14 @@ impl Horizon {
     /// What the battery of the horizon can do in an interval.
     #[inline]
     pub(super) fn reach(&self, t: usize) -> Reach {
-        match self.batteries.first() {
-            Some(store) => Reach {
-                charge: store.charge_mw.at(t),
-                discharge: store.discharge_mw.at(t),
-                into: store.charge_efficiency,
-                out_of: store.discharge_efficiency,
-                wear: store.wear_usd_per_mwh,
-                hours: self.hours,
-            },
-            None => Reach {
-                charge: 0.0,
-                discharge: 0.0,
-                into: 1.0,
-                out_of: 1.0,
-                wear: 0.0,
-                hours: self.hours,
-            },
-        }
+        let Some(store) = self.batteries.first() else {
+            return Reach::of(1.0, 1.0, 0.0, self.hours);
+        };
+        let (into, out_of) = (store.charge_efficiency, store.discharge_efficiency);
+        let mut reach = Reach::of(into, out_of, store.wear_usd_per_mwh, self.hours);
+        reach.charge = store.charge_mw.at(t);
+        reach.discharge = store.discharge_mw.at(t);
+        reach
     }
 
     /// What the exchange costs in an interval.

@@ -103,7 +103,7 @@ const BEFORE: usize = 2;
 const AFTER: usize = 3;
 
 /// The most rows of a window's first basis: beyond, the inverse costs too much.
-const WIDEST: usize = 500;
+const WIDEST: usize = 6_000;
 
 impl Repair {
     /// Makes the plan of `answer`, the optimum without ramps, keep them.
@@ -135,7 +135,17 @@ impl Repair {
         }
         free.backward(horizon);
         self.settle_all(horizon, free, caps, answer)?;
-        while let Some(seam) = self.seam(horizon, answer) {
+        // Where two windows are joined, those before need not agree any more.
+        let (mut from, mut joined) = (0, false);
+        loop {
+            let Some(seam) = self.seam(horizon, answer, from) else {
+                if !joined {
+                    break;
+                }
+                (from, joined) = (0, false);
+                continue;
+            };
+            (from, joined) = (seam, true);
             let right = self.windows.partition_point(|window| window.from() <= seam);
             if right == 0 || right == self.windows.len() {
                 return Err(Unrepaired::TooWide);
@@ -320,15 +330,15 @@ impl Repair {
         }
     }
 
-    /// An interval at whose end stored energy has two prices that nothing in the
-    /// plan explains.
-    fn seam(&self, horizon: &Horizon, answer: &Answer) -> Option<usize> {
+    /// The first interval from `from` on at whose end stored energy has two prices
+    /// that nothing in the plan explains.
+    fn seam(&self, horizon: &Horizon, answer: &Answer, from: usize) -> Option<usize> {
         let store = horizon.batteries.first()?;
         if self.windows.len() < 2 {
             return None;
         }
         let prices = &answer.prices.stored_usd_per_mwh;
-        (0..horizon.len() - 1).find(|t| {
+        (from..horizon.len() - 1).find(|t| {
             let gain = prices[*t] - prices[t + 1];
             let held = answer.stored_mwh[*t];
             let best = if gain > 0.0 {

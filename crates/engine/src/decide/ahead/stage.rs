@@ -81,44 +81,58 @@ pub(super) struct Stage {
 
 impl Layout {
     /// Reads what stays the same; `feeder` is where the battery hangs.
-    pub(super) fn of(horizon: &Horizon, feeder: Option<usize>) -> Self {
-        let mut layout = Self::default();
+    pub(super) fn read(&mut self, horizon: &Horizon, feeder: Option<usize>) {
+        let lists = [&mut self.load_of, &mut self.first, &mut self.path];
+        lists.into_iter().for_each(Vec::clear);
+        self.width.clear();
         for (load, demand) in horizon.loads.iter().enumerate() {
-            layout.first.push(layout.load_of.len());
+            self.first.push(self.load_of.len());
             for width in &demand.segments_mw {
-                layout.load_of.push(load);
-                layout.width.push(*width);
+                self.load_of.push(load);
+                self.width.push(*width);
             }
         }
-        layout.first.push(layout.load_of.len());
+        self.first.push(self.load_of.len());
         let mut at = feeder;
         while let Some(feeder) = at {
-            layout.path.push(feeder);
+            self.path.push(feeder);
             at = horizon.feeders[feeder].parent;
         }
-        layout.place = (0..horizon.feeders.len())
-            .map(|feeder| layout.path.iter().position(|on| *on == feeder))
-            .collect();
+        let path = &self.path;
+        let place_of = |feeder: usize| path.iter().position(|on| *on == feeder);
+        self.place.clear();
+        self.place.extend((0..horizon.feeders.len()).map(place_of));
         let level_from = |mut at: Option<usize>| {
             while let Some(feeder) = at {
-                if let Some(place) = layout.path.iter().position(|on| *on == feeder) {
+                if let Some(place) = place_of(feeder) {
                     return place as u32;
                 }
                 at = horizon.feeders[feeder].parent;
             }
-            layout.path.len() as u32
+            path.len() as u32
         };
-        layout.level = horizon.loads.iter().map(|load| level_from(load.feeder)).collect();
-        layout.simple =
+        self.level.clear();
+        self.level.extend(horizon.loads.iter().map(|load| level_from(load.feeder)));
+        self.simple =
             horizon.feeders.is_empty() && horizon.loads.iter().all(Demand::is_unbounded);
-        layout.order = (0..layout.load_of.len() as u32).collect();
-        layout.whole = layout.width.iter().sum();
-        layout
+        // The order is that of worths alone, whatever it was before.
+        if self.order.len() != self.load_of.len() {
+            self.order.clear();
+            self.order.extend(0..self.load_of.len() as u32);
+        }
+        self.sorted.clear();
+        self.ranked.clear();
+        self.whole = self.width.iter().sum();
     }
 
     /// Whether there is nothing but segments, battery and grid.
     pub(super) fn is_simple(&self) -> bool {
         self.simple
+    }
+
+    /// How wide each segment is, MW.
+    pub(super) fn widths(&self) -> &[f64] {
+        &self.width
     }
 
     /// How many feeders lie between the interconnection and the battery.

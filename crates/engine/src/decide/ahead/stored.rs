@@ -19,7 +19,7 @@ pub(super) struct Piece {
 }
 
 /// What a battery can do in one interval.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reach {
     /// The most it takes in, MW.
     pub(super) charge: f64,
@@ -33,6 +33,11 @@ pub(super) struct Reach {
     pub(super) wear: f64,
     /// The length of the interval.
     pub(super) hours: f64,
+    /// What part of a MWh stored a round trip loses, in MWh at the meter.
+    lost: f64,
+    /// Below this price of stored energy, and the price of power that goes with
+    /// it, taking in and giving back at once pays: losses then earn.
+    burn: (f64, f64),
 }
 
 /// A stretch of the way from full discharge to full charge.
@@ -47,20 +52,80 @@ pub(super) struct Stretch {
 }
 
 impl Reach {
-    /// Below this price of stored energy, and the price of power that goes with
-    /// it, taking in and giving back at once pays: losses then earn.
-    fn burn(&self) -> (f64, f64) {
-        let lost = 1.0 / self.out_of - self.into;
-        if lost <= 1e-12 {
-            return (f64::NEG_INFINITY, f64::NEG_INFINITY);
+    /// Of a store that loses and wears so much; its power is 0 until it is set.
+    pub(super) fn of(into: f64, out_of: f64, wear: f64, hours: f64) -> Self {
+        let lost = 1.0 / out_of - into;
+        let burn = if lost <= LOSSLESS {
+            (f64::NEG_INFINITY, f64::NEG_INFINITY)
+        } else {
+            let stored = if wear == 0.0 { 0.0 } else { -wear / lost };
+            (stored, stored * into)
+        };
+        Self { charge: 0.0, discharge: 0.0, into, out_of, wear, hours, lost, burn }
+    }
+
+    /// Whether power is nowhere so cheap that losses pay: beyond what is burnt at
+    /// the least net draw, the way then never takes in and gives back at once.
+    #[inline]
+    pub(super) fn is_plain(&self, sources: &[Source]) -> bool {
+        sources.first().is_none_or(|source| source.cost >= self.burn.1)
+    }
+
+    /// Charge and discharge where so much is gained, on a way that is plain.
+    /// Nothing where both are done at once.
+    #[inline]
+    pub(super) fn plain_at(&self, least: f64, gained: f64) -> Option<(f64, f64)> {
+        let (charge, discharge) = self.start(least);
+        let both = charge.min(discharge);
+        if both > 0.0 {
+            let until = self.gained(charge - both, discharge - both);
+            if gained < until {
+                return None;
+            }
         }
-        let stored = if self.wear == 0.0 { 0.0 } else { -self.wear / lost };
-        (stored, stored * self.into)
+        if gained.abs() < CRUMB * 1e-2 {
+            return Some((0.0, 0.0));
+        }
+        Some(if gained > 0.0 {
+            ((gained / (self.hours * self.into)).min(self.charge), 0.0)
+        } else {
+            (0.0, (-gained * self.out_of / self.hours).min(self.discharge))
+        })
+    }
+
+    /// The pieces of a way that is plain.
+    #[inline]
+    pub(super) fn plain_gains(
+        &self,
+        least: f64,
+        sources: &[Source],
+        gains: &mut Vec<Piece>,
+    ) {
+        let (charge, mut discharge) = self.start(least);
+        let both = charge.min(discharge);
+        let mut push = |slope: f64, width: f64| {
+            if width > CRUMB {
+                gains.push(Piece { slope, width });
+            }
+        };
+        push(self.burn.0, both * self.hours * self.lost);
+        discharge -= both;
+        let mut room = self.charge - (charge - both);
+        let (up, down) = (self.hours * self.into, self.hours / self.out_of);
+        let per_into = 1.0 / self.into;
+        for source in sources {
+            let lower = source.width.min(discharge);
+            discharge -= lower;
+            push((source.cost - self.wear) * self.out_of, lower * down);
+            let raise = (source.width - lower).min(room);
+            room -= raise;
+            push(source.cost * per_into, raise * up);
+        }
     }
 
     /// Where the way begins: charge and discharge at the least net draw.
     pub(super) fn start(&self, least: f64) -> (f64, f64) {
-        if 1.0 / self.out_of - self.into <= 1e-12 {
+        if self.lost <= LOSSLESS {
             // Without losses, doing both at once gains nothing.
             return (least.max(0.0), (-least).max(0.0));
         }
@@ -93,7 +158,7 @@ impl Reach {
         sources: &[Source],
         mut visit: impl FnMut(Stretch) -> bool,
     ) {
-        let (burn_stored, burn_power) = self.burn();
+        let (burn_stored, burn_power) = self.burn;
         let (mut charge, mut discharge) = self.start(least);
         let up = |cost: f64, mw: f64| Piece {
             slope: cost / self.into,
@@ -113,7 +178,7 @@ impl Reach {
                 if both > 0.0 {
                     charge -= both;
                     discharge -= both;
-                    let width = both * self.hours * (1.0 / self.out_of - self.into);
+                    let width = both * self.hours * self.lost;
                     let piece = Piece { slope: burn_stored, width };
                     let (charge, discharge) = (-both, -both);
                     if width > 0.0 && !visit(Stretch { piece, charge, discharge }) {
@@ -144,7 +209,7 @@ impl Reach {
         }
         if !burnt {
             let both = charge.min(discharge);
-            let width = both * self.hours * (1.0 / self.out_of - self.into);
+            let width = both * self.hours * self.lost;
             if width > 0.0 {
                 let piece = Piece { slope: burn_stored, width };
                 let (charge, discharge) = (-both, -both);
@@ -186,17 +251,22 @@ pub(super) fn convolve(
     }
     room = room.max(0.0);
     let (mut a, mut b) = (span.start, 0);
+    // The piece that is being widened, not yet in the list.
+    let mut last = Piece { slope: f64::NAN, width: 0.0 };
     while room > 0.0 || skip > 0.0 {
-        let mut piece =
-            if a < span.end && (b == gains.len() || list[a].slope <= gains[b].slope) {
-                a += 1;
-                list[a - 1]
-            } else if b < gains.len() {
-                b += 1;
-                gains[b - 1]
-            } else {
-                break;
-            };
+        let from_gains = match (gains.get(b), a < span.end) {
+            (Some(gain), true) => gain.slope < list[a].slope,
+            (Some(_), false) => true,
+            (None, true) => false,
+            (None, false) => break,
+        };
+        let mut piece = if from_gains {
+            b += 1;
+            gains[b - 1]
+        } else {
+            a += 1;
+            list[a - 1]
+        };
         if piece.width <= skip {
             skip -= piece.width;
             continue;
@@ -204,11 +274,17 @@ pub(super) fn convolve(
         piece.width = (piece.width - skip).min(room);
         skip = 0.0;
         room -= piece.width;
-        match list[start..].last_mut() {
-            Some(last) if last.slope == piece.slope => last.width += piece.width,
-            Some(_) | None if piece.width > CRUMB => list.push(piece),
-            Some(_) | None => {}
+        if last.slope == piece.slope {
+            last.width += piece.width;
+        } else if piece.width > CRUMB {
+            if last.width > 0.0 {
+                list.push(last);
+            }
+            last = piece;
         }
+    }
+    if last.width > 0.0 {
+        list.push(last);
     }
     if skip > TOUCH {
         return None;
@@ -275,6 +351,9 @@ pub(super) fn slopes_at(list: &[Piece], span: Span, at: f64) -> (f64, f64) {
 
 /// Two energies this close are the same, MWh: a fraction of a watt for a minute.
 const TOUCH: f64 = 1e-8;
+
+/// A round trip that loses less loses nothing.
+const LOSSLESS: f64 = 1e-12;
 
 /// What rounding leaves of a piece is no piece: dropped well below [`TOUCH`], so
 /// that both directions see the same pieces.
