@@ -16,8 +16,8 @@
 
 mod agenda;
 mod answers;
-mod electrical;
 mod dynamics;
+mod electrical;
 mod executions;
 mod group;
 mod interconnection;

@@ -21,6 +21,9 @@ const POWER_TOP: f64 = 190.0;
 const POWER_HEIGHT: f64 = 270.0;
 const HEIGHT: f64 = 488.0;
 
+/// A next decision that comes later than this leaves a gap.
+const LATE_MAX: Seconds = Seconds::minutes(1);
+
 /// What the picture is of.
 pub(super) struct Of<'a> {
     pub(super) day: Interval,
@@ -43,7 +46,7 @@ pub(super) struct Step<'a> {
     pub(super) decision: &'a DecisionDocument,
 }
 
-/// Decisions with the time that each held for: up to its end, or the next.
+/// Decisions with the time that each held for: up to the next, or its end.
 pub(super) fn steps<'a>(
     decisions: impl Iterator<Item = &'a DecisionDocument>,
     day: Interval,
@@ -52,10 +55,11 @@ pub(super) fn steps<'a>(
     let mut steps = Vec::with_capacity(all.len());
     for (place, decision) in all.iter().enumerate() {
         let next = all.get(place + 1).map_or(decision.end, |next| next.start);
-        let held = Interval {
-            start: decision.start.max(day.start),
-            end: decision.end.min(next).min(day.end),
-        };
+        // A tick may be some seconds late: what was asked goes on until then.
+        let late = next > decision.end && next - decision.end <= LATE_MAX;
+        let end = if late { next } else { decision.end.min(next) };
+        let held =
+            Interval { start: decision.start.max(day.start), end: end.min(day.end) };
         if held.start < held.end {
             steps.push(Step { held, decision });
         }
@@ -264,7 +268,7 @@ fn power_panel(
     marks.push(text(
         "unit start",
         (LEFT, POWER_TOP - 10.0),
-        "MW asked, by use; black line: metered; red line: import limit",
+        "MW asked, by use, with what was metered and the import limit",
     ));
     let mut inside = Vec::new();
     for one in of.instructions {
@@ -462,7 +466,12 @@ mod tests {
 
     #[test]
     fn a_decision_holds_up_to_the_next() {
-        let all = [decision(0, 5, &[]), decision(3, 5, &[]), decision(20, 25, &[])];
+        let all = [
+            decision(0, 5, &[]),
+            decision(3, 5, &[]),
+            decision(6, 10, &[]),
+            decision(20, 25, &[]),
+        ];
         let day = Interval { start: at(0), end: at(24) };
         let held: Vec<(i64, i64)> = steps(all.iter(), day)
             .iter()
@@ -471,7 +480,7 @@ mod tests {
                 (minutes(step.held.start), minutes(step.held.end))
             })
             .collect();
-        assert_eq!(held, [(0, 3), (3, 5), (20, 24)]);
+        assert_eq!(held, [(0, 3), (3, 6), (6, 10), (20, 24)]);
     }
 
     #[test]
