@@ -71,7 +71,7 @@ enum What {
 fn main() -> anyhow::Result<()> {
     let arguments = &Arguments::parse();
     let (say_open, opened) = std::sync::mpsc::channel();
-    let (close, closed) = tokio::sync::oneshot::channel();
+    let (close, closed) = tokio::sync::oneshot::channel::<()>();
     // The rigs have a thread of their own, as they would have a process of their own.
     std::thread::scope(|scope| {
         let rigs = scope.spawn(move || {
@@ -134,7 +134,7 @@ async fn run(
         ("to 3500 W and read back", Wanted::AtMost(Power::from_watts(3_500))),
         ("to rest and read back", Wanted::Rest),
     ] {
-        let (took, answered) = each(arguments, &drivers, |driver, by| async move {
+        let (took, answered) = each(arguments, &drivers, move |driver, by| async move {
             matches!(carry_out(&*driver, wanted, by).await, Outcome::Done(_))
         })
         .await;
