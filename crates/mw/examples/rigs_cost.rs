@@ -45,11 +45,12 @@ struct Arguments {
     /// Every how manieth hangs; 0 is none.
     #[arg(long, default_value_t = 20)]
     hangs_every: usize,
-    /// How many are spoken with at a time.
-    #[arg(long, default_value_t = 1_024)]
+    /// How many are spoken with at a time. More than the machine can serve within the
+    /// patience, and nobody is served: each waits for all.
+    #[arg(long, default_value_t = 128)]
     at_a_time: usize,
     /// How long a rig is waited for, in milliseconds.
-    #[arg(long, default_value_t = 4_000)]
+    #[arg(long, default_value_t = 2_000)]
     patience_ms: u64,
     /// What they are.
     #[arg(long, value_enum, default_value_t = What::Whatsminer)]
