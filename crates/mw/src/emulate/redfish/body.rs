@@ -64,7 +64,7 @@ impl TraySpec {
 
 /// Where a tray is between off and on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Power {
+pub(super) enum Power {
     /// Off.
     Off,
     /// On since so many seconds.
@@ -73,7 +73,7 @@ pub enum Power {
 
 /// A tray.
 #[derive(Clone, Debug)]
-pub struct Body {
+pub(super) struct Body {
     pub(super) spec: TraySpec,
     timing: Timing,
     pub(super) power: Power,
@@ -84,7 +84,7 @@ pub struct Body {
 
 /// One GPU.
 #[derive(Clone, Copy, Debug)]
-pub struct Gpu {
+pub(super) struct Gpu {
     /// Its limit.
     pub(super) set: f64,
     /// What it draws.
