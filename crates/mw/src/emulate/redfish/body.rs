@@ -112,6 +112,13 @@ impl Body {
         Self { spec, timing, power: Power::Off, pending: None, gpus }
     }
 
+    /// As it is after hours at full power.
+    pub(super) fn found_working(&mut self) {
+        self.pending = None;
+        self.switch(true);
+        self.advance(7_200.0);
+    }
+
     /// Lets seconds pass; says whether the power changed.
     pub(super) fn advance(&mut self, seconds: f64) -> bool {
         let mut changed = false;
