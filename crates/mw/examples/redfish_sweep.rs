@@ -16,6 +16,9 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use units::Power;
 
+/// How long the walk through one tray's tree may take, which is made once.
+const WALK: Duration = Duration::from_secs(120);
+
 /// How long one tray may take.
 const TRAY: Duration = Duration::from_secs(4);
 
@@ -40,8 +43,8 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         let drivers: Vec<Arc<Tray>> =
             served.iter().map(|(at, _)| Arc::new(driver(*at))).collect();
-        let first = sweep(&drivers).await;
-        print("walk and first sweep, all answer", first);
+        print("walk", ask(&drivers, WALK, 64).await);
+        print("sweep, all answer", ask(&drivers, TRAY, AT_ONCE).await);
         let mut hangs = 0;
         if hanging > 0 {
             for (_, tray) in served.iter().step_by(every) {
@@ -50,7 +53,7 @@ fn main() -> anyhow::Result<()> {
             }
         }
         for _ in 0..3 {
-            print(&format!("sweep, {hangs} hang"), sweep(&drivers).await);
+            print(&format!("sweep, {hangs} hang"), ask(&drivers, TRAY, AT_ONCE).await);
         }
     });
     drop(serves);
@@ -100,17 +103,22 @@ fn driver(at: SocketAddr) -> Tray {
     )
 }
 
-/// How long a sweep took, how many told their state and draw, and how many did not.
-async fn sweep(drivers: &[Arc<Tray>]) -> (Duration, usize, usize) {
+/// How long it took to glance at all of them, how many told their state and draw, and
+/// how many did not.
+async fn ask(
+    drivers: &[Arc<Tray>],
+    each: Duration,
+    at_once: usize,
+) -> (Duration, usize, usize) {
     let began = Instant::now();
-    let room = Arc::new(Semaphore::new(AT_ONCE));
+    let room = Arc::new(Semaphore::new(at_once));
     let asked: Vec<_> = drivers
         .iter()
         .map(|driver| {
             let (driver, room) = (Arc::clone(driver), Arc::clone(&room));
             tokio::spawn(async move {
                 let _room = room.acquire_owned().await;
-                let look = driver.glance(Instant::now() + TRAY).await;
+                let look = driver.glance(Instant::now() + each).await;
                 look.is_ok_and(|look| look.running.is_some() && look.draw.is_some())
             })
         })

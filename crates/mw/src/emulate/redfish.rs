@@ -114,11 +114,7 @@ impl Tray {
 
     /// The same, found at work: on for hours, at full power.
     pub fn found_working(self) -> Self {
-        self.with(|state| {
-            // The kinds of reset are our own.
-            let _ = state.body.reset("On");
-            state.body.advance(7_200.0);
-        });
+        self.with(|state| state.body.found_working());
         self
     }
 

@@ -64,7 +64,7 @@ impl TraySpec {
 
 /// Where a tray is between off and on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Power {
+pub(super) enum Power {
     /// Off.
     Off,
     /// On since so many seconds.
@@ -73,7 +73,7 @@ pub enum Power {
 
 /// A tray.
 #[derive(Clone, Debug)]
-pub struct Body {
+pub(super) struct Body {
     pub(super) spec: TraySpec,
     timing: Timing,
     pub(super) power: Power,
@@ -84,7 +84,7 @@ pub struct Body {
 
 /// One GPU.
 #[derive(Clone, Copy, Debug)]
-pub struct Gpu {
+pub(super) struct Gpu {
     /// Its limit.
     pub(super) set: f64,
     /// What it draws.
@@ -110,6 +110,13 @@ impl Body {
         };
         let gpus = vec![gpu; spec.gpus];
         Self { spec, timing, power: Power::Off, pending: None, gpus }
+    }
+
+    /// As it is after hours at full power.
+    pub(super) fn found_working(&mut self) {
+        self.pending = None;
+        self.switch(true);
+        self.advance(7_200.0);
     }
 
     /// Lets seconds pass; says whether the power changed.
