@@ -23,9 +23,13 @@ use units::{Energy, Power, Timestamp};
 
 use crate::backtest::root;
 
+/// How long a test may take by the wall, so that one that fails ends.
+const ENDS_WITHIN: Duration = Duration::from_secs(180);
+
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(test)
+    let test = async { tokio::time::timeout(ENDS_WITHIN, test).await };
+    runtime.expect("a runtime").block_on(test).expect("a test that ends")
 }
 
 fn site() -> Site {

@@ -13,15 +13,14 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use units::{Power, Seconds, Timestamp};
 
-use crate::emulated_modbus::run;
-
 /// A VTN that lives as long as the test; and its URL.
 pub(crate) fn vtn(program: &str) -> (Vtn, String) {
     let vtn = Vtn::new(program, Clock::wall());
     let served = vtn.clone();
     let (tell, told) = std::sync::mpsc::channel();
     thread::spawn(move || {
-        run(async {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let address = listener.local_addr().expect("an address");
             tell.send(address).expect("a test");

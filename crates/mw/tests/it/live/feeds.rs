@@ -47,16 +47,13 @@ fn a_limit_of_a_vtn_binds_a_living_run_and_junk_is_shown() {
     assert_eq!(open["name"], "curtail");
 
     let level = Power::from_mw(4).to_mw_text(6);
-    let status = loop {
+    let binds = (0..10_000).find_map(|_| {
         let (code, text) = run.mw(&["fleet", "status"], &["--json"]);
-        if code != 0 {
-            continue;
-        }
-        let status: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        if status["limits"][0]["limit_mw"] == json!(level) {
-            break status;
-        }
-    };
+        let status: serde_json::Value =
+            (code == 0).then(|| serde_json::from_str(&text).expect("JSON"))?;
+        (status["limits"][0]["limit_mw"] == json!(level)).then_some(status)
+    });
+    let status = binds.expect("a limit that binds");
     let feed = &status["feeds"][0];
     assert_eq!(feed["programme"], "utility");
     assert_eq!(feed["failing_because"], json!(null));
