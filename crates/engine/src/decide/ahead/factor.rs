@@ -574,3 +574,105 @@ impl Factor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A matrix by column that is a basis: a diagonal and little beside it.
+    fn matrix(rows: usize, seed: usize) -> Vec<Vec<(usize, f64)>> {
+        let column = |at: usize| {
+            let mut entries = vec![(at, 2.0 + (at % 3) as f64)];
+            for k in 1..=(at + seed) % 4 {
+                let row = (at * 7 + k * 5 + seed) % rows;
+                if entries.iter().all(|(other, _)| *other != row) {
+                    entries.push((row, 0.5 - k as f64 / 4.0 + 0.01));
+                }
+            }
+            entries
+        };
+        (0..rows).map(column).collect()
+    }
+
+    fn times(columns: &[Vec<(usize, f64)>], x: &Sparse) -> Vec<f64> {
+        let mut sum = vec![0.0; columns.len()];
+        for (at, column) in columns.iter().enumerate() {
+            column.iter().for_each(|(row, value)| sum[*row] += value * x.at(at));
+        }
+        sum
+    }
+
+    fn check(factor: &mut Factor, columns: &[Vec<(usize, f64)>]) {
+        let rows = columns.len();
+        for one in 0..rows {
+            let mut x = Sparse::default();
+            x.reset(rows);
+            x.add(one, 1.0);
+            factor.solve(&mut x);
+            for (row, value) in times(columns, &x).into_iter().enumerate() {
+                let expected = f64::from(u8::from(row == one));
+                assert!((value - expected).abs() < 1e-9, "row {row} of {rows}: {value}");
+            }
+            let mut y = Sparse::default();
+            y.reset(rows);
+            y.add(one, 1.0);
+            factor.solve_turned(&mut y);
+            for (place, column) in columns.iter().enumerate() {
+                let value: f64 = column.iter().map(|(row, a)| a * y.at(*row)).sum();
+                let expected = f64::from(u8::from(place == one));
+                assert!((value - expected).abs() < 1e-9, "place {place}: {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn solutions_multiply_back_as_columns_change_and_rows_are_added() {
+        for (rows, seed) in [(1, 0), (5, 1), (64, 2), (65, 3), (130, 4)] {
+            let mut columns = matrix(rows, seed);
+            let mut factor = Factor::default();
+            factor.begin(rows);
+            for column in &columns {
+                column.iter().for_each(|(row, value)| factor.entry(*row, *value));
+                factor.end_column();
+            }
+            let time: Vec<usize> = (0..rows).collect();
+            assert!(factor.factor(&time), "{rows} rows are a basis");
+            check(&mut factor, &columns);
+
+            let place = rows / 2;
+            let new = vec![(place, 5.0), ((place + 1) % (rows + 1) % rows, 0.25)];
+            let new = if rows == 1 { vec![(0, 5.0)] } else { new };
+            let mut entering = Sparse::default();
+            entering.reset(rows);
+            new.iter().for_each(|(row, value)| entering.add(*row, *value));
+            factor.solve(&mut entering);
+            factor.exchange(place, &entering);
+            columns[place] = new;
+            check(&mut factor, &columns);
+
+            // A row over two columns, and one of its own.
+            let begin = factor.begin_row();
+            for place in [0, rows / 3] {
+                if columns[place].iter().all(|(row, _)| *row != rows) {
+                    factor.row_entry(place, 1.5);
+                    columns[place].push((rows, 1.5));
+                }
+            }
+            factor.end_row(begin, rows, -1.0);
+            columns.push(vec![(rows, -1.0)]);
+            check(&mut factor, &columns);
+        }
+    }
+
+    #[test]
+    fn columns_that_depend_on_each_other_are_no_basis() {
+        let mut factor = Factor::default();
+        factor.begin(2);
+        for _ in 0..2 {
+            factor.entry(0, 1.0);
+            factor.entry(1, 2.0);
+            factor.end_column();
+        }
+        assert!(!factor.factor(&[0, 1]));
+    }
+}
