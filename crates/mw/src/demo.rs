@@ -94,7 +94,8 @@ pub fn write_site(folder: &Path) -> anyhow::Result<LoadedSite> {
         let mut options = std::fs::OpenOptions::new();
         options.mode(0o600).write(true).create(true).truncate(true);
         let path = folder.join(name);
-        let written = options.open(&path).and_then(|mut f| f.write_all(content.as_bytes()));
+        let written =
+            options.open(&path).and_then(|mut f| f.write_all(content.as_bytes()));
         written.with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(config::load(&folder.join("site.toml"))?)
@@ -124,7 +125,9 @@ pub async fn run(
     )?;
     let vtn = Vtn::new("demand-response", clock);
     let listener = TcpListener::bind(VTN).await.with_context(|| {
-        format!("cannot listen on {VTN} for the grid; another demonstration may be running")
+        format!(
+            "cannot listen on {VTN} for the grid; another demonstration may be running"
+        )
     })?;
     let grid = vtn.clone();
     let grid = tokio::spawn(async move { grid.serve(listener).await });
@@ -220,7 +223,8 @@ impl Stage<'_> {
                 () = mailbox.closed() => return Ok(()),
                 () = look => {}
             }
-            while let Some((_, scene)) = scenes.next_if(|(at, _)| began.elapsed() >= *at) {
+            while let Some((_, scene)) = scenes.next_if(|(at, _)| began.elapsed() >= *at)
+            {
                 say(&format!("--- {}", scene.words()))?;
                 self.set(scene)?;
             }

@@ -149,6 +149,7 @@ impl Member {
 
     fn put(&mut self, wanted: Wanted, until: Option<Instant>, now: Instant) {
         self.serial += 1;
+        self.not_done = None;
         self.not_before = now;
         self.order = Some(Order {
             wanted,
@@ -159,6 +160,11 @@ impl Member {
             looked: true,
             looks: 0,
         });
+    }
+
+    /// Whether it has an order that is not seen to be done yet.
+    pub(super) fn is_pursued(&self) -> bool {
+        self.order.is_some()
     }
 
     /// Somebody wants to know how it stands.

@@ -215,11 +215,6 @@ impl Works {
         }
     }
 
-    /// When something is due without anybody saying anything.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.later.peek().map(|Reverse((due, _))| *due)
-    }
-
     /// Somebody wants to know where these are.
     pub(super) fn look(&mut self, asked: &ReadBack, at: Timestamp, now: Instant) {
         let loads = asked.loads.iter().filter_map(|load| self.device(*load, 0));
@@ -283,8 +278,7 @@ impl Works {
         }
     }
 
-    /// Takes in what came of a question. Returns what could not be done, where that is
-    /// new.
+    /// Takes in what came of a question. Returns why an order was given up, if it was.
     pub(super) fn came(
         &mut self,
         device: DeviceIx,
@@ -293,7 +287,7 @@ impl Works {
     ) -> Option<NotDone> {
         let Asking { urgency, at } = self.asking[device].take()?;
         self.line.answered(self.places[device].lot, urgency);
-        let before = self.members[device].not_done.clone();
+        let pursued = self.members[device].is_pursued();
         if let Came::Looked(Ok(look)) = &came {
             self.count(device, look, now);
         }
@@ -309,8 +303,9 @@ impl Works {
             News::Silent => self.report(device, at, None),
         }
         self.settle(device, now);
-        let after = self.members[device].not_done.clone();
-        after.filter(|after| before.as_ref() != Some(after))
+        let member = &self.members[device];
+        let given_up = pursued && !member.is_pursued();
+        member.not_done.clone().filter(|_| given_up)
     }
 
     /// Whether so many devices do not answer that it is none of them.

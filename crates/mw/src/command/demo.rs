@@ -65,8 +65,7 @@ impl Demo {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut say = |line: &str| print(&format!("{line}\n"));
-        let ran =
-            runtime.block_on(demo::run(&settings, &loaded, feed, from, &mut say));
+        let ran = runtime.block_on(demo::run(&settings, &loaded, feed, from, &mut say));
         // What still answers somebody is not waited for.
         runtime.shutdown_background();
         if self.data.is_none() {

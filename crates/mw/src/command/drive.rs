@@ -54,7 +54,12 @@ impl Drive {
                     .await
                     .with_context(|| format!("cannot listen on {}", self.listen))?;
                 let address = listener.local_addr()?;
-                let site = Driven::start(&loaded, vec![address], Pace::default(), Clock::wall())?;
+                let site = Driven::start(
+                    &loaded,
+                    vec![address],
+                    Pace::default(),
+                    Clock::wall(),
+                )?;
                 print(&format!("{address}\n"))?;
                 let time_is_up = async {
                     match self.seconds {

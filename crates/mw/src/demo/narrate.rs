@@ -30,7 +30,9 @@ impl Narrator {
         let mut lines = Vec::new();
         let before = self.told.take();
         let asked = |name: &str| {
-            before.as_ref().is_some_and(|told| told.instructions.iter().any(|n| n == name))
+            before
+                .as_ref()
+                .is_some_and(|told| told.instructions.iter().any(|n| n == name))
         };
         for instruction in now.instructions.iter().filter(|one| !asked(&one.name)) {
             lines.push(line(now.at, "grid", &instruction_words(instruction)));
@@ -40,7 +42,8 @@ impl Narrator {
                 lines.push(line(now.at, "grid", &format!("{name} is over")));
             }
         }
-        let stood = |id: u32| before.as_ref().is_some_and(|told| told.alarms.contains(&id));
+        let stood =
+            |id: u32| before.as_ref().is_some_and(|told| told.alarms.contains(&id));
         for alarm in now.alarms.iter().filter(|alarm| !stood(alarm.id)) {
             lines.push(line(now.at, "alarm", &alarm_words(alarm)));
         }
@@ -50,7 +53,9 @@ impl Narrator {
             }
         }
         let generation = now.decision.as_ref().map(|decision| decision.generation);
-        if generation.is_some() && before.as_ref().and_then(|t| t.generation) != generation {
+        if generation.is_some()
+            && before.as_ref().and_then(|t| t.generation) != generation
+        {
             lines.extend(decision_words(now).map(|words| line(now.at, "decide", &words)));
         }
         lines.extend(self.limit_met(now));
@@ -92,9 +97,8 @@ fn mw(power: Power) -> String {
 }
 
 fn instruction_words(instruction: &InstructionStatus) -> String {
-    let level = instruction.level.map_or(String::new(), |level| {
-        format!(" {} MW", mw(level))
-    });
+    let level =
+        instruction.level.map_or(String::new(), |level| format!(" {} MW", mw(level)));
     let until = instruction.end.to_string();
     format!(
         "{} asks for {}{level} until {until} ({})",

@@ -103,7 +103,8 @@ mod tests {
             let source = Source::Lmp;
             (start, Signal::Price(Known { value, during, known_at: start, source }))
         };
-        let starts = [at("2025-07-04T16:05Z"), at("2025-07-04T16:10Z"), at("2025-07-04T16:20Z")];
+        let starts =
+            [at("2025-07-04T16:05Z"), at("2025-07-04T16:10Z"), at("2025-07-04T16:20Z")];
         let signals = starts.map(|start| price(start, 30)).to_vec();
         let mut feed = Feed { signals, ..Feed::default() };
         with_spike(&mut feed, Interval::starting(starts[1], Seconds::minutes(10)));
@@ -116,8 +117,7 @@ mod tests {
             })
             .collect();
         let expected = [("16:05", 30), ("16:10", 940), ("16:15", 940), ("16:20", 30)];
-        let expected =
-            expected.map(|(at, usd)| (format!("2025-07-04T{at}Z"), usd));
+        let expected = expected.map(|(at, usd)| (format!("2025-07-04T{at}Z"), usd));
         assert_eq!(prices, expected);
     }
 }

@@ -84,14 +84,13 @@ pub async fn answer(
 ) -> anyhow::Result<Answering> {
     let env = |name: &str| std::env::var(name).ok();
     let devices = &loaded.devices;
-    let mut answering =
-        Answering {
-            rigs: Vec::new(),
-            racks: Vec::new(),
-            trays: Vec::new(),
-            others: JoinSet::new(),
-            hanging: 0,
-        };
+    let mut answering = Answering {
+        rigs: Vec::new(),
+        racks: Vec::new(),
+        trays: Vec::new(),
+        others: JoinSet::new(),
+        hanging: 0,
+    };
     let mut draws = generator(ways.seed, "hang");
     for (ix, (load, placed)) in loaded.site.loads.iter().zip(&devices.loads).enumerate() {
         let Some(placed) = placed else { continue };
@@ -112,8 +111,9 @@ pub async fn answer(
             Vendor::Redfish => {
                 let clock = site.with(|works| works.clock);
                 for machine in machines {
-                    let rack = rack(load, placed, &machine, login.as_deref(), ways, clock)
-                        .context(told.clone())?;
+                    let rack =
+                        rack(load, placed, &machine, login.as_deref(), ways, clock)
+                            .context(told.clone())?;
                     let first = machine.number() * placed.per_machine;
                     let at: Vec<SocketAddr> = (first..first + placed.per_machine)
                         .map(|number| placed.address(number))
