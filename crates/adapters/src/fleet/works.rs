@@ -76,6 +76,7 @@ pub(super) struct Works {
     next_to_fall: Vec<u32>,
     seen: BTreeMap<Timestamp, BTreeMap<LoadIx, Seen>>,
     observed: BTreeMap<Timestamp, Vec<Observed>>,
+    not_done: Vec<(LoadIx, u32, NotDone)>,
     pub(super) meters: Meters,
     metered: bool,
     added_up_at: Option<Timestamp>,
@@ -118,6 +119,7 @@ impl Works {
             silent: 0,
             seen: BTreeMap::new(),
             observed: BTreeMap::new(),
+            not_done: Vec::new(),
             metered,
             added_up_at: None,
         }
@@ -269,7 +271,9 @@ impl Works {
             if self.queued[device] == Some(urgency) {
                 self.queued[device] = None;
             }
-            if let Some(ask) = self.members[device].next(now) {
+            let ask = self.members[device].next(now);
+            self.note_given_up(device);
+            if let Some(ask) = ask {
                 self.asking[device] = Some(Asking { urgency, at });
                 return Some(Question { device, ask });
             }
@@ -278,16 +282,10 @@ impl Works {
         }
     }
 
-    /// Takes in what came of a question. Returns why an order was given up, if it was.
-    pub(super) fn came(
-        &mut self,
-        device: DeviceIx,
-        came: Came,
-        now: Instant,
-    ) -> Option<NotDone> {
-        let Asking { urgency, at } = self.asking[device].take()?;
+    /// Takes in what came of a question.
+    pub(super) fn came(&mut self, device: DeviceIx, came: Came, now: Instant) {
+        let Some(Asking { urgency, at }) = self.asking[device].take() else { return };
         self.line.answered(self.places[device].lot, urgency);
-        let pursued = self.members[device].is_pursued();
         if let Came::Looked(Ok(look)) = &came {
             self.count(device, look, now);
         }
@@ -302,10 +300,20 @@ impl Works {
             News::Seen(look) => self.report(device, at, Some(&look)),
             News::Silent => self.report(device, at, None),
         }
+        self.note_given_up(device);
         self.settle(device, now);
-        let member = &self.members[device];
-        let given_up = pursued && !member.is_pursued();
-        member.not_done.clone().filter(|_| given_up)
+    }
+
+    fn note_given_up(&mut self, device: DeviceIx) {
+        if let Some(why) = self.members[device].given_up.take() {
+            let Place { load, number, .. } = self.places[device];
+            self.not_done.push((load, number, why));
+        }
+    }
+
+    /// Orders that were given up since this was asked last: which machine's, and why.
+    pub(super) fn not_done(&mut self) -> Vec<(LoadIx, u32, NotDone)> {
+        std::mem::take(&mut self.not_done)
     }
 
     /// Whether so many devices do not answer that it is none of them.
