@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapters::device::Driver as _;
 use adapters::device::modbus::Battery;
 use adapters::fleet::{Fleet, Pace, Parts, Said, SiteTime, Standing, Told};
 use engine::Lease;
@@ -164,8 +165,9 @@ impl Driven {
     }
 }
 
-/// Tells a battery that somebody watches, three times as often as it wants to hear it:
-/// what nobody ordered any more the fleet brings to nothing itself.
+/// Looks at a battery three times as often as it wants to hear that somebody watches:
+/// a look says so, where the battery was set. What nobody ordered any more the fleet
+/// brings to nothing itself.
 async fn beat(battery: Arc<Battery>) {
     let Some(holds) = battery.holds_for() else { return };
     let mut turn = tokio::time::interval(holds / 3);
@@ -173,7 +175,7 @@ async fn beat(battery: Arc<Battery>) {
     loop {
         turn.tick().await;
         // One that does not hear it rests by itself, and is seen to.
-        drop(battery.beat((tokio::time::Instant::now() + holds / 3).into_std()).await);
+        drop(battery.look((tokio::time::Instant::now() + holds / 3).into_std()).await);
     }
 }
 

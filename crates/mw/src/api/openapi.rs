@@ -106,6 +106,13 @@ fn of_act(act: Act) -> (&'static str, Shape) {
     }
 }
 
+/// The document as the page of the reference.
+pub fn page() -> String {
+    let mut text = serde_json::to_string_pretty(&document()).expect("it is JSON");
+    text.push('\n');
+    text
+}
+
 /// The document.
 pub fn document() -> Value {
     let mut schemas: BTreeMap<String, Value> = BTreeMap::new();

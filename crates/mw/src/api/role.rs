@@ -21,6 +21,7 @@ use utoipa::ToSchema;
     clap::ValueEnum,
 )]
 #[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub enum Role {
     /// Looks at everything of the site, and changes nothing.
     Viewer,
@@ -53,6 +54,7 @@ pub enum Role {
     clap::ValueEnum,
 )]
 #[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub enum Permission {
     /// See who one is.
     SeeSelf,

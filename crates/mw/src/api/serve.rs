@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::http::{HeaderName, HeaderValue, Method as HttpMethod, Response, header};
 use axum::routing::any;
@@ -52,16 +53,14 @@ pub fn router(api: Arc<Api>) -> Router {
     let mut router = Router::new();
     for (path, routes) in by_path {
         let api = Arc::clone(&api);
-        let serve = move |parts: Result<RawPathParams, _>, request: Request| {
+        let serve = move |parts: Result<RawPathParams, RawPathParamsRejection>,
+                          request: Request| {
             let (api, routes) = (Arc::clone(&api), routes.clone());
             async move {
                 let head_only = request.method() == HttpMethod::HEAD;
                 let served = match parts {
                     Ok(parts) => serve(&api, &routes, &parts, request).await,
-                    Err(_) => {
-                        let _: axum::extract::rejection::RawPathParamsRejection;
-                        Err(Kind::NotFound.because("expected an address in UTF-8"))
-                    }
+                    Err(_) => Err(Kind::NotFound.because("expected an address in UTF-8")),
                 };
                 finished(served, head_only)
             }

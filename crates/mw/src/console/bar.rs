@@ -16,6 +16,8 @@ pub(super) struct Bar {
     pub(super) marks: Vec<Mark>,
     /// What it shows, for a reader who cannot see it.
     pub(super) label: String,
+    /// How far its ticks are apart.
+    pub(super) apart: String,
 }
 
 /// A stretch of it.
@@ -45,7 +47,11 @@ pub(super) fn bar(parts: Vec<Part>, against: &Against, label: String) -> Bar {
     let low = -sum(-1.0).max(-meter);
     let scale = Linear::new(low * 1.03, high * 1.03, (0.0, WIDTH));
     let mut marks = Vec::new();
-    let (ticks, _) = scale.ticks(10.0);
+    let (ticks, digits) = scale.ticks(10.0);
+    let apart = match ticks.as_slice() {
+        [first, second, ..] => format!("{:.digits$} MW", second - first),
+        [] | [_] => String::new(),
+    };
     let foot = TOP + THICK;
     for tick in ticks {
         let x = scale.at(tick);
@@ -83,7 +89,7 @@ pub(super) fn bar(parts: Vec<Part>, against: &Against, label: String) -> Bar {
     let breach = against.worst > against.limit;
     let class = if breach { "mark-limit breach" } else { "mark-limit" };
     marks.push(upright(class, against.limit, 8.0));
-    Bar { marks, label }
+    Bar { marks, label, apart }
 }
 
 impl Bar {

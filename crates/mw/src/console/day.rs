@@ -21,6 +21,9 @@ const POWER_TOP: f64 = 190.0;
 const POWER_HEIGHT: f64 = 270.0;
 const HEIGHT: f64 = 488.0;
 
+/// A next decision that comes later than this leaves a gap.
+const LATE_MAX: Seconds = Seconds::minutes(1);
+
 /// What the picture is of.
 pub(super) struct Of<'a> {
     pub(super) day: Interval,
@@ -43,7 +46,7 @@ pub(super) struct Step<'a> {
     pub(super) decision: &'a DecisionDocument,
 }
 
-/// Decisions with the time that each held for: up to its end, or the next.
+/// Decisions with the time that each held for: up to the next, or its end.
 pub(super) fn steps<'a>(
     decisions: impl Iterator<Item = &'a DecisionDocument>,
     day: Interval,
@@ -52,10 +55,11 @@ pub(super) fn steps<'a>(
     let mut steps = Vec::with_capacity(all.len());
     for (place, decision) in all.iter().enumerate() {
         let next = all.get(place + 1).map_or(decision.end, |next| next.start);
-        let held = Interval {
-            start: decision.start.max(day.start),
-            end: decision.end.min(next).min(day.end),
-        };
+        // A tick may be some seconds late: what was asked goes on until then.
+        let late = next > decision.end && next - decision.end <= LATE_MAX;
+        let end = if late { next } else { decision.end.min(next) };
+        let held =
+            Interval { start: decision.start.max(day.start), end: end.min(day.end) };
         if held.start < held.end {
             steps.push(Step { held, decision });
         }
@@ -264,7 +268,7 @@ fn power_panel(
     marks.push(text(
         "unit start",
         (LEFT, POWER_TOP - 10.0),
-        "MW asked, by use; black line: metered; red line: import limit",
+        "MW asked, by use, with what was metered and the import limit",
     ));
     let mut inside = Vec::new();
     for one in of.instructions {
@@ -417,4 +421,95 @@ fn hits(of: &Of<'_>, time: &Time) -> Vec<Hit> {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use units::Power;
+
+    use super::*;
+    use crate::api::document::DecidedLoadDocument;
+
+    fn at(minute: i64) -> Timestamp {
+        let start = Timestamp::parse("2025-06-01T00:00Z").expect("an instant");
+        start + Seconds::minutes(minute)
+    }
+
+    fn decision(from: i64, to: i64, loads: &[(&str, i64)]) -> DecisionDocument {
+        let loads = loads.iter().map(|(used, mw)| DecidedLoadDocument {
+            load: format!("a {used}"),
+            used_for: Some((*used).to_owned()),
+            from: Power::ZERO,
+            to: Power::from_mw(*mw),
+            worth_usd_per_mwh: None,
+            reason: "worth_it".to_owned(),
+            explanation: None,
+        });
+        DecisionDocument {
+            seq: 1,
+            decided_at: at(from),
+            generation: 1,
+            start: at(from),
+            end: at(to),
+            emergency: false,
+            asked: Power::from_mw(5),
+            import_limit: Power::from_mw(10),
+            sheddable_limit: Power::from_mw(10),
+            unexplained: Power::ZERO,
+            price: None,
+            cost_usd_per_mwh: None,
+            hashprice_usd_per_ph_day: None,
+            looked_ahead_until: None,
+            loads: loads.collect(),
+        }
+    }
+
+    #[test]
+    fn a_decision_holds_up_to_the_next() {
+        let all = [
+            decision(0, 5, &[]),
+            decision(3, 5, &[]),
+            decision(6, 10, &[]),
+            decision(20, 25, &[]),
+        ];
+        let day = Interval { start: at(0), end: at(24) };
+        let held: Vec<(i64, i64)> = steps(all.iter(), day)
+            .iter()
+            .map(|step| {
+                let minutes = |until: Timestamp| (until - at(0)).as_seconds() / 60;
+                (minutes(step.held.start), minutes(step.held.end))
+            })
+            .collect();
+        assert_eq!(held, [(0, 3), (3, 6), (6, 10), (20, 24)]);
+    }
+
+    #[test]
+    fn a_picture_shows_every_use_and_a_place_to_choose_for_each_decision() {
+        let all = [
+            decision(0, 5, &[("mining", 4), ("battery", -1)]),
+            decision(5, 10, &[("mining", 0), ("contracted", 2)]),
+        ];
+        let day = Interval::starting(at(0), Seconds::hours(24));
+        let picture = picture(&Of {
+            day,
+            now: at(10),
+            decisions: &steps(all.iter(), day),
+            intervals: &[],
+            instructions: &[],
+            ahead: &[],
+            own_limit: 10.0,
+            chosen: Some(at(5)),
+        });
+        assert_eq!(picture.uses, [Use::Contracted, Use::Mining, Use::Battery]);
+        assert_eq!(picture.hits.len(), 2);
+        let says = &picture.hits[1].says;
+        assert!(
+            says.starts_with("00:05 to 00:10: no price known, asked 5.00 MW"),
+            "{says}"
+        );
+        let drawn = picture.figure.panels[1].marks.iter().filter(|mark| {
+            matches!(mark, crate::chart::Mark::Path { class, .. } if class.starts_with("part"))
+        });
+        assert_eq!(drawn.count(), 3);
+    }
 }

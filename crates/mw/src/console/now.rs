@@ -272,10 +272,10 @@ fn uses(status: &Status) -> Vec<UseLine> {
             swatch: swatch(used),
             name: used.name(),
             ordered: mw(sum(|load| load.ordered)),
-            range: if least == most {
+            range: if mw(least) == mw(most) {
                 String::new()
             } else {
-                format!("{} to {} MW for sure", mw(least), mw(most))
+                format!("between {} and {} MW", mw(least), mw(most))
             },
             loads: names.join(", "),
         });
@@ -514,5 +514,155 @@ fn hand_line(one: &ByHandStatus, status: &Status) -> HandLine {
             Some(level) => format!("at {} MW: {}", mw(level), one.reason),
             None => one.reason.clone(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use units::Timestamp;
+
+    use super::super::Who;
+    use super::*;
+    use crate::live::status::{
+        CapacityStatus, Counts, JournalStatus, LimitStatus, MachineCounts, PowerStatus,
+    };
+
+    /// A name as a hostile device or file might have it.
+    const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
+
+    fn load(name: &str, kind: &str, firm: bool, mw: i64) -> LoadStatus {
+        let power = Power::from_mw(mw);
+        LoadStatus {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            model: None,
+            firm,
+            asked: Some(power),
+            reason: Some(format!("a reason of {name}")),
+            ordered: power,
+            least: power,
+            most: power,
+            machines: Some(MachineCounts {
+                count: 10,
+                in_hand: 10,
+                ..Default::default()
+            }),
+            capacity: firm.then_some(CapacityStatus {
+                gpus: 720,
+                committed_gpus: 720,
+                delivered_gpus: 648,
+            }),
+            silent_since: None,
+        }
+    }
+
+    fn status(name: &str) -> Status {
+        let at = Timestamp::parse("2025-06-01T14:02:30Z").expect("an instant");
+        Status {
+            format: 1,
+            program: "mw".to_owned(),
+            pid: 1,
+            site: name.to_owned(),
+            at,
+            journal: JournalStatus::default(),
+            decision: None,
+            power: PowerStatus {
+                draw: Some(Power::from_mw(7)),
+                meter_silent_since: None,
+                unexplained: Power::from_kw(120),
+                ordered: Power::from_mw(7),
+                least: Power::from_mw(7),
+                worst: Power::from_kw(7_120),
+                import_limit: Power::from_mw(9),
+                import_limit_by: format!("grid `{name}`"),
+                headroom: Power::from_kw(1_880),
+            },
+            limits: vec![LimitStatus {
+                level: Power::from_mw(10),
+                by: "the interconnection".to_owned(),
+                until: None,
+                best_effort: false,
+            }],
+            loads: vec![load(name, "rigs", false, 5), load("tenant-a", "racks", true, 2)],
+            programmes: Vec::new(),
+            instructions: Vec::new(),
+            waiting: vec![WaitingStatus {
+                programme: "grid".to_owned(),
+                name: name.to_owned(),
+                until: at,
+            }],
+            by_hand: Vec::new(),
+            alarms: vec![AlarmStatus {
+                id: 4,
+                urgency: "warning".to_owned(),
+                since: at,
+                level: 0,
+                headline: format!("{name} answers nobody"),
+                body: name.to_owned(),
+                acknowledged_by: None,
+            }],
+            sources: Vec::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    fn page_of(status: &Status, trouble: Option<&str>) -> String {
+        let frame = Frame {
+            title: "Now",
+            site: status.site.clone(),
+            at: text::instant(status.at),
+            who: Some(Who {
+                name: "Ana".to_owned(),
+                role: "operator".to_owned(),
+                guard: Some("the-guard".to_owned()),
+                acknowledges: true,
+            }),
+            trouble: trouble.map(str::to_owned),
+            said: None,
+        };
+        view(frame, status, None, &[]).render().expect("a page")
+    }
+
+    #[test]
+    fn what_devices_and_files_call_themselves_is_text() {
+        let page = page_of(&status(HOSTILE), None);
+        assert!(!page.contains("<script>alert") && !page.contains("<img"), "{page}");
+        assert!(page.contains("&#60;script&#62;alert(1)"), "{page}");
+        assert!(!page.contains("\"'><"), "{page}");
+    }
+
+    #[test]
+    fn a_page_says_the_worst_first_and_what_can_be_done() {
+        let page = page_of(&status("s21"), None);
+        for fragment in [
+            "<h1 class=\"verdict warning\">",
+            "s21 answers nobody",
+            "<form method=\"post\" action=\"/alarms/4/acknowledge\">",
+            "value=\"the-guard\"",
+            "648 of 720 GPUs",
+            "class=\"contract short\"",
+            "<dd class=\"number\">1.88 <span>MW</span></dd>",
+            "set by grid `s21`",
+            "waits for a second person",
+        ] {
+            assert!(page.contains(fragment), "expected {fragment} in\n{page}");
+        }
+        let lost = page_of(&status("s21"), Some("the loop has not come round for 20 s"));
+        assert!(lost.contains("verdict critical"), "{lost}");
+        let calm = Status { alarms: Vec::new(), ..status("s21") };
+        let calm = page_of(&calm, None);
+        assert!(
+            calm.contains("verdict calm") && calm.contains("No alarm stands"),
+            "{calm}"
+        );
+    }
+
+    #[test]
+    fn a_silent_meter_is_shown_as_old() {
+        let mut silent = status("s21");
+        silent.power.meter_silent_since = Some(silent.at);
+        let page = page_of(&silent, None);
+        assert!(page.contains("figure-box warning stale"), "{page}");
+        assert!(page.contains("meter silent since 14:02"), "{page}");
     }
 }

@@ -200,10 +200,13 @@ fn chosen_of(step: &Step<'_>, now: Timestamp) -> Chosen {
         swatch: use_named(load.used_for.as_deref()).map_or("part", area),
         from: mw(load.from),
         to: mw(load.to),
-        moved: match load.to.cmp(&load.from) {
-            std::cmp::Ordering::Greater => "up",
-            std::cmp::Ordering::Less => "down",
-            std::cmp::Ordering::Equal => "",
+        // What looks the same is called the same.
+        moved: if mw(load.to) == mw(load.from) {
+            ""
+        } else if load.to > load.from {
+            "up"
+        } else {
+            "down"
         },
         worth: load.worth_usd_per_mwh.clone().unwrap_or_else(|| "-".to_owned()),
         reason: load.explanation.clone().unwrap_or_else(|| load.reason.clone()),

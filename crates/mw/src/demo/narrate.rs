@@ -5,8 +5,7 @@
 
 use units::{Power, Timestamp};
 
-use crate::live::status::Status;
-use crate::live::status::document::{AlarmStatus, InstructionStatus, LoadStatus};
+use crate::live::status::{AlarmStatus, InstructionStatus, LoadStatus, Status};
 
 /// Tells a run, from one status to the next.
 #[derive(Debug, Default)]

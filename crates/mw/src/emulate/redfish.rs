@@ -132,7 +132,10 @@ impl Tray {
         let mut listener = Some(listener);
         let mut unreachable = self.shared.unreachable.subscribe();
         loop {
-            let _ = unreachable.wait_for(|is| !is).await;
+            if *unreachable.borrow() {
+                listener = None;
+                let _ = unreachable.wait_for(|is| !is).await;
+            }
             let listening = match listener.take() {
                 Some(listener) => listener,
                 None => TcpListener::bind(address).await?,
@@ -201,6 +204,11 @@ impl Tray {
     /// Streams of events break off; events are kept.
     pub fn cut_streams(&self) {
         self.with(|state| state.events.cut());
+    }
+
+    /// How many listen to its events.
+    pub fn listeners(&self) -> usize {
+        self.with(|state| state.events.listeners())
     }
 
     /// Sessions end, as after a restart of the service.

@@ -12,9 +12,7 @@ use adapters::device::modbus::{
     Battery, BatteryLimits, Kind, ModbusMeter, Plausible, Profile,
 };
 use adapters::device::rack::Rack;
-use adapters::device::redfish::{
-    self, Login, Pin, Security, Shutdown, Tray, TraySettings,
-};
+use adapters::device::redfish::{Login, Pin, Security, Shutdown, Tray, TraySettings};
 use adapters::device::whatsminer::Whatsminer;
 use adapters::device::{Allowed, Driver, Reached};
 use adapters::meter::Meter;

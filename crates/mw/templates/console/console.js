@@ -69,7 +69,11 @@
         const scrolled = document.querySelector(".chart, .scroll");
         const left = scrolled ? scrolled.scrollLeft : 0;
         keep(live(), inside);
+        const [read, reading] = [document.getElementById("decision"), inside.querySelector("#decision")];
+        if (pointed && read && reading) reading.replaceWith(read.cloneNode(true));
+        const kept = pointed;
         live().replaceWith(document.adoptNode(inside));
+        pointed = kept;
         const same = document.querySelector(".chart, .scroll");
         if (same) same.scrollLeft = left;
         const back = id && document.getElementById(id);
@@ -112,6 +116,8 @@
   const readout = () => document.getElementById("readout");
   let at = -1;
   let wanted = 0;
+  // The address of what is pointed at, so that a fresh page goes on showing it.
+  let pointed = "";
 
   function hits() { return Array.from(document.querySelectorAll(".hit")); }
 
@@ -119,6 +125,7 @@
     for (const other of document.querySelectorAll(".hit.at")) other.classList.remove("at");
     if (!hit) return;
     hit.classList.add("at");
+    pointed = hit.getAttribute("href");
     const title = hit.querySelector("title");
     if (readout() && title) readout().textContent = title.textContent;
     clearTimeout(wanted);
@@ -147,6 +154,12 @@
   function dress() {
     const paper = document.getElementById("paper");
     if (!paper) return;
+    const same = pointed && hits().find((hit) => hit.getAttribute("href") === pointed);
+    if (same) { at = hits().indexOf(same); point(same); }
+    paper.addEventListener("pointerleave", () => {
+      if (document.activeElement !== paper) pointed = "";
+    });
+    paper.addEventListener("blur", () => { pointed = ""; });
     paper.addEventListener("pointerover", (event) => {
       const hit = event.target.closest(".hit");
       if (hit) { at = hits().indexOf(hit); point(hit); }

@@ -7,6 +7,8 @@ mod control;
 mod devices;
 mod doctor;
 mod feeds;
+mod http;
+mod http_oracle;
 mod metrics;
 
 use std::io::{BufRead, BufReader};

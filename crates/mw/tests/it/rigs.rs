@@ -225,7 +225,7 @@ fn what_is_wrong_on_the_wire_is_met_and_named() {
                 // What is unknown is looked into until the deadline.
                 let patience = match expected.starts_with("unknown") {
                     true => SHORT,
-                    false => patience,
+                    false => PATIENCE,
                 };
                 let outcome = carry_out(&*driver, Wanted::Rest, by(patience)).await;
                 assert_eq!(

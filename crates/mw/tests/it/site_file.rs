@@ -1092,6 +1092,7 @@ fn the_reference_pages_are_fresh() {
     for (page, made) in [
         ("site-file.md", config::reference()),
         ("machines.md", config::machines_reference()),
+        ("openapi.json", mw::api::openapi::page()),
     ] {
         let path = project().join("docs/reference").join(page);
         if std::env::var_os("MW_UPDATE_REFERENCE").is_some() {

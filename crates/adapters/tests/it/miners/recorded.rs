@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use adapters::device::{
-    Answer, Driver, Identity, Look, Quality, Refusal, Running, Wanted, carry_out,
+    Answer, Driver, Field, Identity, Look, Quality, Refusal, Running, Wanted, carry_out,
 };
 use adapters::device::{Outcome, Unanswered};
 use serde_json::Value;
-use units::Power;
+use units::{HashRate, Power};
 
 use super::peer::{Act, Peer};
 use super::{PATIENCE, block_on, by, cgminer, whatsminer};
@@ -46,14 +46,20 @@ async fn seen(driver: &dyn Driver) -> String {
             format!("{value} ({quality:?})")
         }
     };
+    let watts =
+        |it: Field<Power>| marked(format!("{} W", it.value.as_watts()), it.quality);
+    let rate =
+        |it: Field<HashRate>| marked(format!("{} GH/s", it.value.as_ghs()), it.quality);
     let or_none = |it: Option<String>| it.unwrap_or_else(|| "-".to_owned());
     let lines = [
         [text(maker), text(model), text(serial), text(firmware)].join(" | "),
-        or_none(limits.map(|(least, most)| format!("takes {least} to {most}"))),
+        or_none(limits.map(|(least, most)| {
+            format!("takes {} to {} W", least.as_watts(), most.as_watts())
+        })),
         or_none(running.map(|it| marked(format!("{:?}", it.value), it.quality))),
-        or_none(limit.map(|it| marked(it.value.to_string(), it.quality))),
-        or_none(draw.map(|it| marked(it.value.to_string(), it.quality))),
-        or_none(hashrate.map(|it| marked(it.value.to_string(), it.quality))),
+        or_none(limit.map(watts)),
+        or_none(draw.map(watts)),
+        or_none(hashrate.map(rate)),
         or_none(hottest.map(|it| marked(it.value.to_string(), it.quality))),
         pools.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         faults.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
@@ -78,7 +84,7 @@ fn a_whatsminer() {
         "whatsminer.json",
         whatsminer,
         "MicroBT | Whatsminer M50S_VH50 | HTM38X00000007 | 20240624.18.REL\n\
-         -\nWorking\n3300 W\n3200 W\n124500 GH/s\n81 C\n\
+         -\nWorking\n3300 W\n3200 W\n124500 GH/s\n81.0 °C\n\
          stratum+tcp://pool.example:3333, stratum+tcp://second.example:3333\n\
          error 110, error 218",
     );
@@ -101,7 +107,7 @@ fn a_new_whatsminer_that_starts() {
         "whatsminer-new.json",
         whatsminer,
         "MicroBT | Whatsminer M63S_VL40 | HTM38X0000000A | 20241001.11.REL\n\
-         -\nStarting\n7200 W\n812 W\n0 GH/s\n41.5 C\nstratum+tcp://pool.example:3333\n",
+         -\nStarting\n7200 W\n812 W\n0 GH/s\n41.5 °C\nstratum+tcp://pool.example:3333\n",
     );
 }
 
@@ -111,7 +117,7 @@ fn a_luxos_miner() {
         "luxos.json",
         cgminer,
         "Bitmain | Antminer S19k Pro | JYZZ00000009 | 2025.4.8.220305-57b389c7\n\
-         takes 784 W to 2760 W\nWorking\n1190 W\n1051 W\n59756 GH/s\n49.5 C\n\
+         takes 784 to 2760 W\nWorking\n1190 W\n1051 W\n59756 GH/s\n49.5 °C\n\
          stratum+tcp://pool.example:3333\n",
     );
 }
@@ -122,7 +128,7 @@ fn a_braiins_miner() {
         "braiins.json",
         cgminer,
         "- | Antminer S19j Pro | - | boser-openwrt 0.1.0-26ba61b9\n\
-         -\nWorking (Derived)\n2960 W\n2911 W (Derived)\n85001 GH/s\n62 C\n\
+         -\nWorking (Derived)\n2960 W\n2911 W (Derived)\n85001 GH/s\n62.0 °C\n\
          stratum+tcp://pool.example:3333\n",
     );
 }
@@ -133,7 +139,7 @@ fn a_stock_antminer() {
         "antminer.json",
         cgminer,
         "Bitmain | Antminer S19j Pro | - | Fri Nov 17 17:37:49 CST 2023\n\
-         -\nWorking (Derived)\n-\n-\n101235 GH/s\n64 C\nstratum+tcp://pool.example:3333\n",
+         -\nWorking (Derived)\n-\n-\n101235 GH/s\n64.0 °C\nstratum+tcp://pool.example:3333\n",
     );
 }
 
@@ -144,7 +150,7 @@ fn an_avalon() {
         "avalon.txt",
         cgminer,
         "Canaan | AvalonMiner 1246-83 | 0200000000000007 | 21072802_4ec6bb0_211fc46\n\
-         -\nWorking (Derived)\n-\n3189 W (Derived)\n81073 GH/s\n77 C\n\
+         -\nWorking (Derived)\n-\n3189 W (Derived)\n81073 GH/s\n77.0 °C\n\
          stratum+tcp://pool.example:3333, stratum+tcp://second.example:3333\n",
     );
 }

@@ -65,6 +65,11 @@ impl Events {
         let _ = self.sender.send((id, event));
     }
 
+    /// How many listen.
+    pub(super) fn listeners(&self) -> usize {
+        self.sender.receiver_count()
+    }
+
     /// Ends every stream; what is kept is kept.
     pub(super) fn cut(&mut self) {
         self.sender = broadcast::Sender::new(KEPT);

@@ -246,7 +246,9 @@ pub struct ProgrammeStatus {
 }
 
 /// How a grid feed stands, and every event it has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub struct FeedStatus {
     /// Of which programme.
     pub programme: String,
@@ -254,6 +256,7 @@ pub struct FeedStatus {
     pub vtn: String,
     /// When it was last heard; nothing where it never was.
     #[serde(with = "maybe_instant")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub heard_at: Option<Timestamp>,
     /// Why it was not heard the last time.
     pub failing_because: Option<String>,
@@ -262,7 +265,7 @@ pub struct FeedStatus {
 }
 
 /// An event of a feed, used or not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct EventStatus {
     /// The feed's id of it.
     pub id: String,
@@ -276,9 +279,11 @@ pub struct EventStatus {
     pub shown: Vec<String>,
     /// When what it asks begins.
     #[serde(with = "maybe_instant")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub start: Option<Timestamp>,
     /// When it has ended.
     #[serde(with = "maybe_instant")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub end: Option<Timestamp>,
     /// Whether that end is the site's, for want of one.
     pub end_imposed: bool,
