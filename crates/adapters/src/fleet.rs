@@ -196,7 +196,7 @@ impl Fleet {
 /// The fleet's one task.
 struct Work {
     works: Works,
-    drivers: Vec<(LoadIx, u32, Arc<dyn Driver>)>,
+    drivers: Vec<Arc<dyn Driver>>,
     meter: Option<Arc<dyn Meter>>,
     pace: Pace,
     time: SiteTime,
@@ -219,13 +219,11 @@ impl Work {
             .iter()
             .map(|drivers| drivers.iter().map(|d| d.at().address().ip()).collect())
             .collect();
-        let drivers = loads.into_iter().enumerate().flat_map(|(load, drivers)| {
-            (0_u32..).zip(drivers).map(move |(number, driver)| (load, number, driver))
-        });
+        let drivers = loads.into_iter().flatten().collect();
         let began = (time(), Instant::now());
         Self {
             works: Works::new(site, &addresses, meter.is_some(), &pace, lease, began),
-            drivers: drivers.collect(),
+            drivers,
             meter,
             pace,
             time,
@@ -256,9 +254,9 @@ impl Work {
                     None => return,
                 },
                 Some(joined) = self.asking.join_next_with_id() => {
-                    self.came(joined).await;
+                    self.came(joined);
                     while let Some(joined) = self.asking.try_join_next_with_id() {
-                        self.came(joined).await;
+                        self.came(joined);
                     }
                 }
                 Some((at, shown)) = meter_reads.recv() => self.shown(at, &shown).await,
@@ -272,6 +270,9 @@ impl Work {
             }
             if now >= said_at + SAID_EVERY {
                 said_at = now;
+                for (load, machine, why) in self.works.not_done() {
+                    self.say(Said::NotDone { load, machine, why }).await;
+                }
                 for receipt in self.works.receipts() {
                     self.say(Said::Receipt(receipt)).await;
                 }
@@ -308,7 +309,7 @@ impl Work {
     /// Asks as many as the network bears.
     fn ask_on(&mut self, at: Timestamp, now: Instant) {
         while let Some(Question { device, ask }) = self.works.next(at, now) {
-            let driver = Arc::clone(&self.drivers[device].2);
+            let driver = Arc::clone(&self.drivers[device]);
             let within = match ask {
                 Ask::Look => self.pace.look_within,
                 Ask::Tell(_) => self.pace.tell_within,
@@ -320,10 +321,7 @@ impl Work {
         }
     }
 
-    async fn came(
-        &mut self,
-        joined: Result<(Id, (DeviceIx, Came)), tokio::task::JoinError>,
-    ) {
+    fn came(&mut self, joined: Result<(Id, (DeviceIx, Came)), tokio::task::JoinError>) {
         let (device, came) = match joined {
             Ok((id, came)) => {
                 self.tasks.remove(&id);
@@ -336,11 +334,7 @@ impl Work {
                 (device, unanswered(ask, why))
             }
         };
-        let not_done = self.works.came(device, came, Instant::now());
-        if let Some(why) = not_done {
-            let (load, machine, _) = self.drivers[device];
-            self.say(Said::NotDone { load, machine, why }).await;
-        }
+        self.works.came(device, came, Instant::now());
     }
 
     async fn shown(&mut self, at: Timestamp, shown: &Shown) {

@@ -21,7 +21,9 @@ pub struct Field<T> {
 impl<T> Field<T> {
     /// What a device says, as of now.
     pub fn reported(value: T) -> Self {
-        Self { value, at: Instant::now(), quality: Quality::Reported }
+        // The clock of deadlines, which a test may hold.
+        let at = tokio::time::Instant::now().into_std();
+        Self { value, at, quality: Quality::Reported }
     }
 
     /// How old it is.

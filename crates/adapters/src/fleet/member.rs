@@ -102,8 +102,10 @@ pub(super) struct Member {
     /// Somebody waits for a look.
     asked: Option<Urgency>,
     pub(super) health: Health,
-    /// The last that it could not be brought to.
-    pub(super) not_done: Option<NotDone>,
+    /// Why it does not answer its order so far.
+    failing: Option<NotDone>,
+    /// Why its last order was given up, until somebody is told.
+    pub(super) given_up: Option<NotDone>,
 }
 
 impl Member {
@@ -116,7 +118,8 @@ impl Member {
             not_before: now,
             asked: None,
             health: Health::default(),
-            not_done: None,
+            failing: None,
+            given_up: None,
         }
     }
 
@@ -149,6 +152,7 @@ impl Member {
 
     fn put(&mut self, wanted: Wanted, until: Option<Instant>, now: Instant) {
         self.serial += 1;
+        self.failing = None;
         self.not_before = now;
         self.order = Some(Order {
             wanted,
@@ -265,9 +269,10 @@ impl Member {
         if look.shows(order.wanted) && (told || order.until.is_none()) {
             self.order = None;
             self.asked = None;
-            self.not_done = None;
+            self.failing = None;
             return News::Seen(Box::new(look));
         }
+        self.failing = None;
         order.looked = true;
         order.looks = order.looks.saturating_add(1);
         let [first, most] = LOOK_AGAIN;
@@ -312,7 +317,7 @@ impl Member {
             let [_, most] = LOOK_AGAIN;
             self.not_before = now + most;
         }
-        self.not_done = self.order.map(|_| NotDone::Unanswered(why));
+        self.failing = self.order.map(|_| NotDone::Unanswered(why));
         self.expire(now);
         self.asked = None;
         News::Silent
@@ -322,7 +327,7 @@ impl Member {
     fn expire(&mut self, now: Instant) {
         let over = |order: &Order| order.until.is_some_and(|until| now >= until);
         if self.order.as_ref().is_some_and(over) {
-            let why = self.not_done.take().unwrap_or(NotDone::NotShown);
+            let why = self.failing.take().unwrap_or(NotDone::NotShown);
             self.give_up(why, now);
         }
     }
@@ -330,7 +335,7 @@ impl Member {
     /// An order is not pursued any more; how the device stands is looked at.
     fn give_up(&mut self, why: NotDone, now: Instant) {
         self.order = None;
-        self.not_done = Some(why);
+        self.given_up = Some(why);
         self.not_before = now;
         self.ask(Urgency::ReadBack);
     }

@@ -76,6 +76,7 @@ pub(super) struct Works {
     next_to_fall: Vec<u32>,
     seen: BTreeMap<Timestamp, BTreeMap<LoadIx, Seen>>,
     observed: BTreeMap<Timestamp, Vec<Observed>>,
+    not_done: Vec<(LoadIx, u32, NotDone)>,
     pub(super) meters: Meters,
     metered: bool,
     added_up_at: Option<Timestamp>,
@@ -118,6 +119,7 @@ impl Works {
             silent: 0,
             seen: BTreeMap::new(),
             observed: BTreeMap::new(),
+            not_done: Vec::new(),
             metered,
             added_up_at: None,
         }
@@ -215,11 +217,6 @@ impl Works {
         }
     }
 
-    /// When something is due without anybody saying anything.
-    pub(super) fn next_due(&self) -> Option<Instant> {
-        self.later.peek().map(|Reverse((due, _))| *due)
-    }
-
     /// Somebody wants to know where these are.
     pub(super) fn look(&mut self, asked: &ReadBack, at: Timestamp, now: Instant) {
         let loads = asked.loads.iter().filter_map(|load| self.device(*load, 0));
@@ -274,7 +271,9 @@ impl Works {
             if self.queued[device] == Some(urgency) {
                 self.queued[device] = None;
             }
-            if let Some(ask) = self.members[device].next(now) {
+            let ask = self.members[device].next(now);
+            self.note_given_up(device);
+            if let Some(ask) = ask {
                 self.asking[device] = Some(Asking { urgency, at });
                 return Some(Question { device, ask });
             }
@@ -283,17 +282,10 @@ impl Works {
         }
     }
 
-    /// Takes in what came of a question. Returns what could not be done, where that is
-    /// new.
-    pub(super) fn came(
-        &mut self,
-        device: DeviceIx,
-        came: Came,
-        now: Instant,
-    ) -> Option<NotDone> {
-        let Asking { urgency, at } = self.asking[device].take()?;
+    /// Takes in what came of a question.
+    pub(super) fn came(&mut self, device: DeviceIx, came: Came, now: Instant) {
+        let Some(Asking { urgency, at }) = self.asking[device].take() else { return };
         self.line.answered(self.places[device].lot, urgency);
-        let before = self.members[device].not_done.clone();
         if let Came::Looked(Ok(look)) = &came {
             self.count(device, look, now);
         }
@@ -308,9 +300,20 @@ impl Works {
             News::Seen(look) => self.report(device, at, Some(&look)),
             News::Silent => self.report(device, at, None),
         }
+        self.note_given_up(device);
         self.settle(device, now);
-        let after = self.members[device].not_done.clone();
-        after.filter(|after| before.as_ref() != Some(after))
+    }
+
+    fn note_given_up(&mut self, device: DeviceIx) {
+        if let Some(why) = self.members[device].given_up.take() {
+            let Place { load, number, .. } = self.places[device];
+            self.not_done.push((load, number, why));
+        }
+    }
+
+    /// Orders that were given up since this was asked last: which machine's, and why.
+    pub(super) fn not_done(&mut self) -> Vec<(LoadIx, u32, NotDone)> {
+        std::mem::take(&mut self.not_done)
     }
 
     /// Whether so many devices do not answer that it is none of them.

@@ -203,7 +203,8 @@ fn a_census_finds_who_is_there_and_what_is_different() {
 
 #[test]
 fn a_site_without_devices_says_what_to_write() {
-    let (code, said) = super::text_of(mw(&["drive", "examples/mixed-10mw"]));
+    let (code, said) =
+        super::text_of(mw(&["drive", "examples/mixed-10mw", "--listen", "127.0.0.1:0"]));
     assert_eq!(code, 1);
     assert!(said.contains("[rigs.devices]"), "{said}");
 }
