@@ -319,7 +319,9 @@ mod tests {
         assert_eq!(register.known(&secret, now + Seconds::hours(1)), None);
         let mut wrong = secret.clone();
         wrong.replace_range(secret.len() - 2.., "AA");
-        for not_one in [&wrong, "", PREFIX, "mw_pat__", "mw_pat_x", token.id.as_str()] {
+        for not_one in
+            [wrong.as_str(), "", PREFIX, "mw_pat__", "mw_pat_x", token.id.as_str()]
+        {
             assert_eq!(register.known(not_one, now), None, "{not_one}");
         }
         let text = fs::read_to_string(folder.join(FILE)).expect("a file");

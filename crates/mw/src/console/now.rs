@@ -602,6 +602,7 @@ mod tests {
                 acknowledged_by: None,
             }],
             sources: Vec::new(),
+            feeds: Vec::new(),
             counts: Counts::default(),
         }
     }
