@@ -133,7 +133,10 @@ pub async fn run(
     let grid = tokio::spawn(async move { grid.serve(listener).await });
 
     let (mailbox, inbox) = channel(INBOX);
-    let devices = Driven::start(loaded, vec![settings.http], Pace::default(), clock)?;
+    // The meter is read as often in the campus' time as a real one in ours.
+    let pace = Pace::default();
+    let pace = Pace { meter_every: pace.meter_every / settings.speed.min(20), ..pace };
+    let devices = Driven::start(loaded, vec![settings.http], pace, clock)?;
     let owner = Wanted {
         owner: "demo".to_owned(),
         role: Role::Admin,

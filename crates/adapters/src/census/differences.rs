@@ -292,7 +292,7 @@ mod tests {
         let cases = [
             (
                 "a 1 v1 ours\n b 2 v1 ours",
-                "c is missing, it was found last at 2027-01-15T08:00:00Z",
+                "c is missing, it was found last at 2027-01-15T08:00Z",
             ),
             ("a 1 v1 ours\n b 2 v2 ours\n c 3 v1 ours", "b had firmware v1 and has v2"),
             ("a 1 v1 ours\n b 9 v2 ours\n c 3 v1 ours", "b was 2 and is 9"),

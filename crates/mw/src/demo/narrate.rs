@@ -86,9 +86,9 @@ impl Narrator {
 }
 
 fn line(at: Timestamp, what: &str, words: &str) -> String {
-    let clock = at.to_string();
-    let clock = clock.split('T').nth(1).map_or("", |time| time.trim_end_matches('Z'));
-    format!("{clock:<8}  {what:<6}  {words}")
+    let second = at.as_unix_seconds().rem_euclid(86_400);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{hour:02}:{minute:02}:{second:02}  {what:<6}  {words}")
 }
 
 fn mw(power: Power) -> String {

@@ -233,9 +233,12 @@ impl Board {
 impl Shared {
     /// Keeps the site in step with the engine's.
     fn keep_site(&mut self, site: &Site) {
-        if self.site.as_deref() != Some(site) {
-            self.site = Some(Arc::new(site.clone()));
-            self.silent_since = vec![None; site.loads.len()];
+        if self.site.as_deref() == Some(site) {
+            return;
+        }
+        let before = self.site.replace(Arc::new(site.clone()));
+        self.silent_since = vec![None; site.loads.len()];
+        if before.is_some() {
             // What was decided about another site has other loads.
             self.dispatch = None;
             self.reasons.clear();

@@ -14,6 +14,7 @@ use adapters::device::{
 };
 use adapters::meter::{Meter, Shown};
 use engine::Site;
+use engine::site::LoadKind;
 use mw::emulate::Emulated;
 use mw::emulate::modbus::{Fault, Faults, serve_battery, serve_meter};
 use mw::live::clock::Clock;
@@ -32,9 +33,18 @@ pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(test).expect("a test that ends")
 }
 
+/// The example, whose machines draw nothing at rest: what the meter shows is the house's.
 fn site() -> Site {
     let loaded = mw::config::load(&root().join("examples/mixed-10mw"));
-    loaded.expect("an example").site
+    let mut site = loaded.expect("an example").site;
+    for load in &mut site.loads {
+        match &mut load.kind {
+            LoadKind::Rigs(rigs) => rigs.machines.standby = Power::ZERO,
+            LoadKind::Racks(racks) => racks.machines.standby = Power::ZERO,
+            LoadKind::Battery(_) => {}
+        }
+    }
+    site
 }
 
 fn battery_of(site: &Site) -> usize {

@@ -442,7 +442,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "name = \"test\"\n",
         "name = \"test\"\nloads = 1\n",
-        "site.toml:3:1: loads: expected a key of a site file, found the unknown key `loads`; the keys here are `format`, `name`, `description`, `market`, `interconnection`, `feeders`, `halls`, `tariff`, `pool`, `policy`, `rig_models`, `rack_models`, `rigs`, `racks`, `batteries`, `programmes`, `lock_outs`, `holds`, `contacts`",
+        "site.toml:3:1: loads: expected a key of a site file, found the unknown key `loads`; the keys here are `format`, `name`, `description`, `market`, `interconnection`, `feeders`, `halls`, `tariff`, `pool`, `policy`, `rig_models`, `rack_models`, `rigs`, `racks`, `batteries`, `programmes`, `lock_outs`, `holds`, `contacts`, `network`",
     ),
     (
         "[interconnection]",

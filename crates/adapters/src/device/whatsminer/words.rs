@@ -55,9 +55,9 @@ pub(super) fn salts(answer: &Value) -> Option<Salts> {
     Some(Salts { salt: said("salt")?, new_salt: said("newsalt")?, time: said("time")? })
 }
 
-/// Whether an answer has the pools in it.
+/// Whether an answer to several questions at once has the pools in it.
 pub(super) fn has_pools(answer: &Value) -> bool {
-    section(answer, "pools", "POOLS").is_some()
+    answer.get("pools").is_some() || answer.get("POOLS").is_some()
 }
 
 /// How it stands, by `summary`, `pools` and `status`.

@@ -135,6 +135,15 @@ fn watts(figure: &Value) -> i64 {
     units::Power::parse_mw(text).expect("megawatts").as_watts()
 }
 
+/// Nobody knows what mining earns here, so a person says what the rigs shall draw.
+fn hold_at_full(run: &Run) {
+    until(run, "looked at", |_| true);
+    let level = ["rigs", "--mw", "0.07", "--for", "2h", "--reason", "test"];
+    let by = ["--as", "Ben", "--role", "operator"];
+    let (code, said) = run.mw(&["fleet", "hold"], &[&level[..], &by[..]].concat());
+    assert_eq!(code, 0, "{said}");
+}
+
 /// Whether every machine was seen at what it was ordered.
 fn settled(status: &Value) -> bool {
     let machines = &status["loads"][0]["machines"];
@@ -147,6 +156,7 @@ fn a_falling_limit_is_followed_over_real_protocols_and_read_back() {
     let _emulated = Program::emulate(&site);
     let folder = fresh("live-devices");
     let run = run(&site, &folder, "devices");
+    hold_at_full(&run);
     let full = 20 * 3_500;
     until(&run, "at full power", |status| {
         settled(status) && watts(&status["power"]["draw_mw"]) == full
@@ -175,6 +185,7 @@ fn a_driver_of_its_own_outlives_the_engine_and_is_driven_again() {
     // Each engine goes without a word; the next one looks, and goes on.
     for _ in 0..2 {
         let run = run(&site, &folder, &printed[0]);
+        hold_at_full(&run);
         until(&run, "at full power", full);
     }
 }

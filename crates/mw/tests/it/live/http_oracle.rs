@@ -28,7 +28,6 @@ fn campaign(door: &Door, tester: &Path, token: Option<&str>) {
     let mut command = Command::new(tester);
     command.args(["run", &url, "--max-time", SECONDS, "--max-response-time", "10"]);
     command.args(["--generation-deterministic", "--seed", "7", "--no-color"]);
-    command.args(["--generation-database", "none"]);
     command.args(["--phases", "examples,coverage,fuzzing,stateful"]);
     command.args(["--max-examples", "20", "--exclude-path", "/v1/stop"]);
     // It reads a stream to its end, and this one has none.

@@ -72,7 +72,8 @@ fn a_recorded_tray_is_read() {
         assert_eq!(identity.maker.expect("a maker").as_str(), "Supermicro");
         assert_eq!(identity.limits, Some((watts(800 + 1_200), watts(5_600 + 1_200))));
         let parts = tray.parts(by()).await.expect("its parts");
-        assert_eq!((parts.gpus.len(), parts.chassis.len()), (4, 42));
+        // Of its 42 chassis, 34 have a serial number.
+        assert_eq!((parts.gpus.len(), parts.chassis.len()), (4, 34));
         assert_eq!(parts.slot, Some(27));
         assert!(parts.missed.is_empty(), "{:?}", parts.missed);
 
