@@ -361,7 +361,7 @@ async fn put(driver: &dyn Driver, ask: Ask, by: Instant) -> Came {
     let asked = async {
         match ask {
             Ask::Tell(wanted) => Came::Told(driver.tell(wanted, deadline).await),
-            Ask::Look => Came::Looked(driver.look(deadline).await),
+            Ask::Look => Came::Looked(driver.look(deadline).await.map(Box::new)),
         }
     };
     let came = tokio::time::timeout_at(by + GRACE, asked).await;

@@ -225,7 +225,7 @@ async fn acknowledge(api: &Api, call: &Call) -> Result<Response<Body>, Problem> 
         Answer::Granted(_) | Answer::UnderWay(_) => Ok(to("/?said=acknowledged")),
         // Twice the same form, or two people at once: it is looked after.
         Answer::Refused(why) if why.contains("already") => Ok(to("/?said=again")),
-        other => {
+        other @ (Answer::NotMeant(_) | Answer::Refused(_) | Answer::Failed(_)) => {
             let problem = act::answer_of(other, false).err();
             Err(problem.unwrap_or_else(|| Kind::Internal.because("no answer")))
         }

@@ -48,7 +48,7 @@ pub(super) enum Came {
     /// Of telling it.
     Told(Answer),
     /// Of looking.
-    Looked(Result<Look, Unanswered>),
+    Looked(Result<Box<Look>, Unanswered>),
 }
 
 /// What is to be known of an answer.
@@ -221,7 +221,7 @@ impl Member {
                 self.told(answer, newest, choked, now);
                 News::None
             }
-            Came::Looked(Ok(look)) => self.looked(look, newest, now),
+            Came::Looked(Ok(look)) => self.looked(*look, newest, now),
             Came::Looked(Err(why)) => self.silent(why, newest, choked, now),
         }
     }
@@ -351,7 +351,7 @@ impl Order {
         // Who said yes is believed to try; who said nothing may not have heard. Who
         // falls is told until it rests.
         let falls = self.until.is_none();
-        let again = (!self.heard || falls) && (self.tells < TELLS_MAX || falls);
+        let again = falls || !self.heard && self.tells < TELLS_MAX;
         again && self.looked && now >= at + UNHEARD_FOR
     }
 }

@@ -439,7 +439,7 @@ async fn without_a_word_machines_go_to_rest_in_turn_and_contracts_are_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn who_watches_again_stops_the_fall() {
-    let stage = Stage::of(&vec![Temper::Good; 100]);
+    let stage = Stage::of(&[Temper::Good; 100]);
     let lease = |until, over| Lease {
         until: START + Seconds::from_seconds(until),
         over: Seconds::from_seconds(over),

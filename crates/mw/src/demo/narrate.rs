@@ -118,21 +118,14 @@ fn decision_words(now: &Status) -> Option<String> {
         Some(price) => format!("at {price} USD/MWh"),
         None => "without a price".to_owned(),
     };
-    let uses: [(&str, fn(&LoadStatus) -> bool); 4] = [
-        ("contract", |load| load.firm),
-        ("spot GPU", |load| !load.firm && load.kind == "racks"),
-        ("mining", |load| load.kind == "rigs"),
-        ("battery", |load| load.kind == "battery"),
-    ];
-    let parts: Vec<String> = uses
-        .iter()
-        .filter(|(_, is_one)| now.loads.iter().any(is_one))
-        .map(|(name, is_one)| {
-            let asked = now.loads.iter().filter(|load| is_one(load));
-            let asked: Power = asked.filter_map(|load| load.asked).sum();
-            format!("{name} {}", mw(asked))
-        })
-        .collect();
+    let mut parts: Vec<String> = Vec::new();
+    for name in ["contract", "spot GPU", "mining", "battery"] {
+        let loads = || now.loads.iter().filter(|load| used_for(load) == name);
+        if loads().next().is_some() {
+            let asked: Power = loads().filter_map(|load| load.asked).sum();
+            parts.push(format!("{name} {}", mw(asked)));
+        }
+    }
     let why = if decision.emergency { "at once, " } else { "" };
     Some(format!(
         "{why}{price}: {} MW, {} of {} MW in all",
@@ -140,4 +133,14 @@ fn decision_words(now: &Status) -> Option<String> {
         mw(decision.asked),
         mw(now.power.import_limit)
     ))
+}
+
+/// What a load's power goes to, in a word.
+fn used_for(load: &LoadStatus) -> &'static str {
+    match load.kind.as_str() {
+        _ if load.firm => "contract",
+        "racks" => "spot GPU",
+        "battery" => "battery",
+        _ => "mining",
+    }
 }

@@ -202,9 +202,10 @@ impl Vtn {
 
     fn stamped(&self, event: Value, id: &str) -> Value {
         let now: Timestamp = self.clock.now();
-        let mut event = match event {
-            Value::Object(event) => event,
-            other => serde_json::Map::from_iter([("intervals".to_owned(), other)]),
+        // What is no object is passed on all the same, as junk.
+        let mut event = match event.as_object() {
+            Some(event) => event.clone(),
+            None => serde_json::Map::from_iter([("intervals".to_owned(), event)]),
         };
         event.insert("id".to_owned(), json!(id));
         event.insert("objectType".to_owned(), json!("EVENT"));

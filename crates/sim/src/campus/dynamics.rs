@@ -67,7 +67,7 @@ impl Dynamics {
     }
 
     /// The way of a draw, in watts, that sets off now.
-    pub(super) fn from_to(&self, from: i64, to: i64, now: Timestamp) -> Follows {
+    pub(super) fn between(&self, from: i64, to: i64, now: Timestamp) -> Follows {
         let lasts = if to >= from { self.rise } else { self.fall };
         match from == to || lasts <= Seconds::ZERO {
             true => Follows::settled(now),
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_draw_goes_in_steps_and_arrives() {
-        let mut way = Dynamics::realistic().from_to(100, 3_500, second(0));
+        let mut way = Dynamics::realistic().between(100, 3_500, second(0));
         let (mut now, mut drawn) = (second(0), vec![100]);
         while let Some(next) = way.next(now) {
             now = next;
@@ -191,8 +191,8 @@ mod tests {
         }
         assert_eq!((now, drawn.last(), drawn.len()), (second(120), Some(&3_500), 21));
         assert!(drawn.is_sorted(), "{drawn:?}");
-        assert!(!Dynamics::at_once().from_to(100, 3_500, second(0)).is_moving());
-        assert!(!Dynamics::realistic().from_to(100, 100, second(0)).is_moving());
+        assert!(!Dynamics::at_once().between(100, 3_500, second(0)).is_moving());
+        assert!(!Dynamics::realistic().between(100, 100, second(0)).is_moving());
     }
 
     #[test]

@@ -583,7 +583,7 @@ impl Group {
         let target = self.model(after).as_watts();
         after.heat.settle(before.drawn, self.most(), self.dynamics.warms_in, now);
         let was_moving = before.follows.is_moving();
-        after.follows = self.dynamics.from_to(before.drawn, target, now);
+        after.follows = self.dynamics.between(before.drawn, target, now);
         let starts = before.at == 0 && after.at > 0;
         after.drawn = match after.follows.is_moving() {
             true if starts => self.dynamics.inrush_of(target).max(before.drawn),
