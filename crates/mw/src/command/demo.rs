@@ -27,7 +27,7 @@ pub(super) struct Demo {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     http: SocketAddr,
     /// How many seconds of the campus pass in one of the wall.
-    #[arg(long, value_name = "N", default_value_t = 15, value_parser = positive)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = positive)]
     speed: u32,
     /// Where its journal is kept; a folder of its own, removed at the end, unless given.
     #[arg(long, value_name = "DIR")]

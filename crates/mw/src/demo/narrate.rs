@@ -18,7 +18,7 @@ pub struct Narrator {
 /// What was told last.
 #[derive(Debug)]
 struct Told {
-    generation: Option<u64>,
+    decided: Option<String>,
     instructions: Vec<String>,
     alarms: Vec<u32>,
 }
@@ -51,15 +51,16 @@ impl Narrator {
                 lines.push(line(now.at, "alarm", &format!("number {id} has cleared")));
             }
         }
-        let generation = now.decision.as_ref().map(|decision| decision.generation);
-        if generation.is_some()
-            && before.as_ref().and_then(|t| t.generation) != generation
+        // A decision that comes to the same as the one before is no news.
+        let decided = decision_words(now);
+        if let Some(words) = &decided
+            && before.as_ref().and_then(|told| told.decided.as_ref()) != Some(words)
         {
-            lines.extend(decision_words(now).map(|words| line(now.at, "decide", &words)));
+            lines.push(line(now.at, "decide", words));
         }
         lines.extend(self.limit_met(now));
         self.told = Some(Told {
-            generation,
+            decided,
             instructions: now.instructions.iter().map(|one| one.name.clone()).collect(),
             alarms: now.alarms.iter().map(|alarm| alarm.id).collect(),
         });
