@@ -6,8 +6,8 @@
 //!          receipts, sweeps ◄── member ◄──────────── Look, Answer ◄──┘
 //! ```
 //!
-//! [`member`] is one device and what it is to be, [`line`] who is asked next,
-//! [`health`] who is only probed, [`meters`] what was drawn, [`works`] all of them
+//! `member` is one device and what it is to be, `line` who is asked next,
+//! `health` who is only probed, `meters` what was drawn, `works` all of them
 //! without a wire; this file puts the wire to it.
 //!
 //! No miner and no tray reverts by itself. The fleet holds the lease for them: what

@@ -1,7 +1,7 @@
 //! A site's real devices, spoken to like any site: in this process, or by one that
 //! connects.
 //!
-//! [`open`] makes drivers from what the site file says, `adapters::fleet` is the fleet
+//! [`mod@open`] makes drivers from what the site file says, `adapters::fleet` is the fleet
 //! itself; here it gets the wire that a run speaks, see [`crate::live::wire`]. As a
 //! process of its own it outlives the run: when nobody renews the lease, machines go to
 //! their fail-safe levels.
