@@ -7,11 +7,12 @@
 //! blind, and fails the command.
 //!
 //! A mutant with `live = true` is looked for in sites known machine by machine; one
-//! that names `seeds` is looked for in those first.
+//! that names `seeds` is looked for in those first. What no simulated site can find is
+//! looked for by the test that must fail: `test = "CRATE NAME"`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
 use toml::Table;
@@ -19,7 +20,7 @@ use toml::Table;
 use crate::shell::{cargo, root, target};
 
 /// The crates that a mutant can touch, and those that find it.
-const CRATES: [&str; 4] = ["units", "settle", "engine", "sim"];
+const CRATES: [&str; 6] = ["units", "settle", "engine", "sim", "adapters", "mw"];
 
 /// The seeds a mutant has to survive to fail the command: of sites whose loads are
 /// one device each, and of live ones.
@@ -43,6 +44,16 @@ pub(crate) struct Mutant {
     live: bool,
     /// Seeds that find it soonest, as long as they draw the worlds that they draw now.
     seeds: Option<String>,
+    /// The test that finds it, where no simulated site does.
+    test: Option<Test>,
+}
+
+/// A test that must fail under a mutant.
+#[derive(Debug)]
+struct Test {
+    package: String,
+    /// With its modules, as in the test binary.
+    name: String,
 }
 
 impl Mutant {
@@ -60,7 +71,44 @@ impl Mutant {
             replace: key("replace")?,
             live: table.get("live").and_then(toml::Value::as_bool).unwrap_or(false),
             seeds: key("seeds").ok(),
+            test: key("test").ok().map(|text| Test::read(&text)).transpose()?,
         })
+    }
+}
+
+impl Test {
+    fn read(text: &str) -> anyhow::Result<Self> {
+        let (package, name) = text.split_once(' ').with_context(|| {
+            format!("expected a crate and the name of a test in it, found `{text}`")
+        })?;
+        Ok(Self { package: package.to_owned(), name: name.to_owned() })
+    }
+
+    /// Compiles what it is in.
+    fn compile(&self, tree: &Path) -> anyhow::Result<()> {
+        compiled(self.cargo(tree).arg("--no-run"))
+    }
+
+    /// Whether it passes, with the code in `tree`, which compiles.
+    fn passes(&self, tree: &Path) -> anyhow::Result<bool> {
+        let mut run = self.cargo(tree);
+        let output = run.args(["--", "--exact", &self.name]).output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        ensure!(
+            said.contains("running 1 test"),
+            "expected one test `{}` in {}, found\n{said}",
+            self.name,
+            self.package
+        );
+        Ok(output.status.success())
+    }
+
+    fn cargo(&self, tree: &Path) -> Command {
+        // The program too: tests of the whole start it.
+        let mut test = cargo(&["test", "--quiet", "--offline", "-p", &self.package]);
+        test.args(["--test", "it"]);
+        apart(&mut test, tree);
+        test
     }
 }
 
@@ -89,6 +137,15 @@ pub(crate) fn run() -> anyhow::Result<()> {
     }
 
     let mutants = read_mutants()?;
+    for test in mutants.iter().filter_map(|(_, mutant)| mutant.test.as_ref()) {
+        test.compile(&tree)?;
+        ensure!(
+            test.passes(&tree)?,
+            "expected {} to pass without a mutant, found it failing",
+            test.name
+        );
+        println!("control: {} passes", test.name);
+    }
     let mut survivors = Vec::new();
     for (name, mutant) in &mutants {
         let path = tree.join(&mutant.file);
@@ -101,7 +158,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
             mutant.file.display()
         );
         fs::write(&path, shipped.replace(&mutant.find, &mutant.replace))?;
-        let found = compile(&tree).and_then(|()| find(mutant));
+        let found = look_for(mutant, &tree);
         fs::write(&path, shipped)?;
         match found.with_context(|| name.clone())? {
             Some(broken) => {
@@ -180,6 +237,21 @@ fn seeds_of(live: bool) -> &'static str {
     if live { SEEDS_LIVE } else { SEEDS }
 }
 
+/// What finds the mutant that is planted in `tree`, if anything does.
+fn look_for(mutant: &Mutant, tree: &Path) -> anyhow::Result<Option<String>> {
+    match &mutant.test {
+        Some(test) => {
+            test.compile(tree)?;
+            let passes = test.passes(tree)?;
+            Ok((!passes).then(|| format!("{}: {} fails", mutant.caught_by, test.name)))
+        }
+        None => {
+            compile(tree)?;
+            find(mutant)
+        }
+    }
+}
+
 /// What the mutant's own checker says first, if it finds the mutant.
 fn find(mutant: &Mutant) -> anyhow::Result<Option<String>> {
     let (all, said) = (seeds_of(mutant.live), mutant.said());
@@ -197,20 +269,29 @@ fn build() -> PathBuf {
     target().join("mutants").join("build")
 }
 
-/// Compiles the code in `tree`.
-///
-/// An error is code that does not compile: a mutant is a fault of meaning, and
-/// one that the compiler finds proves nothing.
+/// Compiles the simulation in `tree`.
 fn compile(tree: &Path) -> anyhow::Result<()> {
     let mut compile =
         cargo(&["build", "--quiet", "--offline", "-p", "sim", "--example", "sim"]);
-    compile
+    apart(&mut compile, tree);
+    compiled(&mut compile)
+}
+
+/// A command over the code in `tree`, which leaves nothing in our own target.
+fn apart(command: &mut Command, tree: &Path) {
+    command
         .current_dir(tree)
         .env("CARGO_TARGET_DIR", build())
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env("RUSTFLAGS", "--cap-lints=warn");
-    compile.stderr(Stdio::piped());
-    let compiled = compile.output().context("cannot start cargo")?;
+}
+
+/// Runs a command that compiles.
+///
+/// An error is code that does not compile: a mutant is a fault of meaning, and
+/// one that the compiler finds proves nothing.
+fn compiled(command: &mut Command) -> anyhow::Result<()> {
+    let compiled = command.stderr(Stdio::piped()).output().context("cannot start cargo")?;
     ensure!(
         compiled.status.success(),
         "expected code that compiles, found\n{}",

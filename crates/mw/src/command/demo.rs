@@ -45,9 +45,7 @@ impl Demo {
         if !self.http.ip().is_loopback() {
             bail!("expected a loopback address for the console, found {}", self.http);
         }
-        if self.log {
-            log::start(Log::Text);
-        }
+        let _log = self.log.then(|| log::start(Log::Text));
         let folder = match &self.data {
             Some(folder) => folder.clone(),
             None => std::env::temp_dir().join(format!("mw-demo-{}", std::process::id())),

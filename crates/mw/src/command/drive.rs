@@ -44,7 +44,7 @@ impl Drive {
                 self.listen
             );
         }
-        log::start(self.log);
+        let _log = log::start(self.log);
         let loaded = config::load(&self.site)?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build()?;

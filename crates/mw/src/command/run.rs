@@ -104,7 +104,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<Ending> {
-        self.outward.log();
+        let _log = self.outward.log();
         let mut loaded = config::load(&self.site)?;
         if self.facts.is_some() && loaded.contracts.is_empty() {
             bail!(

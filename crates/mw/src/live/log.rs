@@ -1,11 +1,19 @@
 //! What a living run says as it goes, to standard error: text for a person, or a
 //! line of JSON an event.
+//!
+//! **Invariant:** whoever reads the log cannot hold up the loop. Lines go through a
+//! bounded queue to a thread of their own; when the reader has stopped and the queue is
+//! full, lines are lost and counted. What must not be lost is in the journal.
 
 use std::io;
+use std::sync::OnceLock;
 
 use clap::ValueEnum;
 use engine::{Notice, Output};
 use tracing::{Level, info, warn};
+use tracing_appender::non_blocking::{
+    ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard,
+};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
@@ -21,16 +29,33 @@ pub enum Log {
     Json,
 }
 
+/// How many lines wait at most for whoever reads them: some minutes of a busy site, and
+/// a few megabytes.
+const LINES_WAITING_MAX: usize = 16_384;
+
+/// Counts the lines that nobody took, since the log began.
+static LOST: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Keeps the log going. Dropped, it writes what still waits, for a second at most.
+#[derive(Debug)]
+#[must_use = "the log ends when this is dropped"]
+pub struct Kept {
+    _writer: WorkerGuard,
+}
+
 /// Begins to log, for the whole process.
 ///
 /// Our own events from `info` on, those of what we build on from `warn` on.
-pub fn start(log: Log) {
-    let kept = Targets::new().with_default(Level::WARN).with_target("mw", Level::INFO);
-    let registry = tracing_subscriber::registry().with(kept);
+pub fn start(log: Log) -> Kept {
+    let (lines, kept) = queue_to(io::stderr());
+    let targets = Targets::new().with_default(Level::WARN).with_target("mw", Level::INFO);
+    let registry = tracing_subscriber::registry().with(targets);
+    // In tests several runs share a process; the first one's log is everybody's.
+    LOST.get_or_init(|| lines.error_counter());
     let started = match log {
         Log::Text => {
             let layer =
-                fmt::layer().with_writer(io::stderr).with_ansi(false).with_target(false);
+                fmt::layer().with_writer(lines).with_ansi(false).with_target(false);
             registry.with(layer).try_init()
         }
         Log::Json => {
@@ -39,12 +64,26 @@ pub fn start(log: Log) {
                 .flatten_event(true)
                 .with_current_span(false)
                 .with_span_list(false)
-                .with_writer(io::stderr);
+                .with_writer(lines);
             registry.with(layer).try_init()
         }
     };
-    // In tests several runs share a process; the first one's log is everybody's.
     drop(started);
+    Kept { _writer: kept }
+}
+
+/// Lines that were lost because nobody took them.
+pub fn lines_lost() -> u64 {
+    LOST.get().map_or(0, |lost| lost.dropped_lines() as u64)
+}
+
+/// A queue of lines that nobody waits for, and its end.
+fn queue_to(end: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LINES_WAITING_MAX)
+        .thread_name("log")
+        .finish(end)
 }
 
 /// Says what came out of the engine, as far as a person who reads along wants to
@@ -72,5 +111,42 @@ pub(super) fn said(output: &Output) {
         Output::Notice(notice) => warn!(event = "notice", notice = ?notice),
         Output::ReadBack(_) | Output::Keep(_) | Output::Metered(_) | Output::Alarm(_) => {
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A reader that takes nothing until it is let go.
+    struct Stopped(mpsc::Receiver<()>);
+
+    impl io::Write for Stopped {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            // An error says that the test is over.
+            drop(self.0.recv());
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_stopped_holds_nobody_up() {
+        let (let_go, stopped) = mpsc::channel();
+        let (mut lines, kept) = queue_to(Stopped(stopped));
+        let lost = lines.error_counter();
+        let all = LINES_WAITING_MAX + 100;
+        for _ in 0..all {
+            lines.write_all(b"a line\n").expect("a queue takes or drops");
+        }
+        // One line is in the reader's hands, or none yet.
+        assert!((99..=100).contains(&lost.dropped_lines()), "{}", lost.dropped_lines());
+        drop((let_go, kept));
     }
 }

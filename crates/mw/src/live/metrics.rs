@@ -14,6 +14,7 @@ use axum::routing::get;
 use tracing::warn;
 use units::Power;
 
+use super::log;
 use super::status::{Board, Buckets, LoadStatus, MachineCounts, Status, Tally};
 
 /// The content type of the text format.
@@ -71,6 +72,12 @@ fn text_of(board: &Board) -> String {
     page.sample("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
     let tally = board.tally();
     page.counts(&tally);
+    page.one(
+        "log_lines_lost_total",
+        "counter",
+        "Lines of the log that were dropped because nobody took them.",
+        log::lines_lost(),
+    );
     if let Some(status) = board.status() {
         page.status(&status);
     }

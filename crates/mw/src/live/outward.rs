@@ -80,9 +80,9 @@ impl Options {
         Self { metrics: None, http: Some(http), http_certificate, http_key, log }
     }
 
-    /// Begins to log.
-    pub fn log(&self) {
-        log::start(self.log);
+    /// Begins to log, for as long as what it returns is kept.
+    pub fn log(&self) -> log::Kept {
+        log::start(self.log)
     }
 
     /// The addresses that are listened on.

@@ -11,9 +11,10 @@ mod http;
 mod http_oracle;
 mod metrics;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
 
 use serde_json::Value;
 
@@ -26,7 +27,7 @@ const SECONDS_MAX: &str = "300";
 pub(crate) struct Run {
     child: Child,
     folder: PathBuf,
-    log: BufReader<std::process::ChildStderr>,
+    log: Receiver<String>,
 }
 
 impl Run {
@@ -35,16 +36,39 @@ impl Run {
         let folder = fresh(name);
         let mut run = Self::start_in(&folder, more);
         run.wait_for("control_open");
-        for _ in 0..10_000 {
-            if run.mw(&["fleet", "status"], &["--json"]).0 == 0 {
-                return run;
-            }
-        }
-        panic!("the run has not come round");
+        run.answers();
+        run
+    }
+
+    fn answers(&self) {
+        let asked = (0..10_000).map(|_| self.mw(&["fleet", "status"], &["--json"]).0);
+        assert!(asked.into_iter().any(|code| code == 0), "the run has not come round");
     }
 
     /// Starts a run in a folder, and waits for nothing.
     pub(crate) fn start_in(folder: &Path, more: &[&str]) -> Self {
+        Self::of(Self::command(folder, more), folder)
+    }
+
+    /// Starts a run whose log is a pipe that nobody reads, and waits until it answers.
+    pub(crate) fn start_unread(name: &str, more: &[&str]) -> Self {
+        let folder = fresh(name);
+        let child = Self::command(&folder, more).spawn().expect("the program starts");
+        let run = Self { child, folder, log: mpsc::channel().1 };
+        run.answers();
+        run
+    }
+
+    /// What is in a log that nobody has read, once the run is dead.
+    pub(crate) fn unread(mut self) -> String {
+        self.child.kill().expect("a run that lives");
+        let mut log = String::new();
+        let pipe = self.child.stderr.as_mut().expect("a pipe");
+        pipe.read_to_string(&mut log).expect("a log");
+        log
+    }
+
+    fn command(folder: &Path, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mw"));
         command
             .args(["run", "examples/mixed-10mw", "--against", "sim", "--synth", "7"])
@@ -54,13 +78,13 @@ impl Run {
             .current_dir(root())
             .stderr(Stdio::piped())
             .stdout(Stdio::null());
-        Self::of(command, folder)
+        command
     }
 
     /// A run that a command starts in a folder, its log in JSON on standard error.
     pub(crate) fn of(mut command: Command, folder: &Path) -> Self {
         let mut child = command.spawn().expect("the program starts");
-        let log = BufReader::new(child.stderr.take().expect("a log"));
+        let log = lines_of(child.stderr.take().expect("a log"));
         Self { child, folder: folder.to_owned(), log }
     }
 
@@ -68,10 +92,11 @@ impl Run {
     pub(crate) fn wait_for(&mut self, event: &str) -> Value {
         let mut said = String::new();
         loop {
-            let mut line = String::new();
-            let read = self.log.read_line(&mut line).expect("a log");
-            assert!(read > 0, "the run ended before {event}:\n{said}");
+            let Ok(line) = self.log.recv() else {
+                panic!("the run ended before {event}:\n{said}")
+            };
             said.push_str(&line);
+            said.push('\n');
             let Ok(value) = serde_json::from_str::<Value>(&line) else {
                 panic!("expected JSON in the log, found {line}")
             };
@@ -117,6 +142,18 @@ impl Drop for Run {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// The lines of a log, taken as they come, whether or not a test asks for them.
+fn lines_of(log: ChildStderr) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            // A test that has ended asks for nothing more; its run is read to the end.
+            drop(sender.send(line));
+        }
+    });
+    receiver
 }
 
 /// An exit code, and all that was printed.

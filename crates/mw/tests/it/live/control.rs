@@ -199,6 +199,25 @@ fn a_flood_of_requests_changes_nothing_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_holds_nothing_up() {
+    let run = Run::start_unread("live-log-unread", &["--speed", "60"]);
+    let asked = b"{\"request\":\"ask\",\"by\":{\"name\":\"Eve\",\"role\":\"visitor\"},\
+        \"wish\":{\"wish\":\"end_hold\",\"load\":\"s21\"}}\n";
+    for _ in 0..600 {
+        let mut stream =
+            UnixStream::connect(run.folder().join("control.sock")).expect("a socket");
+        stream.write_all(asked).expect("a run that listens");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).expect("an answer");
+        assert!(reply.contains("refused"), "{reply}");
+    }
+    assert_eq!(run.status()["counts"]["refused"], 600);
+    // More was said than the pipe holds, or this shows nothing.
+    let log = run.unread();
+    assert!(log.len() >= 60_000, "{} bytes, ending {log:?}", log.len());
+}
+
+#[test]
 fn every_view_is_text_for_people_too() {
     let run = Run::start("live-views", &["--speed", "60"]);
     for (command, more, says) in [
