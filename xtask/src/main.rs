@@ -40,8 +40,8 @@ enum Command {
     Sim(sim::SimArgs),
     /// End live runs at hundreds of points and check what is left of them.
     Kill(kill::KillArgs),
-    /// Plant known faults in the engine and demand that the simulation finds each.
-    Mutants,
+    /// Plant known faults in the code and demand that what should find each does.
+    Mutants(mutants::MutantsArgs),
     /// Write what must always be true against what goes wrong, with the counts of the last `sim`.
     Scorecard(scorecard::ScorecardArgs),
     /// Write the reference pages that are made from code.
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Kill(arguments) => kill::run(&arguments),
-        Command::Mutants => mutants::run(),
+        Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Scorecard(arguments) => scorecard::run(&arguments),
         Command::Docs => docs::run(),
         Command::Bench(arguments) => bench::run(&arguments),

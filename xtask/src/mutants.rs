@@ -8,16 +8,31 @@
 //!
 //! A mutant with `live = true` is looked for in sites known machine by machine; one
 //! that names `seeds` is looked for in those first. What no simulated site can find is
-//! looked for by the test that must fail: `test = "CRATE NAME"`.
+//! looked for by a test that must fail, `test = "CRATE NAME"`, or by a measurement that
+//! must say that a figure is beyond its bound, `bench = "CRATE EXAMPLE"`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
+use clap::Args;
 use toml::Table;
 
 use crate::shell::{cargo, root, target};
+
+/// Which faults are planted.
+#[derive(Debug, Args)]
+pub(crate) struct MutantsArgs {
+    /// Plant only those whose file names begin so, such as `07`.
+    only: Vec<String>,
+}
+
+impl MutantsArgs {
+    fn takes(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| name.starts_with(only))
+    }
+}
 
 /// The crates that a mutant can touch, and those that find it.
 const CRATES: [&str; 6] = ["units", "settle", "engine", "sim", "adapters", "mw"];
@@ -44,17 +59,29 @@ pub(crate) struct Mutant {
     live: bool,
     /// Seeds that find it soonest, as long as they draw the worlds that they draw now.
     seeds: Option<String>,
-    /// The test that finds it, where no simulated site does.
-    test: Option<Test>,
+    /// What finds it, where no simulated site does.
+    probe: Option<Probe>,
 }
 
-/// A test that must fail under a mutant.
+/// Something of a crate that finds a mutant.
 #[derive(Debug)]
-struct Test {
+struct Probe {
+    kind: ProbeKind,
     package: String,
-    /// With its modules, as in the test binary.
+    /// Of a test with its modules, as in the test binary; of an example.
     name: String,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum ProbeKind {
+    /// A test that must fail.
+    Test,
+    /// A measurement that must find a figure beyond its bound.
+    Bench,
+}
+
+/// What a measurement says of a figure that is beyond its bound.
+const BEYOND: &str = "BEYOND";
 
 impl Mutant {
     fn read(text: &str) -> anyhow::Result<Self> {
@@ -71,44 +98,78 @@ impl Mutant {
             replace: key("replace")?,
             live: table.get("live").and_then(toml::Value::as_bool).unwrap_or(false),
             seeds: key("seeds").ok(),
-            test: key("test").ok().map(|text| Test::read(&text)).transpose()?,
+            probe: Probe::of(&table)?,
         })
     }
 }
 
-impl Test {
-    fn read(text: &str) -> anyhow::Result<Self> {
-        let (package, name) = text.split_once(' ').with_context(|| {
-            format!("expected a crate and the name of a test in it, found `{text}`")
-        })?;
-        Ok(Self { package: package.to_owned(), name: name.to_owned() })
+impl Probe {
+    fn of(table: &Table) -> anyhow::Result<Option<Self>> {
+        for (key, kind) in [("test", ProbeKind::Test), ("bench", ProbeKind::Bench)] {
+            let Some(text) = table.get(key) else { continue };
+            let words = text.as_str().and_then(|text| text.split_once(' '));
+            let (package, name) = words.with_context(|| {
+                format!("expected a crate and a name in it as `{key}`, found {text:?}")
+            })?;
+            let (package, name) = (package.to_owned(), name.to_owned());
+            return Ok(Some(Self { kind, package, name }));
+        }
+        Ok(None)
     }
 
     /// Compiles what it is in.
     fn compile(&self, tree: &Path) -> anyhow::Result<()> {
-        compiled(self.cargo(tree).arg("--no-run"))
+        let mut compile = match self.kind {
+            ProbeKind::Test => {
+                let mut test = self.cargo(tree, "test");
+                test.args(["--test", "it", "--no-run"]);
+                test
+            }
+            ProbeKind::Bench => {
+                let mut build = self.cargo(tree, "build");
+                build.args(["--example", &self.name]);
+                build
+            }
+        };
+        compiled(&mut compile)
     }
 
-    /// Whether it passes, with the code in `tree`, which compiles.
+    /// Whether it finds nothing in the code in `tree`, which compiles.
     fn passes(&self, tree: &Path) -> anyhow::Result<bool> {
-        let mut run = self.cargo(tree);
-        let output = run.args(["--", "--exact", &self.name]).output()?;
-        let said = String::from_utf8_lossy(&output.stdout);
-        ensure!(
-            said.contains("running 1 test"),
-            "expected one test `{}` in {}, found\n{said}",
-            self.name,
-            self.package
-        );
-        Ok(output.status.success())
+        match self.kind {
+            ProbeKind::Test => {
+                let mut run = self.cargo(tree, "test");
+                run.args(["--test", "it", "--", "--exact", &self.name]);
+                let output = run.output()?;
+                let said = String::from_utf8_lossy(&output.stdout);
+                ensure!(
+                    said.contains("running 1 test"),
+                    "expected one test `{}` in {}, found\n{said}",
+                    self.name,
+                    self.package
+                );
+                Ok(output.status.success())
+            }
+            ProbeKind::Bench => {
+                let folder = target().join("mutants").join("bench");
+                let mut run = self.cargo(tree, "run");
+                run.args(["--example", &self.name, "--", "--folder"]).arg(folder);
+                let output = run.output()?;
+                ensure!(
+                    output.status.success(),
+                    "expected {} to measure, found\n{}",
+                    self.name,
+                    String::from_utf8_lossy(&output.stderr)
+                );
+                Ok(!String::from_utf8_lossy(&output.stdout).contains(BEYOND))
+            }
+        }
     }
 
-    fn cargo(&self, tree: &Path) -> Command {
-        // The program too: tests of the whole start it.
-        let mut test = cargo(&["test", "--quiet", "--offline", "-p", &self.package]);
-        test.args(["--test", "it"]);
-        apart(&mut test, tree);
-        test
+    fn cargo(&self, tree: &Path, what: &str) -> Command {
+        let mut command = cargo(&[what, "--quiet", "--offline", "-p", &self.package]);
+        apart(&mut command, tree);
+        command
     }
 }
 
@@ -120,12 +181,19 @@ impl Mutant {
     }
 }
 
-/// Plants every mutant in turn, and the unmutated code as control.
-pub(crate) fn run() -> anyhow::Result<()> {
+/// Plants mutants in turn, and the unmutated code as control.
+pub(crate) fn run(arguments: &MutantsArgs) -> anyhow::Result<()> {
     println!("\n$ cargo xtask mutants");
     let tree = copy_crates()?;
     compile(&tree)?;
+    let mut mutants = read_mutants()?;
+    mutants.retain(|(name, _)| arguments.takes(name));
+    ensure!(!mutants.is_empty(), "expected mutants named {:?}", arguments.only);
     for live in [false, true] {
+        let is_needed = |(_, m): &(String, Mutant)| m.probe.is_none() && m.live == live;
+        if !mutants.iter().any(is_needed) {
+            continue;
+        }
         let broken = broken(live, seeds_of(live), None)?;
         ensure!(
             broken.is_empty(),
@@ -135,16 +203,14 @@ pub(crate) fn run() -> anyhow::Result<()> {
         let sites = if live { "live" } else { "grouped" };
         println!("control: {sites} sites hold over seeds {seeds}");
     }
-
-    let mutants = read_mutants()?;
-    for test in mutants.iter().filter_map(|(_, mutant)| mutant.test.as_ref()) {
-        test.compile(&tree)?;
+    for probe in mutants.iter().filter_map(|(_, mutant)| mutant.probe.as_ref()) {
+        probe.compile(&tree)?;
         ensure!(
-            test.passes(&tree)?,
-            "expected {} to pass without a mutant, found it failing",
-            test.name
+            probe.passes(&tree)?,
+            "expected {} to find nothing without a mutant",
+            probe.name
         );
-        println!("control: {} passes", test.name);
+        println!("control: {} finds nothing", probe.name);
     }
     let mut survivors = Vec::new();
     for (name, mutant) in &mutants {
@@ -209,6 +275,9 @@ fn copy_crates() -> anyhow::Result<PathBuf> {
     for name in CRATES {
         copy(&root().join("crates").join(name), &tree.join("crates").join(name))?;
     }
+    for name in ["examples", "fixtures"] {
+        copy(&root().join(name), &tree.join(name))?;
+    }
     for file in ["Cargo.toml", "Cargo.lock"] {
         let text = fs::read_to_string(root().join(file))?;
         let members = text
@@ -239,11 +308,11 @@ fn seeds_of(live: bool) -> &'static str {
 
 /// What finds the mutant that is planted in `tree`, if anything does.
 fn look_for(mutant: &Mutant, tree: &Path) -> anyhow::Result<Option<String>> {
-    match &mutant.test {
-        Some(test) => {
-            test.compile(tree)?;
-            let passes = test.passes(tree)?;
-            Ok((!passes).then(|| format!("{}: {} fails", mutant.caught_by, test.name)))
+    match &mutant.probe {
+        Some(probe) => {
+            probe.compile(tree)?;
+            let passes = probe.passes(tree)?;
+            Ok((!passes).then(|| format!("{}: by {}", mutant.caught_by, probe.name)))
         }
         None => {
             compile(tree)?;

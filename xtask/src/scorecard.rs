@@ -428,4 +428,21 @@ mod tests {
             assert!(named.contains(&name), "expected {name} on the card");
         }
     }
+
+    #[test]
+    fn every_checked_cell_catches_a_mutant() {
+        let rows = rows().expect("a card that can be read");
+        let mut blind = Vec::new();
+        for row in &rows {
+            for (fault, _) in FAULTS {
+                let of_fault = |cell: &&Cell| cell.faults.iter().any(|f| f == fault);
+                let mut cells = row.cells.iter().filter(of_fault).peekable();
+                let is_checked = cells.peek().is_some();
+                if is_checked && cells.all(|cell| cell.mutants.is_empty()) {
+                    blind.push(format!("{} under {fault}", row.name));
+                }
+            }
+        }
+        assert!(blind.is_empty(), "expected a mutant for each, found none for {blind:?}");
+    }
 }

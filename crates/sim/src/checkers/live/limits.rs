@@ -120,7 +120,7 @@ impl Excesses {
             }
             if let Some(what) = something_left_to_shed(books, fence, at) {
                 broken.push(format!(
-                    "S1: draw under {fence:?} is {drawn}, above {limit} since {}, and \
+                    "L1: draw under {fence:?} is {drawn}, above {limit} since {}, and \
                      {what} is left to shed",
                     excess.since
                 ));
