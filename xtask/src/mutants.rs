@@ -278,7 +278,7 @@ fn copy_crates() -> anyhow::Result<PathBuf> {
     for name in ["examples", "fixtures"] {
         copy(&root().join(name), &tree.join(name))?;
     }
-    for file in ["Cargo.toml", "Cargo.lock"] {
+    for file in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml"] {
         let text = fs::read_to_string(root().join(file))?;
         let members = text
             .replace(r#"members = ["crates/*", "xtask"]"#, r#"members = ["crates/*"]"#)

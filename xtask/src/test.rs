@@ -69,6 +69,7 @@ pub(crate) fn comparisons() -> Result<()> {
         );
     }
     let peers = Peers::start();
+    start(by_library(), &peers)?;
     let command = if has_nextest() {
         let filter = format!("test({COMPARISON})");
         let run = ["nextest", "run", "--workspace", "--locked", "--no-tests", "warn"];
@@ -79,6 +80,15 @@ pub(crate) fn comparisons() -> Result<()> {
         cargo(&["test", "--workspace", "--locked", COMPARISON, "--", "--nocapture"])
     };
     start(command, &peers)
+}
+
+/// The tests of what the default build leaves out: a library that we did not write,
+/// behind a door of ours.
+fn by_library() -> Command {
+    let build = ["test", "--package", "mw", "--locked", "--features", "asic-rs"];
+    let mut command = cargo(&build);
+    command.args(["--test", "it", "asic_rs_behind"]);
+    command
 }
 
 fn start(mut command: Command, peers: &Peers) -> Result<()> {

@@ -18,6 +18,8 @@
 //! characters.
 //! Invariant: a figure that a device did not give is absent, never a default.
 
+#[cfg(feature = "asic-rs")]
+pub mod asic_rs;
 pub mod cgminer;
 pub mod event;
 pub mod look;

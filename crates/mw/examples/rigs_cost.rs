@@ -1,11 +1,12 @@
 //! What it costs to look at a fleet of rigs and to tell it something: emulated rigs on
-//! loopback, some of which hang, and the drivers alone, with no more than a bound on how
-//! many are spoken with at a time.
+//! loopback, some of which hang, and the fleet that a living run drives.
 //!
-//! Prints each figure. Nothing here passes or fails by time: a slow machine is not a
-//! fault. `--serve` only lets the rigs answer, for another program to be measured.
+//! Prints each figure with its bound. Nothing here passes or fails by time: a slow machine
+//! is not a fault. `--serve` only lets the rigs answer, for another program to be
+//! measured.
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,20 +16,27 @@ use adapters::deliver::Secret;
 use adapters::device::cgminer::Cgminer;
 use adapters::device::reach::Network;
 use adapters::device::whatsminer::Whatsminer;
-use adapters::device::{Allowed, Driver, Outcome, Wanted, carry_out};
+use adapters::device::{Allowed, Driver};
+use adapters::fleet::{Fleet, Pace, Parts, Said, Told};
 use anyhow::{Context, bail};
 use clap::{Parser, ValueEnum};
-use engine::site::LoadKind;
+use engine::site::{LoadIx, LoadKind};
+use engine::{Lease, Move, Order, OrderBatch, Ranges, Setpoint, Site, Survey};
 use mw::config;
 use mw::emulate::rigs::{Firmware, Manner, Rigs, Timing};
 use mw::emulate::{Emulated, Machine};
 use mw::live::clock::Clock;
 use sim::campus::{Temper, Tempers};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use units::{Power, Seconds};
+use tokio::sync::mpsc::{Receiver, channel};
+use units::Seconds;
 
 const PASSWORD: &str = "admin";
+
+/// The load of the site whose rigs they are.
+const LOAD: &str = "s21";
+
+/// A rig that was not seen where it is to be by then is not waited for.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(120);
 
 /// Where the first rig answers.
 const FIRST: Ipv4Addr = Ipv4Addr::new(127, 42, 0, 1);
@@ -45,13 +53,9 @@ struct Arguments {
     /// Every how manieth hangs; 0 is none.
     #[arg(long, default_value_t = 20)]
     hangs_every: usize,
-    /// How many are spoken with at a time. More than the machine can serve within the
-    /// patience, and nobody is served: each waits for all.
-    #[arg(long, default_value_t = 128)]
-    at_a_time: usize,
-    /// How long a rig is waited for, in milliseconds.
-    #[arg(long, default_value_t = 2_000)]
-    patience_ms: u64,
+    /// The most that are asked at once.
+    #[arg(long, default_value_t = Pace::default().at_once)]
+    at_once: usize,
     /// What they are.
     #[arg(long, value_enum, default_value_t = What::Whatsminer)]
     firmware: What,
@@ -77,16 +81,16 @@ fn main() -> anyhow::Result<()> {
     std::thread::scope(|scope| {
         let rigs = scope.spawn(move || {
             runtime()?.block_on(async {
-                let (machines, rigs) = shed(arguments)?;
-                say_open.send((machines, rigs.addresses().to_vec()))?;
+                let (site, machines, rigs) = shed(arguments)?;
+                say_open.send((site, machines, rigs.addresses().to_vec()))?;
                 drop(closed.await);
                 Ok(())
             })
         });
-        let Ok((machines, addresses)) = opened.recv() else {
+        let Ok((site, machines, addresses)) = opened.recv() else {
             return rigs.join().expect("a thread that ends");
         };
-        let ended = runtime()?.block_on(run(arguments, &machines, &addresses));
+        let ended = runtime()?.block_on(run(arguments, site, &machines, &addresses));
         drop(close);
         rigs.join().expect("a thread that ends").and(ended)
     })
@@ -98,6 +102,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 
 async fn run(
     arguments: &Arguments,
+    site: Site,
     machines: &[Machine],
     addresses: &[SocketAddr],
 ) -> anyhow::Result<()> {
@@ -122,48 +127,113 @@ async fn run(
         })
         .collect::<anyhow::Result<_>>()?;
 
-    for sweep in ["first look, logins and all", "look", "look"] {
-        let (took, answered) = each(arguments, &drivers, |driver, by| async move {
-            driver.look(by).await.is_ok()
-        })
-        .await;
-        say(arguments, sweep, took, &answered);
+    let mut asking = Asking::of(arguments, site, drivers);
+    for sweep in ["first sweep, logins and all", "sweep", "sweep"] {
+        let took = asking.until_seen(None).await?;
+        println!("{sweep}: every healthy rig seen after {:.2} s; at most 6 wanted", took);
     }
-    for (name, wanted) in [
-        ("to 2600 W and read back", Wanted::AtMost(Power::from_watts(2_600))),
-        ("to rest and read back", Wanted::Rest),
-        ("to 3500 W and read back", Wanted::AtMost(Power::from_watts(3_500))),
-        ("to rest and read back", Wanted::Rest),
+    for (name, point) in [
+        ("to the middle of its curve", 1),
+        ("to rest", 0),
+        ("to full power", 2),
+        ("to rest", 0),
     ] {
-        let (took, answered) = each(arguments, &drivers, move |driver, by| async move {
-            matches!(carry_out(&*driver, wanted, by).await, Outcome::Done(_))
-        })
-        .await;
-        say(arguments, name, took, &answered);
-        let point = match wanted {
-            Wanted::Rest => 0,
-            Wanted::AtMost(power) if power.as_watts() < 3_500 => 1,
-            Wanted::AtMost(_) | Wanted::Flow(_) => 2,
-        };
-        let truly = machines.iter().filter(|it| it.stands().point == point).count();
-        println!("    {truly} machines truly are there");
+        let took = asking.until_seen(Some(point)).await?;
+        println!(
+            "{name}: every healthy rig told and read back after {took:.2} s; at most 5 wanted"
+        );
+        let all = machines.iter().enumerate();
+        let healthy = all.filter(|(number, _)| !hangs(arguments, *number));
+        let astray = healthy.filter(|(_, it)| it.stands().point != point).count();
+        println!("    {astray} healthy rigs are elsewhere");
     }
+    let standing = asking.fleet.standing();
+    let hanging = (0..machines.len()).filter(|number| hangs(arguments, *number)).count();
+    println!(
+        "{} of {} devices are only probed, {hanging} hang",
+        standing.probed_only, standing.devices
+    );
     Ok(())
 }
 
+/// A fleet that is asked, and what it says.
+struct Asking<'a> {
+    arguments: &'a Arguments,
+    fleet: Fleet,
+    said: Receiver<Said>,
+    load: LoadIx,
+    generation: u64,
+}
+
+impl<'a> Asking<'a> {
+    fn of(arguments: &'a Arguments, site: Site, drivers: Vec<Arc<dyn Driver>>) -> Self {
+        let load = site.load_named(LOAD).expect("a load that was found before");
+        let mut loads = vec![Vec::new(); site.loads.len()];
+        loads[load] = drivers;
+        let clock = Clock::wall();
+        let until = clock.now() + Seconds::hours(2);
+        let parts = Parts {
+            site,
+            loads,
+            meter: None,
+            pace: Pace { at_once: arguments.at_once, ..Pace::default() },
+            lease: Lease { until, over: Seconds::from_seconds(1) },
+        };
+        let (say, said) = channel(1_024);
+        let fleet = Fleet::start(parts, Arc::new(move || clock.now()), say);
+        Self { arguments, fleet, said, load, generation: 0 }
+    }
+
+    /// Asks for everybody, or orders everybody to a point; seconds until every healthy
+    /// rig was seen, there if it was ordered.
+    async fn until_seen(&mut self, point: Option<u8>) -> anyhow::Result<f64> {
+        let all: Ranges = (0..self.arguments.rigs).collect();
+        let told = match point {
+            None => Told::Survey,
+            Some(point) => {
+                self.generation += 1;
+                let moves = vec![Move { point, machines: all }];
+                let setpoint = Setpoint::Level(0);
+                let order = Order { load: self.load, setpoint, moves };
+                let generation = self.generation;
+                Told::Orders(OrderBatch { generation, lease: None, orders: vec![order] })
+            }
+        };
+        let mut missing: BTreeSet<u32> = (0..self.arguments.rigs)
+            .filter(|number| !hangs(self.arguments, *number as usize))
+            .collect();
+        let from = Instant::now();
+        self.fleet.tell(told).await;
+        while !missing.is_empty() {
+            let left = GIVEN_UP_AFTER.saturating_sub(from.elapsed());
+            let said = tokio::time::timeout(left, self.said.recv()).await;
+            let Ok(Some(said)) = said else {
+                bail!("{} healthy rigs were not seen there", missing.len());
+            };
+            let Said::Receipt(receipt) = said else { continue };
+            for look in receipt.surveys.iter().flat_map(Survey::looks) {
+                if point.is_none_or(|point| point == look.point) {
+                    missing.remove(&look.machine);
+                }
+            }
+        }
+        Ok(from.elapsed().as_secs_f64())
+    }
+}
+
 /// Machines that hang and machines that do not, and the rigs that they are.
-fn shed(arguments: &Arguments) -> anyhow::Result<(Vec<Machine>, Rigs)> {
+fn shed(arguments: &Arguments) -> anyhow::Result<(Site, Vec<Machine>, Rigs)> {
     let mut site = config::load(&arguments.site)?.site;
-    let load = site.load_named("s21").context("expected a load named s21")?;
+    let load = site.load_named(LOAD).context("expected a load named s21")?;
     match &mut site.loads[load].kind {
         LoadKind::Rigs(rigs) => rigs.machines.count = arguments.rigs,
         LoadKind::Racks(_) | LoadKind::Battery(_) => bail!("expected s21 to be rigs"),
     }
     let timing = if arguments.realistic { Timing::Realistic } else { Timing::Fast };
     let clock = Clock::set(Clock::wall().now(), 1);
-    let site =
-        Emulated::new(site, 1, Tempers::none(), clock).with_dynamics(timing.dynamics());
-    let machines = site.machines_of("s21");
+    let emulated = Emulated::new(site.clone(), 1, Tempers::none(), clock)
+        .with_dynamics(timing.dynamics());
+    let machines = emulated.machines_of(LOAD);
     for (number, machine) in machines.iter().enumerate() {
         machine.go_to(2);
         if hangs(arguments, number) {
@@ -186,53 +256,9 @@ fn shed(arguments: &Arguments) -> anyhow::Result<(Vec<Machine>, Rigs)> {
         timing,
     };
     let rigs = Rigs::listen(machines.clone(), &addresses, manner)?;
-    Ok((machines, rigs))
+    Ok((site, machines, rigs))
 }
 
 fn hangs(arguments: &Arguments, number: usize) -> bool {
     arguments.hangs_every > 0 && number.is_multiple_of(arguments.hangs_every)
-}
-
-/// Does something with each rig, so many at a time. How long each took from the start of
-/// all, and whether it went well.
-async fn each<W, F>(
-    arguments: &Arguments,
-    drivers: &[Arc<dyn Driver>],
-    with: W,
-) -> (Duration, Vec<(Duration, bool)>)
-where
-    W: Fn(Arc<dyn Driver>, Instant) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = bool> + Send,
-{
-    let places = Arc::new(Semaphore::new(arguments.at_a_time));
-    let patience = Duration::from_millis(arguments.patience_ms);
-    let from = Instant::now();
-    let mut all = JoinSet::new();
-    for (number, driver) in drivers.iter().enumerate() {
-        let place = Arc::clone(&places).acquire_owned().await;
-        let (driver, with) = (Arc::clone(driver), with.clone());
-        all.spawn(async move {
-            let well = with(driver, Instant::now() + patience).await;
-            drop(place);
-            (number, from.elapsed(), well)
-        });
-    }
-    let mut done = vec![(Duration::ZERO, false); drivers.len()];
-    while let Some(Ok((number, took, well))) = all.join_next().await {
-        done[number] = (took, well);
-    }
-    (from.elapsed(), done)
-}
-
-fn say(arguments: &Arguments, what: &str, took: Duration, done: &[(Duration, bool)]) {
-    let healthy = done.iter().enumerate().filter(|(at, _)| !hangs(arguments, *at));
-    let (well, ill): (Vec<_>, Vec<_>) = healthy.partition(|(_, (_, well))| *well);
-    let last = well.iter().map(|(_, (took, _))| *took).max().unwrap_or_default();
-    println!(
-        "{what}: {} healthy done after {:.2} s, {} healthy not; all ended after {:.2} s",
-        well.len(),
-        last.as_secs_f64(),
-        ill.len(),
-        took.as_secs_f64(),
-    );
 }

@@ -61,6 +61,8 @@ pub enum Vendor {
     Whatsminer,
     /// The interface that cgminer began and many firmwares have.
     Cgminer,
+    /// Whatever the library `asic-rs` knows, where the program is built with it.
+    AsicRs,
     /// Redfish, over HTTP.
     Redfish,
     /// Modbus over TCP.
@@ -73,13 +75,20 @@ impl Vendor {
         match self {
             Self::Whatsminer => "whatsminer",
             Self::Cgminer => "cgminer",
+            Self::AsicRs => "asic_rs",
             Self::Redfish => "redfish",
             Self::Modbus => "modbus",
         }
     }
 
     fn named(name: &str) -> Option<Self> {
-        let all = [Self::Whatsminer, Self::Cgminer, Self::Redfish, Self::Modbus];
+        let all = [
+            Self::Whatsminer,
+            Self::Cgminer,
+            Self::AsicRs,
+            Self::Redfish,
+            Self::Modbus,
+        ];
         all.into_iter().find(|vendor| vendor.name() == name)
     }
 
@@ -87,7 +96,7 @@ impl Vendor {
     fn needs_login(self) -> bool {
         match self {
             Self::Whatsminer | Self::Redfish => true,
-            Self::Cgminer | Self::Modbus => false,
+            Self::Cgminer | Self::AsicRs | Self::Modbus => false,
         }
     }
 }

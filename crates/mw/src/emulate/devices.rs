@@ -104,7 +104,7 @@ pub async fn answer(
         }
         let told = format!("cannot emulate the devices of `{}`", load.name);
         match placed.driver {
-            Vendor::Whatsminer | Vendor::Cgminer => {
+            Vendor::Whatsminer | Vendor::Cgminer | Vendor::AsicRs => {
                 let rigs = rigs(load, placed, machines, login, ways).context(told)?;
                 answering.rigs.push(rigs);
             }
@@ -169,7 +169,8 @@ fn rigs(
     };
     let manner = Manner {
         firmware: match placed.driver {
-            Vendor::Whatsminer => Firmware::Whatsminer,
+            // The library can set no limit on the other.
+            Vendor::Whatsminer | Vendor::AsicRs => Firmware::Whatsminer,
             // The one of the family that can be told a limit.
             Vendor::Cgminer | Vendor::Redfish | Vendor::Modbus => Firmware::LuxOs,
         },

@@ -103,7 +103,7 @@ pub fn known(
         let Some(placed) = placed else { continue };
         let login = placed.login.as_ref().map(|kept| kept_in(kept, env)).transpose()?;
         let trays = match placed.driver {
-            Vendor::Whatsminer | Vendor::Cgminer => false,
+            Vendor::Whatsminer | Vendor::Cgminer | Vendor::AsicRs => false,
             Vendor::Redfish => true,
             Vendor::Modbus => continue,
         };
@@ -120,6 +120,7 @@ pub fn known(
                 (Vendor::Whatsminer, _) => {
                     Arc::new(Whatsminer::new(at, login.clone().map(Secret::new)))
                 }
+                (Vendor::AsicRs, _) => by_library(at, login.as_deref())?,
                 (Vendor::Cgminer | Vendor::Redfish | Vendor::Modbus, _) => {
                     Arc::new(Cgminer::new(at))
                 }
@@ -163,6 +164,25 @@ pub fn open(
     }
     let meter = meter.as_ref().map(|placed| opening.meter(placed)).transpose();
     Ok(Opened { loads, meter: meter.context("cannot read the meter")?, batteries })
+}
+
+/// A miner driven by the library `asic-rs`; `login` is a password, or `user:password`.
+#[cfg(feature = "asic-rs")]
+fn by_library(at: Reached, login: Option<&str>) -> anyhow::Result<Arc<dyn Driver>> {
+    use adapters::device::asic_rs::{AsicRs, Login};
+    let login = login.map(|login| {
+        let (user, password) = login.split_once(':').unwrap_or(("admin", login));
+        Login { user: user.to_owned(), password: Secret::new(password.to_owned()) }
+    });
+    Ok(Arc::new(AsicRs::new(at, login)))
+}
+
+#[cfg(not(feature = "asic-rs"))]
+fn by_library(_: Reached, _: Option<&str>) -> anyhow::Result<Arc<dyn Driver>> {
+    bail!(
+        "expected a driver that this program has, found `asic_rs`; build it with \
+         `--features asic-rs`, or name another driver"
+    )
 }
 
 struct Opening<'a> {
@@ -212,6 +232,7 @@ impl Opening<'_> {
                 Arc::new(Whatsminer::new(at(machine)?, login))
             }
             Vendor::Cgminer => Arc::new(Cgminer::new(at(machine)?)),
+            Vendor::AsicRs => by_library(at(machine)?, login)?,
             Vendor::Redfish => {
                 let first = machine * placed.per_machine;
                 let trays: Result<Vec<_>, _> =

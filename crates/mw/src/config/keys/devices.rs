@@ -8,9 +8,10 @@ pub(super) static RIG_DEVICES: Section = Section {
     keys: &[
         required(
             "driver",
-            Kind::Choice(&["whatsminer", "cgminer"]),
-            "What they speak: the encrypted interface of Whatsminer firmware, or the one \
-             that cgminer began.",
+            Kind::Choice(&["whatsminer", "cgminer", "asic_rs"]),
+            "What they speak: the encrypted interface of Whatsminer firmware, the one that \
+             cgminer began, or whatever the library `asic-rs` knows, at the ports that it \
+             knows, where the program is built with the feature `asic-rs`.",
         ),
         required("first", Kind::Text, FIRST),
         defaulted("port", positive(Q::Count), "4028", "The port they listen on."),
