@@ -1,5 +1,5 @@
 //! S1: no order raises what machines draw at worst above a limit, and what is
-//! above one comes down within its time.
+//! above one comes down; L1: within its time.
 
 use std::collections::BTreeMap;
 
@@ -119,11 +119,14 @@ impl Excesses {
                 continue;
             }
             if let Some(what) = something_left_to_shed(books, fence, at) {
-                broken.push(format!(
-                    "L1: draw under {fence:?} is {drawn}, above {limit} since {}, and \
-                     {what} is left to shed",
-                    excess.since
-                ));
+                // It is above a limit, and it was to be below it in time.
+                for invariant in ["S1", "L1"] {
+                    broken.push(format!(
+                        "{invariant}: draw under {fence:?} is {drawn}, above {limit} since \
+                         {}, and {what} is left to shed",
+                        excess.since
+                    ));
+                }
             } else if !alarm {
                 broken.push(format!(
                     "S1: draw under {fence:?} is {drawn}, above {limit} since {}, and no \
