@@ -13,6 +13,7 @@ mod read;
 pub(crate) mod record;
 
 pub use intake::Quarantined;
+pub(crate) use limits::beyond_per_mwh;
 
 use crate::calendar::Period;
 use crate::contract::Hash;
@@ -363,6 +364,9 @@ impl Body {
         }
     }
 }
+
+/// The first instant that no fact speaks of: 2200-01-01T00:00:00Z.
+const TOO_LATE: Timestamp = Timestamp::from_unix_seconds(7_258_118_400);
 
 /// An instant after every instant a calendar has: 9999-12-30T00:00:00Z.
 pub(crate) const FOR_EVER: Timestamp = Timestamp::from_unix_seconds(253_402_128_000);

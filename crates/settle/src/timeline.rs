@@ -583,3 +583,27 @@ const CLASSES: [Class; Class::COUNT] = [
     Class::Unknown,
     Class::Down,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_instant_is_placed_in_its_month() {
+        let zone = Zone::named("America/Chicago").expect("a zone");
+        let month = |text| Period::parse(text).expect("a month");
+        let (first, last) = (month("2027-11"), month("2029-03"));
+        let months = Months::between(&zone, first, last);
+        let second = units::Seconds::from_seconds(1);
+        for place in 0..months.count() {
+            let edges = zone.month(first.plus(i32::try_from(place).expect("small")));
+            assert_eq!(months.month(place), edges);
+            let (start, end) = (edges.start, edges.end);
+            for at in [start, start + second, start + units::Seconds::hours(14 * 24)] {
+                assert_eq!(months.place(at), place, "{at}");
+            }
+            assert_eq!(months.place(end - second), place);
+        }
+        assert_eq!(months.place(zone.month(last).end), months.count());
+    }
+}

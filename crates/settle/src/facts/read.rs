@@ -89,12 +89,12 @@ fn instant(key: &'static str, text: &str) -> Result<Timestamp, Wrong> {
     // A date alone would be read as a midnight nobody wrote.
     let at = Timestamp::parse(text).ok().filter(|at| {
         text.contains('T')
-            && (0..super::FOR_EVER.as_unix_seconds()).contains(&at.as_unix_seconds())
+            && (0..super::TOO_LATE.as_unix_seconds()).contains(&at.as_unix_seconds())
     });
     at.ok_or_else(|| {
         let text = format!(
-            "expected an instant in whole seconds with its offset, such as \
-             2026-04-01T00:00:00Z, found \"{text}\""
+            "expected an instant from 1970 to 2199 in whole seconds with its offset, \
+             such as 2026-04-01T00:00:00Z, found \"{text}\""
         );
         (key, text)
     })

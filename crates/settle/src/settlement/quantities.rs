@@ -353,3 +353,54 @@ fn seconds_of(seconds: [i64; Class::COUNT]) -> Seconds {
         down: of(Class::Down),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calendar::Zone;
+
+    /// A stretch within a month, one to its very end, one over many months and one to
+    /// the end of all, each counted month by month beside the tally.
+    #[test]
+    fn a_tally_is_what_each_month_holds_of_each_stretch() {
+        let zone = Zone::named("Europe/Berlin").expect("a zone");
+        let month = |text| Period::parse(text).expect("a month");
+        let months = Months::between(&zone, month("2026-01"), month("2027-02"));
+        let at = |text| Timestamp::parse(text).expect("an instant");
+        let end = months.month(months.count() - 1).end;
+        let stretch =
+            |start, end, class, size| Stretch { start, end, class, size, said: None };
+        let march = zone.month(month("2026-03"));
+        let stretches = [
+            stretch(
+                at("2026-02-03T04:05:06Z"),
+                at("2026-02-07T08:09:10Z"),
+                Class::Down,
+                3,
+            ),
+            stretch(at("2026-02-07T08:09:10Z"), march.end, Class::Grid, 4),
+            stretch(march.end, at("2026-12-24T18:00:00Z"), Class::Available, 5),
+            stretch(at("2026-12-24T18:00:00Z"), end, Class::Down, 7),
+        ];
+        let mut tally = Tally::of(months.count());
+        tally.add(&months, &stretches, 1);
+        for (place, found) in tally.months(&months).iter().enumerate() {
+            let month = months.month(place);
+            let within = |class| {
+                let inside = stretches.iter().filter(|stretch| stretch.class == class);
+                let seconds = inside.map(|stretch| {
+                    let end = stretch.end.min(month.end);
+                    (end - stretch.start.max(month.start)).as_seconds().max(0)
+                        * stretch.size
+                });
+                seconds.sum::<i64>()
+            };
+            assert_eq!(found.down, within(Class::Down), "month {place}");
+            assert_eq!(found.grid, within(Class::Grid), "month {place}");
+            assert_eq!(found.available, within(Class::Available), "month {place}");
+            assert_eq!(found.reserved, found.down + found.grid + found.available);
+        }
+        tally.add(&months, &stretches, -1);
+        assert!(tally.months(&months).iter().all(|month| *month == Seconds::default()));
+    }
+}
