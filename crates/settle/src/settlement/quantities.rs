@@ -243,7 +243,7 @@ impl Quantities {
     }
 
     /// What says that a unit of a tranche was not available, by month from `first` to
-    /// `last`, as places in the record; once each, in the order it was learned.
+    /// `last`, as places in [`Record::said`]; once each, in the order it was let in.
     pub(crate) fn said_in(
         &self,
         record: &Record,
