@@ -18,6 +18,7 @@ pub(crate) use limits::beyond_per_mwh;
 use crate::calendar::Period;
 use crate::contract::Hash;
 use crate::exact::Exact;
+use std::sync::Arc;
 use units::{Interval, Timestamp};
 
 /// One recorded fact.
@@ -25,10 +26,10 @@ use units::{Interval, Timestamp};
 pub struct Fact {
     /// Its place in the record; strictly rising.
     pub seq: u64,
-    /// The site it comes from.
-    pub site: String,
-    /// What at the site reported it.
-    pub source: String,
+    /// The site it comes from; facts in a row share its name.
+    pub site: Arc<str>,
+    /// What at the site reported it, shared in the same way.
+    pub source: Arc<str>,
     /// The source's own count. With site and source, the key for ever.
     pub source_seq: u64,
     /// From when it is true.

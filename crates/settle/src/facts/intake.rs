@@ -12,6 +12,7 @@ use crate::calendar::Zone;
 use crate::contract::{Contract, Tranche};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use units::Timestamp;
 
 /// A fact that was set aside.
@@ -45,11 +46,11 @@ pub(crate) struct Intake {
     /// How many said again what was known.
     pub(crate) duplicates: u64,
     pub(crate) quarantined: BTreeMap<u64, Quarantined>,
-    source_of: BTreeMap<(String, String), usize>,
+    source_of: BTreeMap<(Arc<str>, Arc<str>), usize>,
     sources: Vec<Source>,
     /// The source of the fact taken in last.
     last_source: Option<usize>,
-    decisions: BTreeMap<(String, u64), Decision>,
+    decisions: BTreeMap<(Arc<str>, u64), Decision>,
     /// Facts in whose place another of the same key was let in.
     replaced: BTreeSet<u64>,
     /// Facts set aside because nobody named the slot, by slot.
@@ -122,22 +123,23 @@ impl Intake {
             if let Body::Approval { approves, .. } = &fact.body {
                 let (key, decision) = match approves {
                     Approves::Quarantined { source, source_seq } => {
-                        ((source.clone(), *source_seq), Decision::LetIn { seq: fact.seq })
+                        ((source, *source_seq), Decision::LetIn { seq: fact.seq })
                     }
                     Approves::Discarded { source, source_seq } => {
-                        ((source.clone(), *source_seq), Decision::Drop { seq: fact.seq })
+                        ((source, *source_seq), Decision::Drop { seq: fact.seq })
                     }
                     Approves::TerminationFee { .. } => continue,
                 };
                 if !fresh {
                     return false;
                 }
-                self.decisions.insert(key, decision);
+                self.decisions.insert((key.0.as_str().into(), key.1), decision);
             }
         }
         if fresh && !self.decisions.is_empty() {
             self.find_replaced(facts);
         }
+        self.record.named.expect(facts.len() - self.taken);
         for fact in &facts[self.taken..] {
             self.record.name(&fact.body);
         }
@@ -157,7 +159,7 @@ impl Intake {
             if let Some(Decision::LetIn { seq }) = self.decisions.get(&key)
                 && fact.seq < *seq
             {
-                let key = (fact.site.as_str(), fact.source.as_str(), fact.source_seq);
+                let key = (&*fact.site, &*fact.source, fact.source_seq);
                 same_key.entry(key).or_default().push(fact);
             }
         }

@@ -10,6 +10,7 @@ use crate::exact::Exact;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::sync::Arc;
 use units::Timestamp;
 
 /// Problems listed before reading gives up; a file of another kind has one a line.
@@ -138,9 +139,14 @@ fn read_line(line: &str, before: Option<&Fact>) -> Result<Fact, Wrong> {
         body: read_body(&read.kind, read.body.get())?,
         chain: before.map_or(Hash::start(), |fact| fact.chain).chained(line.as_bytes()),
         source_seq: read.source_seq,
-        site: read.site.into_owned(),
-        source: read.source.into_owned(),
+        site: shared(&read.site, before.map(|fact| &fact.site)),
+        source: shared(&read.source, before.map(|fact| &fact.source)),
     })
+}
+
+/// A name, the one before it where that is the same.
+fn shared(name: &str, before: Option<&Arc<str>>) -> Arc<str> {
+    before.filter(|before| ***before == *name).cloned().unwrap_or_else(|| name.into())
 }
 
 /// The hash a line carries must be that of its body, chained to the one it names.

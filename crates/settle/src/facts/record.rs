@@ -6,6 +6,7 @@ use crate::exact::Exact;
 use crate::names::Names;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use units::{Interval, Timestamp};
 
 /// A place in a list, in four bytes: what is kept of a hundred thousand facts stays
@@ -140,7 +141,7 @@ pub(crate) struct Used {
     pub(crate) during: Interval,
     pub(crate) gpu_seconds: i64,
     /// Whose word it is: the site and the source there.
-    pub(crate) source: (String, String),
+    pub(crate) source: (Arc<str>, Arc<str>),
     pub(crate) seq: u64,
 }
 
@@ -215,6 +216,12 @@ pub(crate) struct Named {
 }
 
 impl Named {
+    /// Makes room for so many more facts.
+    pub(crate) fn expect(&mut self, facts: usize) {
+        self.slots.reserve(facts);
+        self.of_facts.reserve(facts);
+    }
+
     /// The slots that a fact names, by its place among all.
     pub(crate) fn slots(&self, fact: Place) -> &[Place] {
         let end_of = |fact: usize| self.of_facts[fact].0.get();
