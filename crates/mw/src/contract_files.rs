@@ -90,10 +90,20 @@ pub fn made_up(versions: &Versions, seed: u64) -> anyhow::Result<(Facts, String)
 ///
 /// Every line that cannot be read as a fact.
 pub fn facts(path: &Path) -> anyhow::Result<Facts> {
+    facts_and_text(path).map(|(facts, _)| facts)
+}
+
+/// The same, and the text they were read from.
+///
+/// # Errors
+///
+/// As [`facts`].
+pub fn facts_and_text(path: &Path) -> anyhow::Result<(Facts, String)> {
     let (file, text) = facts_text(path)?;
-    Facts::read(&text).map_err(|found| {
+    let facts = Facts::read(&text).map_err(|found| {
         anyhow::anyhow!("{}", found.in_file(&file.display().to_string()).trim_end())
-    })
+    })?;
+    Ok((facts, text))
 }
 
 /// The lines of a file of facts that were known by `at`, and how many became known
@@ -103,8 +113,7 @@ pub fn facts(path: &Path) -> anyhow::Result<Facts> {
 ///
 /// As [`facts`].
 pub fn facts_known_by(path: &Path, at: Timestamp) -> anyhow::Result<(String, usize)> {
-    let known = facts(path)?;
-    let (_, text) = facts_text(path)?;
+    let (known, text) = facts_and_text(path)?;
     let count = known.known_by(at).len();
     let lines = text.lines().filter(|line| !line.trim().is_empty()).take(count);
     Ok((lines.map(|line| format!("{line}\n")).collect(), known.all().len() - count))

@@ -16,9 +16,12 @@ use settle::contract::{Contract, Versions};
 use settle::facts::Facts;
 use settle::settlement::{Settlement, cut, statement, statements};
 use std::fmt::Write;
-use units::Timestamp;
+use units::{Seconds, Timestamp};
 
 const TRAYS: u64 = 19_008;
+
+/// How many days exposures are worked out for.
+const DAYS: u32 = 100;
 
 /// A fifth of 19,008 GPUs at 2.40 USD over 43,824 hours.
 const PREPAID: &str = "399843164.16";
@@ -217,6 +220,19 @@ fn write_down(
     write("owed.csv", &rows.collect::<String>());
 }
 
+/// How long what is at stake takes on each of a hundred days in the middle of the term.
+fn exposure_a_day_later(versions: &Versions, facts: &Facts) -> std::time::Duration {
+    let mut settlement = Settlement::new(versions.clone(), facts.clone());
+    let mut at = Timestamp::parse("2029-01-01").expect("a date");
+    settlement.exposure(at);
+    let begun = Clock::start();
+    for _ in 0..DAYS {
+        at = at + Seconds::hours(24);
+        assert_eq!(settlement.exposure(at).len(), 4);
+    }
+    begun.elapsed() / DAYS
+}
+
 fn main() {
     for blocks in [false, true] {
         println!("{}", if blocks { "blocks, 16 of 18" } else { "unit by unit" });
@@ -240,6 +256,7 @@ fn main() {
             println!("  whole, in seconds on the processor: {}", took.as_secs_f64());
             write_down(&folder, &versions, &facts, &record, last);
         }
+        println!("  exposure a day later: {:?}", exposure_a_day_later(&versions, &facts));
         let mut settlement = Settlement::new(versions.clone(), facts.clone());
         let mut period = Period::new(2026, 4).expect("a month");
         let (mut longest, begun) = (std::time::Duration::ZERO, Clock::start());

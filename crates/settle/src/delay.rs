@@ -33,7 +33,7 @@ pub(crate) fn batches(
     let Some(anchor) = record.anchor(place) else { return (Vec::new(), false) };
     let mut accepted: BTreeMap<(Timestamp, u64), i64> = BTreeMap::new();
     for tenure in &record.tranches[place].tenures {
-        let tenure = &record.tenures[*tenure];
+        let tenure = &record.tenures[tenure.get()];
         *accepted.entry((tenure.during.start, tenure.seq)).or_default() += tenure.size;
     }
     let mut batches = Vec::new();

@@ -13,10 +13,12 @@ mod read;
 pub(crate) mod record;
 
 pub use intake::Quarantined;
+pub(crate) use limits::beyond_per_mwh;
 
 use crate::calendar::Period;
 use crate::contract::Hash;
 use crate::exact::Exact;
+use std::sync::Arc;
 use units::{Interval, Timestamp};
 
 /// One recorded fact.
@@ -24,10 +26,10 @@ use units::{Interval, Timestamp};
 pub struct Fact {
     /// Its place in the record; strictly rising.
     pub seq: u64,
-    /// The site it comes from.
-    pub site: String,
-    /// What at the site reported it.
-    pub source: String,
+    /// The site it comes from; facts in a row share its name.
+    pub site: Arc<str>,
+    /// What at the site reported it, shared in the same way.
+    pub source: Arc<str>,
     /// The source's own count. With site and source, the key for ever.
     pub source_seq: u64,
     /// From when it is true.
@@ -363,6 +365,9 @@ impl Body {
         }
     }
 }
+
+/// The first instant that no fact speaks of: 2200-01-01T00:00:00Z.
+const TOO_LATE: Timestamp = Timestamp::from_unix_seconds(7_258_118_400);
 
 /// An instant after every instant a calendar has: 9999-12-30T00:00:00Z.
 pub(crate) const FOR_EVER: Timestamp = Timestamp::from_unix_seconds(253_402_128_000);

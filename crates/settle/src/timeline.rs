@@ -10,9 +10,9 @@
 use crate::calendar::{Period, Zone};
 use crate::contract::{Basis, Contract};
 use crate::exact::Exact;
-use crate::facts::record::{Assertion, Record, Tenure};
+use crate::facts::record::{Assertion, Place, Record, Slot, Tenure};
 use crate::facts::{About, State};
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
 use units::{Interval, Timestamp};
 
 /// What a second of a unit counts as. The order is that in which the units of a
@@ -30,6 +30,11 @@ pub(crate) enum Class {
     Down,
 }
 
+impl Class {
+    /// How many classes there are.
+    pub(crate) const COUNT: usize = Self::Down as usize + 1;
+}
+
 /// A stretch of time in one class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stretch {
@@ -38,10 +43,8 @@ pub(crate) struct Stretch {
     pub(crate) class: Class,
     /// How much stands in it: GPUs or kilowatts.
     pub(crate) size: i64,
-    /// The fact that says so, where one does.
-    pub(crate) seq: Option<u64>,
-    /// The incident, notice or instruction it refers to, by its place in the record.
-    pub(crate) reference: Option<usize>,
+    /// What says so, where something does, by place in [`Record::said`].
+    pub(crate) said: Option<Place>,
 }
 
 /// The time in which one version of the contract settles, and its tranche's
@@ -57,17 +60,33 @@ pub(crate) struct Era<'c> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Months {
     pub(crate) first: Option<Period>,
+    /// The start of each, and the end of the last.
     starts: Vec<Timestamp>,
+    /// The month at the start of each stride of [`STRIDE_SECONDS`]. No month is shorter,
+    /// so that one more may begin in it and no other.
+    at_stride: Vec<usize>,
 }
+
+/// Twenty days.
+const STRIDE_SECONDS: i64 = 20 * 86_400;
 
 impl Months {
     /// The months from `first` to `last`, both included.
     pub(crate) fn between(zone: &Zone, first: Period, last: Period) -> Self {
         let count = last.months_since(first) + 2;
-        let starts = (0..count)
+        let starts: Vec<Timestamp> = (0..count)
             .map(|month| zone.midnight(first.plus(month).first_day()))
             .collect();
-        Self { first: Some(first), starts }
+        let mut at_stride = Vec::new();
+        let (mut at, mut place) = (starts[0], 0);
+        while at < starts[starts.len() - 1] {
+            while starts[place + 1] <= at {
+                place += 1;
+            }
+            at_stride.push(place);
+            at = at + units::Seconds::from_seconds(STRIDE_SECONDS);
+        }
+        Self { first: Some(first), starts, at_stride }
     }
 
     /// How many months there are.
@@ -80,9 +99,12 @@ impl Months {
         ends.is_some_and(|(first, last)| *first <= during.start && during.end <= *last)
     }
 
-    /// The place of the month an instant lies in.
+    /// The place of the month an instant lies in; the number of months for their end.
     pub(crate) fn place(&self, at: Timestamp) -> usize {
-        self.starts.partition_point(|start| *start <= at) - 1
+        let stride = (at - self.starts[0]).as_seconds().div_euclid(STRIDE_SECONDS);
+        let stride = usize::try_from(stride).expect("an instant within the months");
+        let place = self.at_stride.get(stride).copied().unwrap_or(self.count() - 1);
+        place + usize::from(self.starts[place + 1] <= at)
     }
 
     /// The instant after the month at `place`.
@@ -108,29 +130,116 @@ fn seconds(hours: Exact) -> i64 {
     i64::try_from(seconds).expect("hours are bounded where they are read")
 }
 
-/// Resolves one unit's stretches over its service.
-pub(crate) fn unit(
-    record: &Record,
-    tenure: &Tenure,
-    eras: &[Era<'_>],
-    months: &Months,
-) -> Vec<Stretch> {
-    let mut stretches = Vec::new();
-    let slot = &record.slots[tenure.slot];
-    for era in eras {
-        let start = era.service.start.max(tenure.during.start);
-        let end = era.service.end.min(tenure.during.end);
-        if start >= end {
-            continue;
+/// Resolves units one after another; the lists it works on are used again for each.
+#[derive(Default)]
+pub(crate) struct Resolver<'r> {
+    /// Of the unit's slot, what was said with an end and what without one.
+    bounded: Vec<Said<'r>>,
+    open: Vec<Said<'r>>,
+    /// What was said with an end and covers the instant looked at, by `seq`.
+    covering: BinaryHeap<(u64, usize)>,
+    winners: Vec<(Interval, Option<Said<'r>>)>,
+    stretches: Vec<Stretch>,
+}
+
+/// An assertion and its place in the record.
+type Said<'r> = (Place, &'r Assertion);
+
+impl<'r> Resolver<'r> {
+    /// Resolves one unit's stretches over its service.
+    pub(crate) fn unit(
+        &mut self,
+        record: &'r Record,
+        tenure: &Tenure,
+        eras: &[Era<'_>],
+        months: &Months,
+    ) -> &[Stretch] {
+        let slot = &record.slots[tenure.slot.get()];
+        self.stretches.clear();
+        for era in eras {
+            let start = era.service.start.max(tenure.during.start);
+            let end = era.service.end.min(tenure.during.end);
+            if start >= end {
+                continue;
+            }
+            self.win(record, slot, Interval { start, end });
+            for (during, said) in &self.winners {
+                excuse(record, tenure, era.contract, *during, *said, &mut self.stretches);
+            }
         }
-        let span = Interval { start, end };
-        for (during, said) in winners(&slot.bounded, &slot.open, span) {
-            excuse(record, tenure, era.contract, during, said, &mut stretches);
+        spend_budgets(eras, months, &mut self.stretches);
+        forgive_short(eras, &mut self.stretches, false);
+        &self.stretches
+    }
+
+    /// Finds which assertion holds when, within `span`: of every bounded one that
+    /// covers an instant and the open one that began last, the latest known.
+    fn win(&mut self, record: &'r Record, slot: &Slot, span: Interval) {
+        self.bounded.clear();
+        self.open.clear();
+        self.covering.clear();
+        self.winners.clear();
+        for place in &slot.said {
+            let said = record.assertion(*place);
+            if !said.during.overlaps(span) {
+                continue;
+            }
+            let list = if said.is_open() { &mut self.open } else { &mut self.bounded };
+            list.push((*place, said));
+        }
+        self.bounded.sort_unstable_by_key(|(_, said)| said.during.start);
+        self.open.sort_unstable_by_key(|(_, said)| (said.during.start, said.seq));
+        let (mut next_bounded, mut next_open) = (0, 0);
+        let mut standing: Option<Said<'r>> = None;
+        let mut at = span.start;
+        while at < span.end {
+            // From one instant to the next at which another may win.
+            let mut end = span.end;
+            while let Some(said) = self.open.get(next_open) {
+                if said.1.during.start > at {
+                    end = end.min(said.1.during.start);
+                    break;
+                }
+                standing = Some(*said);
+                next_open += 1;
+            }
+            while let Some((_, said)) = self.bounded.get(next_bounded) {
+                if said.during.start > at {
+                    end = end.min(said.during.start);
+                    break;
+                }
+                self.covering.push((said.seq, next_bounded));
+                next_bounded += 1;
+            }
+            let top = loop {
+                let Some((_, place)) = self.covering.peek() else { break None };
+                let top = self.bounded[*place];
+                if top.1.during.end > at {
+                    end = end.min(top.1.during.end);
+                    break Some(top);
+                }
+                self.covering.pop();
+            };
+            let winner = match (top, standing) {
+                (Some(top), Some(standing)) if standing.1.seq > top.1.seq => {
+                    Some(standing)
+                }
+                (Some(top), _) => Some(top),
+                (None, standing) => standing,
+            };
+            match self.winners.last_mut() {
+                Some((during, before))
+                    if before.map(|said| said.0) == winner.map(|said| said.0) =>
+                {
+                    during.end = end;
+                }
+                Some(_) | None => {
+                    self.winners.push((Interval { start: at, end }, winner));
+                }
+            }
+            at = end;
         }
     }
-    spend_budgets(eras, months, &mut stretches);
-    forgive_short(eras, &mut stretches, false);
-    stretches
 }
 
 pub(crate) fn in_blocks(contract: &Contract) -> bool {
@@ -140,77 +249,9 @@ pub(crate) fn in_blocks(contract: &Contract) -> bool {
     }
 }
 
-/// Which assertion holds when, within `span`: of every bounded one that covers
-/// an instant and the open one that began last, the latest known.
-fn winners<'a>(
-    bounded: &'a [Assertion],
-    open: &'a [Assertion],
-    span: Interval,
-) -> Vec<(Interval, Option<&'a Assertion>)> {
-    // The usual unit was said to be available once and never again.
-    if bounded.is_empty()
-        && let [only] = open
-        && only.during.start <= span.start
-    {
-        return vec![(span, Some(only))];
-    }
-    let mut bounded: Vec<&Assertion> =
-        bounded.iter().filter(|said| said.during.overlaps(span)).collect();
-    bounded.sort_unstable_by_key(|said| said.during.start);
-    let mut open: Vec<&Assertion> =
-        open.iter().filter(|said| said.during.start < span.end).collect();
-    open.sort_unstable_by_key(|said| (said.during.start, said.seq));
-    let mut edges: Vec<Timestamp> = vec![span.start, span.end];
-    let inside = |at: &Timestamp| span.start < *at && *at < span.end;
-    edges.extend(open.iter().map(|said| said.during.start).filter(inside));
-    let ends = bounded.iter().flat_map(|said| [said.during.start, said.during.end]);
-    edges.extend(ends.filter(inside));
-    edges.sort_unstable();
-    edges.dedup();
-    let (mut next_bounded, mut next_open) = (0, 0);
-    let mut standing: Option<&Assertion> = None;
-    let mut covering: BinaryHeap<(u64, usize)> = BinaryHeap::new();
-    let mut found: Vec<(Interval, Option<&Assertion>)> = Vec::with_capacity(edges.len());
-    for pair in edges.windows(2) {
-        let (start, end) = (pair[0], pair[1]);
-        while let Some(said) = open.get(next_open)
-            && said.during.start <= start
-        {
-            standing = Some(said);
-            next_open += 1;
-        }
-        while let Some(said) = bounded.get(next_bounded)
-            && said.during.start <= start
-        {
-            covering.push((said.seq, next_bounded));
-            next_bounded += 1;
-        }
-        while let Some((_, place)) = covering.peek()
-            && bounded[*place].during.end <= start
-        {
-            covering.pop();
-        }
-        let top = covering.peek().map(|(_, place)| bounded[*place]);
-        let winner = match (top, standing) {
-            (Some(top), Some(standing)) if standing.seq > top.seq => Some(standing),
-            (Some(top), _) => Some(top),
-            (None, standing) => standing,
-        };
-        match found.last_mut() {
-            Some((during, before))
-                if before.map(|said| said.seq) == winner.map(|said| said.seq) =>
-            {
-                during.end = end;
-            }
-            _ => found.push((Interval { start, end }, winner)),
-        }
-    }
-    found
-}
-
 /// The evidence and the state of an assertion after its incident was classified.
-fn classified(record: &Record, said: &Assertion) -> (State, Option<usize>) {
-    let class = said.reference.and_then(|incident| record.references[incident].class);
+fn classified(record: &Record, said: &Assertion) -> (State, Option<Place>) {
+    let class = said.reference.and_then(|incident| record.evidence(incident)?.class);
     match (said.state, class) {
         (State::Available | State::NotAccepted, _) | (_, None) => {
             (said.state, said.reference)
@@ -235,22 +276,20 @@ fn excuse(
     tenure: &Tenure,
     contract: &Contract,
     during: Interval,
-    said: Option<&Assertion>,
+    said: Option<Said<'_>>,
     stretches: &mut Vec<Stretch>,
 ) {
     let mut add = |start: Timestamp, end: Timestamp, class: Class| {
         if start < end {
-            let seq = said.map(|said| said.seq);
-            let reference = said.and_then(|said| said.reference);
-            let size = tenure.size;
-            stretches.push(Stretch { start, end, class, size, seq, reference });
+            let said = said.map(|(place, _)| place);
+            stretches.push(Stretch { start, end, class, size: tenure.size, said });
         }
     };
-    let Some(said) = said else {
+    let Some((_, said)) = said else {
         return add(during.start, during.end, Class::Unknown);
     };
     let (state, reference) = classified(record, said);
-    let evidence = reference.map(|reference| &record.references[reference]);
+    let evidence = reference.and_then(|reference| record.evidence(reference));
     let excused = contract.sla.as_ref().map(|sla| &sla.excused);
     let mut windows: Vec<Interval> = Vec::new();
     let (inside, outside) = match state {
@@ -266,7 +305,8 @@ fn excuse(
         },
         State::Available => {
             let floor = contract.power_floor_watts_per_gpu;
-            match said.cap_w_per_gpu.zip(floor) {
+            let cap = said.cap_w_per_gpu.map(|cap| record.caps[cap.get()]);
+            match cap.zip(floor) {
                 Some((cap, floor)) if cap < floor => {
                     if contract.flex_hours_per_month.is_some() {
                         let events = &record.tranches[tenure.tranche].flex;
@@ -454,15 +494,16 @@ fn forgive_short(eras: &[Era<'_>], stretches: &mut [Stretch], blocks: bool) {
 /// block is in the class at which, from the best, enough units are found.
 pub(crate) fn block(members: &[&[Stretch]], eras: &[Era<'_>]) -> Vec<Stretch> {
     let all = || members.iter().flat_map(|member| member.iter());
-    let mut edges: BTreeSet<Timestamp> =
+    let mut edges: Vec<Timestamp> =
         all().flat_map(|stretch| [stretch.start, stretch.end]).collect();
     edges.extend(eras.iter().flat_map(|era| [era.service.start, era.service.end]));
-    let edges: Vec<Timestamp> = edges.into_iter().collect();
+    edges.sort_unstable();
+    edges.dedup();
     let mut places = vec![0; members.len()];
     let mut joined: Vec<Stretch> = Vec::new();
     for pair in edges.windows(2) {
         let (start, end) = (pair[0], pair[1]);
-        let mut counts = [0_u32; 9];
+        let mut counts = [0_u32; Class::COUNT];
         let (mut accepted, mut size) = (0_u32, 0);
         for (member, place) in members.iter().zip(&mut places) {
             while member.get(*place).is_some_and(|stretch| stretch.end <= start) {
@@ -490,14 +531,7 @@ pub(crate) fn block(members: &[&[Stretch]], eras: &[Era<'_>]) -> Vec<Stretch> {
                     .filter(|stretch| stretch.start <= start && stretch.class == *class)
                     .map(|stretch| stretch.size)
                     .sum();
-                joined.push(Stretch {
-                    start,
-                    end,
-                    class: *class,
-                    size,
-                    seq: None,
-                    reference: None,
-                });
+                joined.push(Stretch { start, end, class: *class, size, said: None });
             }
             continue;
         };
@@ -520,14 +554,7 @@ pub(crate) fn block(members: &[&[Stretch]], eras: &[Era<'_>]) -> Vec<Stretch> {
             {
                 before.end = end;
             }
-            _ => joined.push(Stretch {
-                start,
-                end,
-                class,
-                size,
-                seq: None,
-                reference: None,
-            }),
+            _ => joined.push(Stretch { start, end, class, size, said: None }),
         }
     }
     forgive_short(eras, &mut joined, true);
@@ -536,7 +563,7 @@ pub(crate) fn block(members: &[&[Stretch]], eras: &[Era<'_>]) -> Vec<Stretch> {
 
 /// The order in which the units of a block are added up. Where a degraded second
 /// counts wholly as down, a unit that nobody knows of may be better.
-fn best_first(degraded_is_down: bool) -> [Class; 9] {
+fn best_first(degraded_is_down: bool) -> [Class; Class::COUNT] {
     let mut order = CLASSES;
     if degraded_is_down {
         order.swap(Class::Degraded as usize, Class::Unknown as usize);
@@ -545,7 +572,7 @@ fn best_first(degraded_is_down: bool) -> [Class; 9] {
 }
 
 /// Every class, best first.
-const CLASSES: [Class; 9] = [
+const CLASSES: [Class; Class::COUNT] = [
     Class::Available,
     Class::CustomerCaused,
     Class::ForceMajeure,
@@ -556,3 +583,27 @@ const CLASSES: [Class; 9] = [
     Class::Unknown,
     Class::Down,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_instant_is_placed_in_its_month() {
+        let zone = Zone::named("America/Chicago").expect("a zone");
+        let month = |text| Period::parse(text).expect("a month");
+        let (first, last) = (month("2027-11"), month("2029-03"));
+        let months = Months::between(&zone, first, last);
+        let second = units::Seconds::from_seconds(1);
+        for place in 0..months.count() {
+            let edges = zone.month(first.plus(i32::try_from(place).expect("small")));
+            assert_eq!(months.month(place), edges);
+            let (start, end) = (edges.start, edges.end);
+            for at in [start, start + second, start + units::Seconds::hours(14 * 24)] {
+                assert_eq!(months.place(at), place, "{at}");
+            }
+            assert_eq!(months.place(end - second), place);
+        }
+        assert_eq!(months.place(zone.month(last).end), months.count());
+    }
+}

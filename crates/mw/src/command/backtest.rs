@@ -162,7 +162,7 @@ fn keep_statements(
         .with_context(|| format!("cannot make the folder {}", inside.display()))?;
     let issued = settled.iter().flat_map(|one| &one.statements);
     for one in issued.filter(|one| !one.is_held()) {
-        let name = format!("{}/{}", contract_files::STATEMENTS, file_name(one));
+        let name = format!("{}/{}", contract_files::STATEMENTS, file_name(one, "json"));
         folder.write(&name, &(one.to_json() + "\n"))?;
     }
     Ok(())

@@ -13,6 +13,7 @@ use units::Timestamp;
 
 use super::Ending;
 use super::backtest::print;
+use super::settle::file_name;
 use crate::books::export::{Journal, focus, statement_pdf, ubl};
 use crate::books::file::BooksFile;
 use crate::books::{Books as Loaded, Source, lender, worth};
@@ -305,7 +306,7 @@ fn write(books: &Loaded, format: Format, folder: &Path) -> anyhow::Result<String
                     unreachable!("written above")
                 }
             };
-            let name = file_name(statement.number.as_deref().unwrap_or("held"), ending);
+            let name = file_name(statement, ending);
             let path = folder.join(&name);
             std::fs::write(&path, bytes)
                 .with_context(|| format!("cannot write {}", path.display()))?;
@@ -313,12 +314,6 @@ fn write(books: &Loaded, format: Format, folder: &Path) -> anyhow::Result<String
         }
     }
     Ok(format!("{count} documents"))
-}
-
-/// A document's number as a file's name.
-fn file_name(number: &str, ending: &str) -> String {
-    let safe = |c: char| if c.is_alphanumeric() || "-._".contains(c) { c } else { '-' };
-    format!("{}.{ending}", number.chars().map(safe).collect::<String>())
 }
 
 impl Show {

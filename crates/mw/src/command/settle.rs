@@ -53,11 +53,9 @@ impl Settle {
         let made = statements(&versions, &facts, as_of);
         if let Some(folder) = folder {
             for one in made.iter().filter(|one| !one.is_held()) {
-                folder.write(&file_name(one), &(one.to_json() + "\n"))?;
+                folder.write(&file_name(one, "json"), &(one.to_json() + "\n"))?;
             }
-            if let Some(text) = text {
-                folder.write(contract_files::FACTS, &text)?;
-            }
+            folder.write(contract_files::FACTS, &text)?;
             folder.keep()?;
         }
         if self.json {
@@ -69,20 +67,19 @@ impl Settle {
         Ok(if held { Ending::Wrong } else { Ending::Well })
     }
 
-    /// The facts, and their text where they were made up.
-    fn facts(&self, versions: &Versions) -> anyhow::Result<(Facts, Option<String>)> {
+    /// The facts and their text.
+    fn facts(&self, versions: &Versions) -> anyhow::Result<(Facts, String)> {
         match (&self.facts, self.synth) {
-            (Some(path), _) => Ok((contract_files::facts(path)?, None)),
-            (None, seed) => {
-                let (facts, text) =
-                    contract_files::made_up(versions, seed.unwrap_or_default())?;
-                Ok((facts, Some(text)))
-            }
+            (Some(path), _) => contract_files::facts_and_text(path),
+            (None, seed) => contract_files::made_up(versions, seed.unwrap_or_default()),
         }
     }
 }
 
-/// What a statement's file is called.
-pub(super) fn file_name(statement: &Statement) -> String {
-    format!("{}.json", statement.number.as_deref().unwrap_or("held"))
+/// What a statement's file is called: its number, with a dash for what may not stand in
+/// a file's name.
+pub(super) fn file_name(statement: &Statement, ending: &str) -> String {
+    let number = statement.number.as_deref().unwrap_or("held");
+    let safe = |c: char| if c.is_alphanumeric() || "-._".contains(c) { c } else { '-' };
+    format!("{}.{ending}", number.chars().map(safe).collect::<String>())
 }

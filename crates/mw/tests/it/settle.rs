@@ -1,11 +1,12 @@
-//! The public contract in `examples/childress-750mw`, settled over its whole term.
+//! The public contract in `examples/childress-750mw`, settled over its whole term, and
+//! what `mw settle` leaves behind.
 
 use settle::prepayment::signed_value;
 use settle::settlement::{cut, differences, statements};
 use settle::statement::{LineKind, Statement};
 use sim::tenancy::{Pace, term};
 
-use crate::backtest::root;
+use crate::backtest::{fresh, mw, root};
 
 /// What posted lines of a kind come to, in minor units.
 fn sum(made: &[Statement], kind: LineKind) -> i64 {
@@ -67,4 +68,60 @@ fn the_prepayment_ends_at_nothing_and_the_total_is_the_contract_less_credits() {
     altered.lines[0].amount =
         settle::exact::Amount::from_minor(altered.lines[0].amount.as_minor() + 1, 2);
     assert!(!differences(&versions, &facts, &made[..place], &altered).is_empty());
+}
+
+/// A contract may be called what no file can be, and what was written is enough to settle
+/// and to verify again.
+#[test]
+fn what_is_written_can_be_settled_shown_and_verified_again() {
+    let given = fresh("settle-given");
+    std::fs::create_dir_all(&given).expect("a folder");
+    let write = |name: &str, text: &str| {
+        let path = given.join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    };
+    let contract = write(
+        "contract.toml",
+        "schema = \"capacity-contract/1\"\nid = \"../CAP 7\"\nsupplier = \"s\"\n\
+         customer = \"c\"\ncurrency = \"USD\"\ntimezone = \"UTC\"\n\
+         effective = 2026-01-01\n[billing]\ngrace_days = 5\ndue_days = 30\n\
+         restate_limit_months = 24\n[[tranche]]\nid = \"H1\"\ngpus = 10\n\
+         price = { unit = \"gpu-hour\", amount = \"1.00\" }\n\
+         delivery = 2026-04-01\nmonths = 12\n",
+    );
+    let fact = |seq: u32, kind: &str, body: &str| {
+        format!(
+            "{{\"seq\":{seq},\"site\":\"s\",\"source\":\"ops\",\"source_seq\":{seq},\
+             \"kind\":\"{kind}\",\"valid_from\":\"2026-04-01T00:00:00Z\",\
+             \"known_at\":\"2026-04-01T00:00:00Z\",\"body\":{body}}}\n"
+        )
+    };
+    let accepted = "{\"contract\":\"../CAP 7\",\"tranche\":\"H1\",\
+                    \"units\":[{\"unit\":\"a\",\"gpus\":10}]}";
+    let up = "{\"unit\":\"a\",\"state\":\"available\"}";
+    let record = fact(1, "acceptance", accepted) + &fact(2, "unit_state", up);
+    let facts = write("facts.jsonl", &record);
+    let out = fresh("settle-out").display().to_string();
+    let due = ["--as-of", "2026-06-10"];
+    let said = |arguments: &[&str]| {
+        let output = mw(arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "mw {arguments:?}: {error}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let first = said(
+        &[&["settle", &contract, "--facts", &facts, "--out", &out], &due[..]].concat(),
+    );
+    assert!(first.contains("../CAP 7-0002") && first.contains("7,440.00"), "{first}");
+    assert!(std::path::Path::new(&out).join("..-CAP-7-0002.json").is_file());
+    assert_eq!(
+        said(&[&["settle", &contract, "--facts", &out], &due[..]].concat()),
+        first
+    );
+    let page = said(&["statement", "show", &out, "../CAP 7-0002"]);
+    assert!(page.contains("26,784,000 GPU-seconds"), "{page}");
+    let verified =
+        said(&["statement", "verify", &out, "--contract", &contract, "--facts", &out]);
+    assert_eq!(verified.matches("as contract and facts say").count(), 2, "{verified}");
 }

@@ -7,6 +7,7 @@ use super::{
     TakeOrPay, Termination, Tier,
 };
 use crate::exact::Exact;
+use crate::facts::beyond_per_mwh;
 use crate::statement::LineKind;
 use std::collections::BTreeMap;
 
@@ -416,7 +417,14 @@ pub(super) fn power(root: &Table<'_, '_>) -> Power {
     let index = table.text("index").map(|written| written.value.to_owned());
     let estimate = table.decimal("estimate_per_mwh");
     let estimate_per_mwh = not_negative(&table, "estimate_per_mwh", estimate);
-    let adder = table.decimal("adder").map_or(Exact::ZERO, |written| written.value);
+    let adder = table.decimal("adder");
+    for (key, written) in [("estimate_per_mwh", &estimate), ("adder", &adder)] {
+        if let Some(written) = written
+            && let Some(text) = beyond_per_mwh(written.value)
+        {
+            table.note(written.line, key, text);
+        }
+    }
     if mode.value == PowerMode::Index && index.is_none() {
         let text = "expected the name of an energy price, found nothing; add the key";
         table.note(mode.line, "index", text);
@@ -426,7 +434,7 @@ pub(super) fn power(root: &Table<'_, '_>) -> Power {
         mode: mode.value,
         index,
         estimate_per_mwh,
-        adder_per_mwh: adder,
+        adder_per_mwh: adder.map_or(Exact::ZERO, |written| written.value),
         true_up: true_up.value,
     }
 }

@@ -226,20 +226,23 @@ impl<'s, 't> Table<'s, 't> {
         })
     }
 
+    /// A day of these two centuries: a term is counted month by month.
     pub(super) fn date_needed(&self, key: &'static str) -> Option<Written<Date>> {
-        let found =
-            self.typed(key, "a date such as 2026-04-01, without quotes", |value| {
-                let written = value.as_datetime()?;
-                match (written.date, written.time, written.offset) {
-                    (Some(date), None, None) => Date::new(
+        let expected = "a date from 2000 to 2199, such as 2026-04-01, without quotes";
+        let found = self.typed(key, expected, |value| {
+            let written = value.as_datetime()?;
+            match (written.date, written.time, written.offset) {
+                (Some(date), None, None) if (2_000..2_200).contains(&date.year) => {
+                    Date::new(
                         i16::try_from(date.year).ok()?,
                         i8::try_from(date.month).ok()?,
                         i8::try_from(date.day).ok()?,
-                    ),
-                    _ => None,
+                    )
                 }
-            });
-        self.demand(key, "a date such as 2026-04-01, without quotes", found)
+                _ => None,
+            }
+        });
+        self.demand(key, expected, found)
     }
 
     /// One of a few words; the first stands when the key is absent.

@@ -1,7 +1,7 @@
 //! What makes a fact doubtful: each doubt with what was expected and found.
 
 use super::intake::{Intake, Terms};
-use super::record::{MAIN, TrancheRecord};
+use super::record::{MAIN, Place, TrancheRecord};
 use super::{Acceptance, Body, Fact, MeterOwner, Purpose, Size, State, TrancheName};
 use crate::contract::{Basis, Quantity, Tranche};
 use crate::exact::Exact;
@@ -22,7 +22,12 @@ pub(super) enum Doubt {
 
 impl Intake {
     /// What makes a fact doubtful.
-    pub(super) fn doubt(&self, terms: Terms<'_>, fact: &Fact) -> Option<Doubt> {
+    pub(super) fn doubt(
+        &self,
+        terms: Terms<'_>,
+        fact: &Fact,
+        place: Place,
+    ) -> Option<Doubt> {
         if let Some(end) = fact.valid_to
             && end <= fact.valid_from
         {
@@ -44,7 +49,7 @@ impl Intake {
         }
         match &fact.body {
             Body::Acceptance(acceptance) => {
-                self.doubt_acceptance(terms, fact, acceptance)
+                self.doubt_acceptance(terms, fact, place, acceptance)
             }
             Body::UnitState(said) => {
                 let excused_ahead = matches!(said.state, State::Planned | State::Grid);
@@ -56,13 +61,12 @@ impl Intake {
                     );
                     return Some(Doubt::Never(text));
                 }
-                let unnamed = said.units.iter().find(|unit| {
-                    self.record
-                        .slot_of
-                        .get(unit)
-                        .is_none_or(|slot| self.record.slots[slot].tenures.is_empty())
-                        && !self.record.foreign.contains_key(*unit)
-                })?;
+                let slots = self.record.named.slots(place);
+                let (unnamed, _) =
+                    said.units.iter().zip(slots).find(|(unit, slot)| {
+                        self.record.slots[slot.get()].tenures.is_empty()
+                            && !self.record.foreign.contains_key(*unit)
+                    })?;
                 let text = format!("expected a unit that was accepted, found {unnamed}");
                 Some(Doubt::UntilSlot(unnamed.clone(), text))
             }
@@ -144,8 +148,10 @@ impl Intake {
         &self,
         terms: Terms<'_>,
         fact: &Fact,
+        place: Place,
         acceptance: &Acceptance,
     ) -> Option<Doubt> {
+        let slots = self.record.named.slots(place);
         let never = |text: String| Some(Doubt::Never(text));
         let ours = acceptance.contract == terms.id();
         let tranche = if ours { terms.tranche(&acceptance.tranche) } else { None };
@@ -155,14 +161,12 @@ impl Intake {
                 acceptance.tranche
             ));
         }
-        for unit in &acceptance.units {
-            if let Some(other) = self.held_elsewhere(
-                terms,
-                &unit.unit,
-                &acceptance.contract,
-                tranche,
-                fact,
-            ) {
+        for (unit, slot) in acceptance.units.iter().zip(slots) {
+            let unit_of = (unit.unit.as_str(), *slot);
+            let contract = &acceptance.contract;
+            if let Some(other) =
+                self.held_elsewhere(terms, unit_of, contract, tranche, fact)
+            {
                 return never(format!(
                     "expected {} in one tranche at a time, found it accepted for {other} too",
                     unit.unit
@@ -178,14 +182,14 @@ impl Intake {
                 tranche.delivery, fact.valid_from
             ));
         }
-        self.doubt_quantity(terms, acceptance, tranche)
+        self.doubt_quantity(terms, slots, acceptance, tranche)
     }
 
     /// The tranche or contract a slot is accepted for at an overlapping time.
     fn held_elsewhere(
         &self,
         terms: Terms<'_>,
-        unit: &str,
+        (unit, slot): (&str, Place),
         contract: &str,
         tranche: Option<&Tranche>,
         fact: &Fact,
@@ -198,9 +202,8 @@ impl Intake {
         {
             return Some(other.clone());
         }
-        let slot = &self.record.slots[self.record.slot_of.get(unit)?];
-        for place in &slot.tenures {
-            let tenure = &self.record.tenures[*place];
+        for place in &self.record.slots[slot.get()].tenures {
+            let tenure = &self.record.tenures[place.get()];
             let id = &self.record.tranches[tenure.tranche].id;
             if tranche.is_some_and(|tranche| tranche.id == *id) {
                 continue;
@@ -230,6 +233,7 @@ impl Intake {
     fn doubt_quantity(
         &self,
         terms: Terms<'_>,
+        slots: &[Place],
         acceptance: &Acceptance,
         tranche: &Tranche,
     ) -> Option<Doubt> {
@@ -268,22 +272,26 @@ impl Intake {
         let standing = self.record.tranches.iter().find(|found| found.id == tranche.id);
         if let Some(standing) = standing {
             total = total.saturating_add(standing.accepted);
+            let counted = |domain: &str| {
+                let domain = Place::new(self.record.domain_of.get(domain)?);
+                standing.domains.get(&domain)
+            };
             for (domain, count) in &mut domains {
-                *count += standing.domains.get(*domain).copied().unwrap_or(0);
+                *count += counted(domain).copied().unwrap_or(0);
             }
             // What is accepted again is counted once.
-            for tenure in acceptance.units.iter().filter_map(|unit| {
-                let slot = &self.record.slots[self.record.slot_of.get(&unit.unit)?];
-                let tenures =
-                    slot.tenures.iter().map(|place| &self.record.tenures[*place]);
+            for tenure in slots.iter().filter_map(|slot| {
+                let tenures = self.record.slots[slot.get()].tenures.iter();
+                let tenures = tenures.map(|place| &self.record.tenures[place.get()]);
                 let mut same = tenures.filter(|tenure| {
                     self.record.tranches[tenure.tranche].id == tranche.id
                 });
                 same.next()
             }) {
                 total -= tenure.size;
-                if let Some(domain) = &tenure.domain
-                    && let Some(count) = domains.get_mut(domain.as_str())
+                if let Some(domain) = tenure.domain
+                    && let Some(count) =
+                        domains.get_mut(self.record.domain_of.name(domain.get()))
                 {
                     *count -= 1;
                 }

@@ -6,13 +6,13 @@
 //! acceptance names it.
 
 use super::doubt::Doubt;
-use super::record::{
-    Assertion, Bill, Ending, From, Notice, Reading, Record, Slot, Tenure, Used,
-};
+use super::record::{Bill, Ending, From, Notice, Place, Reading, Record, Tenure, Used};
 use super::{About, Acceptance, Approves, Body, Fact, Purpose, Size, TrancheName};
 use crate::calendar::Zone;
 use crate::contract::{Contract, Tranche};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use units::Timestamp;
 
 /// A fact that was set aside.
@@ -46,17 +46,47 @@ pub(crate) struct Intake {
     /// How many said again what was known.
     pub(crate) duplicates: u64,
     pub(crate) quarantined: BTreeMap<u64, Quarantined>,
-    sources: BTreeMap<(String, String), u32>,
+    source_of: BTreeMap<(Arc<str>, Arc<str>), usize>,
+    sources: Vec<Source>,
     /// The source of the fact taken in last.
-    last_source: Option<u32>,
-    keys: BTreeMap<(u32, u64), usize>,
-    decisions: BTreeMap<(String, u64), Decision>,
+    last_source: Option<usize>,
+    decisions: BTreeMap<(Arc<str>, u64), Decision>,
     /// Facts in whose place another of the same key was let in.
     replaced: BTreeSet<u64>,
     /// Facts set aside because nobody named the slot, by slot.
     waiting_for_slot: BTreeMap<String, Vec<usize>>,
     /// Facts set aside because nobody named the tranche, by tranche.
     waiting_for_tranche: BTreeMap<String, Vec<usize>>,
+}
+
+/// The numbers a source has given to facts, and the place of each fact. Nearly every
+/// source counts up, and of one that does not only what is out of order is searched.
+#[derive(Clone, Debug, Default)]
+struct Source {
+    /// Numbers that rose, each above all before it.
+    rising: Vec<(u64, usize)>,
+    /// Numbers below one that came before them.
+    late: BTreeMap<u64, usize>,
+}
+
+impl Source {
+    /// The fact that has a number, or nothing and the number is `place`'s from now on.
+    fn first_of(&mut self, number: u64, place: usize) -> Option<usize> {
+        if self.rising.last().is_none_or(|(last, _)| *last < number) {
+            self.rising.push((number, place));
+            return None;
+        }
+        match self.rising.binary_search_by_key(&number, |(number, _)| *number) {
+            Ok(found) => Some(self.rising[found].1),
+            Err(_) => match self.late.entry(number) {
+                Entry::Occupied(found) => Some(*found.get()),
+                Entry::Vacant(free) => {
+                    free.insert(place);
+                    None
+                }
+            },
+        }
+    }
 }
 
 /// What the intake knows of the contract: the versions known.
@@ -93,21 +123,25 @@ impl Intake {
             if let Body::Approval { approves, .. } = &fact.body {
                 let (key, decision) = match approves {
                     Approves::Quarantined { source, source_seq } => {
-                        ((source.clone(), *source_seq), Decision::LetIn { seq: fact.seq })
+                        ((source, *source_seq), Decision::LetIn { seq: fact.seq })
                     }
                     Approves::Discarded { source, source_seq } => {
-                        ((source.clone(), *source_seq), Decision::Drop { seq: fact.seq })
+                        ((source, *source_seq), Decision::Drop { seq: fact.seq })
                     }
                     Approves::TerminationFee { .. } => continue,
                 };
                 if !fresh {
                     return false;
                 }
-                self.decisions.insert(key, decision);
+                self.decisions.insert((key.0.as_str().into(), key.1), decision);
             }
         }
         if fresh && !self.decisions.is_empty() {
             self.find_replaced(facts);
+        }
+        self.record.named.expect(facts.len() - self.taken);
+        for fact in &facts[self.taken..] {
+            self.record.name(&fact.body);
         }
         for place in self.taken..facts.len() {
             self.taken = place + 1;
@@ -125,7 +159,7 @@ impl Intake {
             if let Some(Decision::LetIn { seq }) = self.decisions.get(&key)
                 && fact.seq < *seq
             {
-                let key = (fact.site.as_str(), fact.source.as_str(), fact.source_seq);
+                let key = (&*fact.site, &*fact.source, fact.source_seq);
                 same_key.entry(key).or_default().push(fact);
             }
         }
@@ -149,54 +183,52 @@ impl Intake {
         })
     }
 
-    /// The number of a fact's source; most facts are from the one before's.
-    fn source(&mut self, facts: &[Fact], place: usize) -> u32 {
+    /// The place of a fact's source; most facts are from the one before's.
+    fn source(&mut self, facts: &[Fact], place: usize) -> usize {
         let fact = &facts[place];
-        if let (Some(number), Some(before)) = (self.last_source, place.checked_sub(1))
+        if let (Some(source), Some(before)) = (self.last_source, place.checked_sub(1))
             && facts[before].source == fact.source
             && facts[before].site == fact.site
         {
-            return number;
+            return source;
         }
-        let count = self.sources.len();
-        let source = (fact.site.clone(), fact.source.clone());
-        let number = *self.sources.entry(source).or_insert_with(|| {
-            u32::try_from(count).expect("fewer than four billion sources")
-        });
-        self.last_source = Some(number);
-        number
+        let key = (fact.site.clone(), fact.source.clone());
+        let source = *self.source_of.entry(key).or_insert(self.sources.len());
+        if source == self.sources.len() {
+            self.sources.push(Source::default());
+        }
+        self.last_source = Some(source);
+        source
     }
 
     fn take_one(&mut self, terms: Terms<'_>, facts: &[Fact], place: usize) {
         let fact = &facts[place];
-        // Numbered even when it is skipped: the next fact looks one back.
+        // Found even when the fact is skipped: the next fact looks one back.
         let source = self.source(facts, place);
         if self.replaced.contains(&fact.seq) {
             return;
         }
-        if let Some(first) = self.keys.get(&(source, fact.source_seq)) {
-            let first = &facts[*first];
-            if first.says_as(fact) || self.was_replaced(facts, fact) {
-                self.duplicates += 1;
-                return;
-            }
-            let reason = format!(
-                "expected what fact {} said under the same key, found other content; \
-                 the first stands",
-                first.seq
-            );
-            self.set_aside(fact, reason, false);
+        let Some(first) = self.sources[source].first_of(fact.source_seq, place) else {
+            return self.judge(terms, facts, place);
+        };
+        let first = &facts[first];
+        if first.says_as(fact) || self.was_replaced(facts, fact) {
+            self.duplicates += 1;
             return;
         }
-        self.keys.insert((source, fact.source_seq), place);
-        self.judge(terms, facts, place);
+        let reason = format!(
+            "expected what fact {} said under the same key, found other content; \
+             the first stands",
+            first.seq
+        );
+        self.set_aside(fact, reason, false);
     }
 
     /// Admits a fact or sets it aside.
     fn judge(&mut self, terms: Terms<'_>, facts: &[Fact], place: usize) {
         let fact = &facts[place];
-        match self.doubt(terms, fact) {
-            None => self.admit(terms, facts, fact),
+        match self.doubt(terms, fact, Place::new(place)) {
+            None => self.admit(terms, facts, place),
             Some(doubt) => {
                 let (reason, waits) = match doubt {
                     Doubt::Never(reason) => (reason, false),
@@ -210,7 +242,7 @@ impl Intake {
                     }
                 };
                 if self.set_aside(fact, reason, waits) {
-                    self.admit(terms, facts, fact);
+                    self.admit(terms, facts, place);
                 }
             }
         }
@@ -237,8 +269,9 @@ impl Intake {
     }
 
     /// Lets a fact count.
-    fn admit(&mut self, terms: Terms<'_>, facts: &[Fact], fact: &Fact) {
+    fn admit(&mut self, terms: Terms<'_>, facts: &[Fact], place: usize) {
         let record = &mut self.record;
+        let fact = &facts[place];
         let during = fact.during();
         let seq = fact.seq;
         let ours = |name: &TrancheName| {
@@ -248,43 +281,19 @@ impl Intake {
         };
         match &fact.body {
             Body::Acceptance(acceptance) => {
-                self.accept(terms, fact, acceptance);
+                self.accept(terms, fact, place, acceptance);
                 self.release(terms, facts, acceptance);
             }
-            Body::UnitState(said) => {
-                let reference = said
-                    .reference
-                    .as_deref()
-                    .map(|reference| record.reference(reference));
-                let assertion = Assertion {
-                    during,
-                    seq,
-                    state: said.state,
-                    reference,
-                    cap_w_per_gpu: said.cap_w_per_gpu,
-                };
-                for unit in &said.units {
-                    let Some(slot) = record.slot_of.get(unit) else { continue };
-                    let found = &mut record.slots[slot];
-                    match fact.valid_to {
-                        Some(_) => found.bounded.push(assertion),
-                        None => found.open.push(assertion),
-                    }
-                    if let Some(reference) = reference {
-                        record.references[reference].slots.push(slot);
-                    }
-                    record.touched.slots.insert(slot);
-                }
-            }
+            Body::UnitState(said) => record.say(place, fact, said),
             Body::IncidentClassification { incident, class, reference } => {
                 let incident = record.reference(incident);
                 let evidence =
                     reference.as_deref().map(|reference| record.reference(reference));
                 if let Some(evidence) = evidence {
-                    record.references[evidence].evidence_of.insert(incident);
+                    record.evidence_mut(evidence).evidence_of.insert(incident);
                 }
                 let class = From { value: (*class, evidence), seq };
-                record.references[incident].class = Some(class);
+                record.evidence_mut(incident).class = Some(class);
                 record.touch_reference(incident);
             }
             Body::Notice { id, about } => {
@@ -295,7 +304,7 @@ impl Intake {
                     known_at: fact.known_at,
                     seq,
                 };
-                record.references[reference].notices.push(notice);
+                record.evidence_mut(reference).notices.push(notice);
                 record.touch_reference(reference);
                 if *about == About::ForceMajeure {
                     record.delay_excuses.push(From { value: during, seq });
@@ -304,7 +313,7 @@ impl Intake {
             Body::GridInstruction { id } => {
                 let reference = record.reference(id);
                 let window = From { value: during, seq };
-                record.references[reference].instructions.push(window);
+                record.evidence_mut(reference).instructions.push(window);
                 record.touch_reference(reference);
                 record.delay_excuses.push(window);
             }
@@ -412,7 +421,13 @@ impl Intake {
         }
     }
 
-    fn accept(&mut self, terms: Terms<'_>, fact: &Fact, acceptance: &Acceptance) {
+    fn accept(
+        &mut self,
+        terms: Terms<'_>,
+        fact: &Fact,
+        place: usize,
+        acceptance: &Acceptance,
+    ) {
         let record = &mut self.record;
         let during = fact.during();
         if acceptance.contract != terms.id() {
@@ -427,30 +442,22 @@ impl Intake {
         let tranche = record.tranche(&acceptance.tranche);
         let anchor = record.anchor(tranche);
         let mut replaced = false;
-        for unit in &acceptance.units {
-            let slot = record.slot_of.number(&unit.unit);
-            if slot == record.slots.len() {
-                record.slots.push(Slot::default());
-            }
+        let slots = record.named.slots(Place::new(place)).iter();
+        for (unit, slot) in acceptance.units.iter().zip(slots) {
             let size = match unit.size {
                 Size::Gpus(size) | Size::Kilowatts(size) => size,
             };
-            let tenure = Tenure {
-                slot,
-                tranche,
-                during,
-                size,
-                domain: unit.domain.clone(),
-                seq: fact.seq,
-            };
-            let standing = record.slots[slot].tenures.iter().copied();
-            let mut standing =
-                standing.filter(|place| record.tenures[*place].tranche == tranche);
-            let found = standing.next();
+            let domain = unit.domain.as_deref();
+            let domain = domain.map(|name| Place::new(record.domain_of.number(name)));
+            let tenure =
+                Tenure { slot: *slot, tranche, during, size, domain, seq: fact.seq };
+            let standing = &record.slots[slot.get()].tenures;
+            let mut standing = standing.iter().map(|place| place.get());
+            let found = standing.find(|place| record.tenures[*place].tranche == tranche);
             let totals = &mut record.tranches[tranche];
-            totals.accepted += tenure.size;
-            if let Some(domain) = &tenure.domain {
-                *totals.domains.entry(domain.clone()).or_default() += 1;
+            totals.accepted += size;
+            if let Some(domain) = domain {
+                *totals.domains.entry(domain).or_default() += 1;
             }
             match found {
                 Some(place) => {
@@ -464,17 +471,17 @@ impl Intake {
                     replaced = true;
                 }
                 None => {
+                    let place = Place::new(record.tenures.len());
                     record.tenures.push(tenure);
-                    let place = record.tenures.len() - 1;
-                    record.slots[slot].tenures.push(place);
+                    record.slots[slot.get()].tenures.push(place);
                     record.tranches[tranche].tenures.push(place);
                 }
             }
-            record.touched.slots.insert(slot);
+            record.touched.slot(*slot);
         }
         let standing = &record.tranches[tranche].tenures;
         let acceptances = if replaced {
-            standing.iter().map(|place| record.tenures[*place].seq).collect()
+            standing.iter().map(|place| record.tenures[place.get()].seq).collect()
         } else {
             let mut acceptances =
                 std::mem::take(&mut record.tranches[tranche].acceptances);
@@ -490,7 +497,7 @@ impl Intake {
         }
         let first = if replaced {
             let tenures = record.tranches[tranche].tenures.iter();
-            tenures.map(|place| record.tenures[*place].during.start).min()
+            tenures.map(|place| record.tenures[place.get()].during.start).min()
         } else {
             Some(anchor.map_or(during.start, |anchor| anchor.min(during.start)))
         };

@@ -16,18 +16,23 @@ const INDEX_RATIO_MAX: i128 = 1_000;
 /// A hundred times what a tranche has.
 const USE_MAX: i128 = 100;
 
+fn at_most(found: Exact, most: i128, what: &str) -> Option<String> {
+    let most = Exact::whole(most);
+    (found > most || found < -most)
+        .then(|| format!("expected {what} of at most {most}, found {}", found.to_text()))
+}
+
+/// What is beyond all sense in a price for a MWh.
+pub(crate) fn beyond_per_mwh(price: Exact) -> Option<String> {
+    at_most(price, PER_MWH_MAX, "a price")
+}
+
 /// What is beyond all sense in a fact: what was expected, and what was found.
 pub(super) fn beyond(terms: Terms<'_>, fact: &Fact) -> Option<String> {
-    let at_most = |found: Exact, most: i128, what: &str| {
-        let most = Exact::whole(most);
-        (found > most || found < -most).then(|| {
-            format!("expected {what} of at most {most}, found {}", found.to_text())
-        })
-    };
     match &fact.body {
         Body::MeterInterval { wh, .. } => (wh.unsigned_abs() > WH_MAX.unsigned_abs())
             .then(|| format!("expected at most {WH_MAX} Wh in an interval, found {wh}")),
-        Body::EnergyPrice { per_mwh, .. } => at_most(*per_mwh, PER_MWH_MAX, "a price"),
+        Body::EnergyPrice { per_mwh, .. } => beyond_per_mwh(*per_mwh),
         Body::UtilityBill { amount, .. } | Body::Payment { amount, .. } => {
             at_most(*amount, AMOUNT_MAX, "an amount")
         }

@@ -10,6 +10,7 @@ use crate::exact::Exact;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::sync::Arc;
 use units::Timestamp;
 
 /// Problems listed before reading gives up; a file of another kind has one a line.
@@ -89,12 +90,12 @@ fn instant(key: &'static str, text: &str) -> Result<Timestamp, Wrong> {
     // A date alone would be read as a midnight nobody wrote.
     let at = Timestamp::parse(text).ok().filter(|at| {
         text.contains('T')
-            && (0..super::FOR_EVER.as_unix_seconds()).contains(&at.as_unix_seconds())
+            && (0..super::TOO_LATE.as_unix_seconds()).contains(&at.as_unix_seconds())
     });
     at.ok_or_else(|| {
         let text = format!(
-            "expected an instant in whole seconds with its offset, such as \
-             2026-04-01T00:00:00Z, found \"{text}\""
+            "expected an instant from 1970 to 2199 in whole seconds with its offset, \
+             such as 2026-04-01T00:00:00Z, found \"{text}\""
         );
         (key, text)
     })
@@ -138,9 +139,14 @@ fn read_line(line: &str, before: Option<&Fact>) -> Result<Fact, Wrong> {
         body: read_body(&read.kind, read.body.get())?,
         chain: before.map_or(Hash::start(), |fact| fact.chain).chained(line.as_bytes()),
         source_seq: read.source_seq,
-        site: read.site.into_owned(),
-        source: read.source.into_owned(),
+        site: shared(&read.site, before.map(|fact| &fact.site)),
+        source: shared(&read.source, before.map(|fact| &fact.source)),
     })
+}
+
+/// A name, the one before it where that is the same.
+fn shared(name: &str, before: Option<&Arc<str>>) -> Arc<str> {
+    before.filter(|before| ***before == *name).cloned().unwrap_or_else(|| name.into())
 }
 
 /// The hash a line carries must be that of its body, chained to the one it names.

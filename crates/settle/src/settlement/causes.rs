@@ -1,6 +1,7 @@
 //! What caused a correction: the facts that became known since the last document.
 
 use super::compose::Composing;
+use crate::facts::record::Place;
 use crate::facts::{Body, Fact};
 use std::collections::BTreeSet;
 use units::Interval;
@@ -11,12 +12,13 @@ impl Composing<'_> {
         let since = self.documents.last.as_ref().and_then(|last| last.last_seq);
         let first =
             since.map_or(0, |seq| self.facts.partition_point(|fact| fact.seq <= seq));
-        let facts = self.facts[first..].iter();
-        Learned { facts: facts.map(|fact| (fact, self.concerns(fact))).collect() }
+        let facts = self.facts.iter().enumerate().skip(first);
+        let concerned = facts.map(|(place, fact)| (fact, self.concerns(fact, place)));
+        Learned { facts: concerned.collect() }
     }
 
     /// The tranches a fact may concern; `None` for all.
-    fn concerns(&self, fact: &Fact) -> Option<BTreeSet<usize>> {
+    fn concerns(&self, fact: &Fact, place: usize) -> Option<BTreeSet<usize>> {
         let record = self.books.record;
         let named = |id: &str| {
             let place = record.tranches.iter().position(|tranche| tranche.id == id);
@@ -24,30 +26,25 @@ impl Composing<'_> {
         };
         let of_slots = |slots: &mut dyn Iterator<Item = usize>| {
             let tenures = slots.flat_map(|slot| &record.slots[slot].tenures);
-            Some(tenures.map(|tenure| record.tenures[*tenure].tranche).collect())
+            Some(tenures.map(|tenure| record.tenures[tenure.get()].tranche).collect())
         };
         match &fact.body {
             Body::Acceptance(acceptance) if acceptance.contract == self.contract.id => {
                 named(&acceptance.tranche)
             }
             Body::Acceptance(_) => Some(BTreeSet::new()),
-            Body::UnitState(said) => {
-                let slots = said.units.iter();
-                let mut slots = slots.filter_map(|unit| record.slot_of.get(unit));
-                of_slots(&mut slots)
+            Body::UnitState(_) => {
+                let slots = record.named.slots(Place::new(place)).iter();
+                of_slots(&mut slots.map(|slot| slot.get()))
             }
             Body::IncidentClassification { incident: id, .. }
             | Body::Notice { id, .. }
             | Body::GridInstruction { id } => {
-                let Some(place) = record.reference_of.get(id) else {
+                let Some(reference) = record.reference_of.get(id) else {
                     return Some(BTreeSet::new());
                 };
-                let reference = &record.references[place];
-                let mut slots = reference.slots.clone();
-                for incident in &reference.evidence_of {
-                    slots.extend(&record.references[*incident].slots);
-                }
-                of_slots(&mut slots.into_iter())
+                let slots = record.resting_on(Place::new(reference));
+                of_slots(&mut slots.map(Place::get))
             }
             Body::Flex { tranche, .. }
             | Body::Usage { tranche, .. }

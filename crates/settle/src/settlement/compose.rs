@@ -5,12 +5,13 @@ use super::{Documents, Kept, cut};
 use crate::calendar::Period;
 use crate::contract::{Contract, PriceUnit, Tranche, Versions};
 use crate::exact::{Amount, Exact};
+use crate::facts::record::Place;
 use crate::facts::{Fact, Facts};
 use crate::statement::{
     AvailabilityRow, Correction, FactRange, Line, LineKind, LineQuantity, MakeUpRow,
     PrepaymentRow, Right, RightKind, Statement, TaxLine,
 };
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use units::{Interval, Timestamp};
 
 /// The version of the engine, stamped on every statement.
@@ -49,6 +50,23 @@ pub(super) fn statement(
         owed,
     };
     composing.statement(kept.first_period(versions))
+}
+
+/// What one line bills.
+struct Difference<'c> {
+    tranche: usize,
+    month: &'c Owed,
+    kind: LineKind,
+    /// In minor units.
+    amount: i64,
+    /// Of a correction, the document it corrects, where there is one.
+    corrects: Option<Option<String>>,
+}
+
+/// What took availability away in the months from `first` on.
+struct Lost {
+    first: usize,
+    said: Vec<Vec<Place>>,
 }
 
 impl Composing<'_> {
@@ -109,48 +127,73 @@ impl Composing<'_> {
         }
     }
 
-    /// The differences: the month's lines first, then corrections by month.
+    /// A line for each difference.
     fn lines(&self) -> Vec<Line> {
-        let mut lines = Vec::new();
+        let differences = self.differences();
+        let lost = self.lost(&differences);
         let mut causes = None;
-        for correction in [false, true] {
-            for (order, (tranche, months)) in self.owed.iter().enumerate() {
-                for month in months {
-                    let service = self.books.period(month.place);
-                    if (service != self.period) != correction {
+        let lines = differences.iter().map(|difference| {
+            let correction = difference.corrects.clone().map(|reference| Correction {
+                reference,
+                causes: causes
+                    .get_or_insert_with(|| self.learned())
+                    .touching(difference.tranche, self.month_of(difference.month)),
+            });
+            self.line(difference, lost.get(&difference.tranche), correction)
+        });
+        lines.collect()
+    }
+
+    /// What is owed less what was issued, where they differ: the month's own first,
+    /// then corrections by month.
+    fn differences(&self) -> Vec<Difference<'_>> {
+        let mut found = Vec::new();
+        for (order, (tranche, months)) in self.owed.iter().enumerate() {
+            for month in months {
+                let service = self.books.period(month.place);
+                let key = (self.id(*tranche).to_owned(), service);
+                let issued = self.documents.amounts.get(&key);
+                let correction = service != self.period;
+                for kind in LineKind::ALL {
+                    let before = issued.map_or(0, |issued| issued[owed::at(kind)]);
+                    let amount = month.amounts[owed::at(kind)] - before;
+                    if amount == 0 {
                         continue;
                     }
-                    let key = (self.id(*tranche).to_owned(), service);
-                    let issued = self.documents.amounts.get(&key);
-                    for kind in LineKind::ALL {
-                        let before = issued.map_or(0, |issued| issued[owed::at(kind)]);
-                        let difference = month.amounts[owed::at(kind)] - before;
-                        if difference == 0 {
-                            continue;
-                        }
-                        // Where nothing was issued there is nothing to correct.
-                        let again = self.documents.count > 0
-                            && (correction || self.documents.periods.contains(&service));
-                        let reference = again.then(|| Correction {
-                            reference: self
-                                .documents
-                                .first_billed
-                                .get(&key)
-                                .or_else(|| self.documents.of_period.get(&service))
-                                .cloned(),
-                            causes: causes
-                                .get_or_insert_with(|| self.learned())
-                                .touching(*tranche, self.month_of(month)),
-                        });
-                        let line =
-                            self.line(*tranche, month, kind, difference, reference);
-                        lines.push(((correction, service, order, kind), line));
-                    }
+                    // Where nothing was issued there is nothing to correct.
+                    let again = self.documents.count > 0
+                        && (correction || self.documents.periods.contains(&service));
+                    let corrects = again.then(|| {
+                        let first = self.documents.first_billed.get(&key);
+                        let first =
+                            first.or_else(|| self.documents.of_period.get(&service));
+                        first.cloned()
+                    });
+                    let difference =
+                        Difference { tranche: *tranche, month, kind, amount, corrects };
+                    found.push(((correction, service, order, kind), difference));
                 }
             }
         }
-        lines.sort_by_key(|(key, _)| *key);
-        lines.into_iter().map(|(_, line)| line).collect()
+        found.sort_by_key(|(key, _)| *key);
+        found.into_iter().map(|(_, difference)| difference).collect()
+    }
+
+    /// What took availability away, for each tranche with a credit among the
+    /// differences. One walk over a tranche's units serves all its months.
+    fn lost(&self, differences: &[Difference<'_>]) -> BTreeMap<usize, Lost> {
+        let mut spans: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+        let credits = differences.iter().filter(|one| one.kind == LineKind::Sla);
+        for Difference { tranche, month, .. } in credits {
+            let span = spans.entry(*tranche).or_insert((month.place, month.place));
+            *span = (span.0.min(month.place), span.1.max(month.place));
+        }
+        let quantities = self.books.quantities;
+        let lost = spans.into_iter().map(|(tranche, (first, last))| {
+            let said = quantities.said_in(self.books.record, tranche, first, last);
+            (tranche, Lost { first, said })
+        });
+        lost.collect()
     }
 
     fn month_of(&self, month: &Owed) -> Interval {
@@ -159,27 +202,26 @@ impl Composing<'_> {
 
     fn line(
         &self,
-        tranche: usize,
-        month: &Owed,
-        kind: LineKind,
-        difference: i64,
+        difference: &Difference<'_>,
+        lost: Option<&Lost>,
         correction: Option<Correction>,
     ) -> Line {
+        let Difference { tranche, month, kind, amount, .. } = *difference;
         let contract = self.books.contract(month.place);
         let terms = contract.tranche(self.id(tranche));
         let record = self.books.record;
-        let mut facts: BTreeSet<u64> =
-            month.facts.get(&kind).cloned().unwrap_or_default();
+        let mut facts: Vec<u64> =
+            month.facts.get(&kind).into_iter().flatten().copied().collect();
         match kind {
             LineKind::Capacity | LineKind::Shortfall | LineKind::Overage => {
                 facts.extend(&record.tranches[tranche].acceptances);
             }
             LineKind::Sla => {
-                let during = self.month_of(month);
-                let states = self.books.quantities.facts_in(record, tranche, during);
-                for (seq, reference) in states {
-                    facts.insert(seq);
-                    facts.extend(reference.iter().flat_map(|at| self.evidence(*at)));
+                let said = lost.map(|lost| &lost.said[month.place - lost.first]);
+                for place in said.into_iter().flatten() {
+                    let said = record.assertion(*place);
+                    facts.push(said.seq);
+                    facts.extend(said.reference.iter().flat_map(|at| self.evidence(*at)));
                 }
             }
             LineKind::Delay
@@ -188,6 +230,8 @@ impl Composing<'_> {
             | LineKind::Refund
             | LineKind::TerminationFee => {}
         }
+        facts.sort_unstable();
+        facts.dedup();
         let (quantity, price) = terms
             .map_or((None, None), |terms| self.quantity_and_price(terms, month, kind));
         let mut why = match kind {
@@ -213,9 +257,9 @@ impl Composing<'_> {
             kind,
             quantity,
             price,
-            amount: self.amount(difference),
+            amount: self.amount(amount),
             correction,
-            facts: facts.into_iter().collect(),
+            facts,
             why,
         }
     }
@@ -262,14 +306,15 @@ impl Composing<'_> {
     }
 
     /// The facts that classify or excuse what refers to an incident.
-    fn evidence(&self, incident: usize) -> impl Iterator<Item = u64> {
+    fn evidence(&self, incident: Place) -> impl Iterator<Item = u64> {
         let record = self.books.record;
-        let class = record.references[incident].class;
+        let class = record.evidence(incident).and_then(|found| found.class);
         let evidence = class.and_then(|class| class.value.1).unwrap_or(incident);
-        let evidence = &record.references[evidence];
-        let notices = evidence.notices.iter().map(|notice| notice.seq);
-        let instructions = evidence.instructions.iter().map(|found| found.seq);
-        class.map(|class| class.seq).into_iter().chain(notices).chain(instructions)
+        let excuses = record.evidence(evidence).into_iter().flat_map(|evidence| {
+            let notices = evidence.notices.iter().map(|notice| notice.seq);
+            notices.chain(evidence.instructions.iter().map(|found| found.seq))
+        });
+        class.map(|class| class.seq).into_iter().chain(excuses)
     }
 
     fn taxes(&self, lines: &[Line]) -> Vec<TaxLine> {
@@ -353,7 +398,7 @@ impl Composing<'_> {
                 let stop = terms.delivery.plus_days(days);
                 let tenures = record.tranches[tranche].tenures.iter();
                 let accepted: i64 = tenures
-                    .map(|tenure| &record.tenures[*tenure])
+                    .map(|tenure| &record.tenures[tenure.get()])
                     .filter(|tenure| tenure.during.start < end)
                     .map(|tenure| tenure.size)
                     .sum();

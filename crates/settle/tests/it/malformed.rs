@@ -113,6 +113,26 @@ fn the_same_again_is_counted_and_ignored() {
     assert!(settlement.quarantined(at("2026-05-06")).is_empty());
 }
 
+/// A source may count in any order, and its numbers are keys all the same.
+#[test]
+fn a_number_below_those_before_it_is_a_key_too() {
+    let record = facts(
+        "accept H1 a 10 2026-04-01 source_seq=9
+         a available 2026-04-01 source_seq=5
+         a down 2026-04-02T00:00..2026-04-02T01:00 source_seq=7
+         a down 2026-04-02T00:00..2026-04-02T01:00 known=2026-04-03 source_seq=7
+         a available 2026-04-01 known=2026-04-04 source_seq=5
+         a down 2026-04-02T00:00..2026-04-02T02:00 known=2026-04-05 source_seq=5
+         a down 2026-04-03T00:00..2026-04-03T01:00 known=2026-04-06 source_seq=9",
+    );
+    let mut settlement = Settlement::new(versions(&contract("")), record);
+    let as_of = at("2026-05-06");
+    assert_eq!(settlement.duplicates(as_of), 2);
+    let keys: Vec<String> =
+        settlement.quarantined(as_of).into_iter().map(|one| one.key).collect();
+    assert_eq!(keys, ["ops/5", "ops/9"]);
+}
+
 #[test]
 fn another_content_under_the_same_key_is_set_aside_and_may_take_its_place() {
     let sla = "[sla]\ntarget = \"1\"\ntiers = [{ below = \"1\", credit = \"0.10\" }]";
@@ -270,5 +290,12 @@ fn what_cannot_be_read_is_refused_with_its_line() {
             )
         },
         "whole seconds",
+    );
+    refused(
+        &|text| {
+            let (first, second) = text.split_once('\n').expect("two lines");
+            format!("{first}\n{}", second.replace("from\":\"2026", "from\":\"2200"))
+        },
+        "from 1970 to 2199",
     );
 }

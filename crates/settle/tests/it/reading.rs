@@ -78,6 +78,16 @@ fn terms_that_contradict_each_other_are_refused() {
         ),
         (contract("").replace("gpus = 10", "gpus = 0"), "a whole number from 1"),
         (contract("").replace("\"UTC\"", "\"Mars/Olympus\""), "Mars/Olympus"),
+        (contract("").replace("= 2026-04-01", "= 2200-01-01"), "from 2000 to 2199"),
+        (contract("").replace("= 2026-04-01", "= 1999-12-31"), "from 2000 to 2199"),
+        (
+            contract("[power]\nmode = \"pass-through\"\nestimate_per_mwh = \"1000001\""),
+            "`power.estimate_per_mwh`: expected a price of at most 1000000, found 1000001",
+        ),
+        (
+            contract("[power]\nmode = \"index\"\nindex = \"x\"\nadder = \"-1000000.5\""),
+            "`power.adder`: expected a price of at most 1000000, found -1000000.5",
+        ),
         (
             contract("[take_or_pay]\npercent = \"80\"")
                 .replace("\"gpu-hour\"", "\"flat\""),

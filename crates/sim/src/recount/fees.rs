@@ -122,7 +122,7 @@ fn used_in(
         if !is_ours(terms, name) || name.tranche != tranche || !is_here {
             continue;
         }
-        let said = (start(fact), end(fact), fact.site.as_str(), fact.source.as_str());
+        let said = (start(fact), end(fact), &*fact.site, &*fact.source);
         intervals
             .retain(|(from, to, site, source, _)| (*from, *to, *site, *source) != said);
         intervals.push((said.0, said.1, said.2, said.3, *gpu_seconds));

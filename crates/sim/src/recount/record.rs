@@ -62,7 +62,7 @@ pub(super) fn sort_out<'f>(
     let decisions = decisions(&firsts);
     // Nobody decides about what is not known yet.
     let decision = |fact: &Fact| {
-        let key = (fact.source.clone(), fact.source_seq);
+        let key = (fact.source.to_string(), fact.source_seq);
         decisions.get(&key)?.iter().rfind(|(seq, _)| *seq > fact.seq).copied()
     };
     let decided = |fact: &Fact| decision(fact).map(|(_, decision)| decision);

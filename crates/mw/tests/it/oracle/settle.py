@@ -1,11 +1,12 @@
 """Statements recomputed in another language, from contract and facts.
 
-Settles a contract file without amendments from a record without doubtful facts, with
-nothing but exact fractions, second by second where that is what it takes, and compares
-each statement in a folder of `mw settle --out` with what it comes to: every line, tax,
-total and what is carried on. Shares no code and no data structure with the program.
+Settles a contract, its amendments known from the day they take effect, from a record
+without doubtful facts, with nothing but exact fractions, second by second where that is
+what it takes, and compares each statement in a folder of `mw settle --out` with what it
+comes to: every line, tax, total and what is carried on. Shares no code and no data
+structure with the program.
 
-Usage: settle.py CONTRACT FOLDER
+Usage: settle.py CONTRACT FOLDER, where CONTRACT is a file or the folder of its versions
 """
 
 import calendar
@@ -33,8 +34,10 @@ def instant(text):
     return int(dt.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
 
 
-def rounded(exact):
-    """Half away from zero, to a whole number."""
+def rounded(exact, rule="line-half-up"):
+    """To a whole number: half away from zero, or to the even neighbour."""
+    if rule == "line-half-even":
+        return round(exact)
     whole = (2 * abs(exact.numerator) + exact.denominator) // (2 * exact.denominator)
     return whole if exact >= 0 else -whole
 
@@ -69,11 +72,11 @@ class Calendar:
 class Settlement:
     """What is owed by the facts known at one instant."""
 
-    def __init__(self, contract, facts):
-        self.c, self.facts = contract, facts
-        self.cal = Calendar(contract["timezone"])
-        self.minor = {"JPY": 1, "KWD": 1000}.get(contract["currency"], 100)
-        self.sla = contract.get("sla")
+    def __init__(self, versions, facts):
+        self.versions, self.c, self.facts = versions, versions[0], facts
+        self.cal = Calendar(self.c["timezone"])
+        self.minor = {"JPY": 1, "KWD": 1000}.get(self.c["currency"], 100)
+        self.rule = self.c.get("rounding", {}).get("money", "line-half-up")
         self.by_kind, self.said, self.named = {}, {}, {}
         for fact in facts:
             self.by_kind.setdefault(fact["kind"], []).append(fact)
@@ -88,6 +91,17 @@ class Settlement:
 
     def of(self, kind):
         return self.by_kind.get(kind, [])
+
+    def version(self, at):
+        """The version that settles an instant: the last that has taken effect."""
+        begun = [v for v in self.versions[1:] if self.cal.midnight(v["effective"]) <= at]
+        return begun[-1] if begun else self.versions[0]
+
+    def sla(self, at):
+        return self.version(at).get("sla") or {}
+
+    def is_ours(self, body, tranche):
+        return body.get("tranche") == tranche and body.get("contract", self.c["id"]) == self.c["id"]
 
     # -- what a unit was -------------------------------------------------------------
 
@@ -111,19 +125,36 @@ class Settlement:
         for fact in said + evidence + self.of("flex"):
             cuts |= {fact["from"], fact["to"] or end}
         month = self.cal.month(start)
+        cuts |= {self.cal.midnight(version["effective"]) for version in self.versions[1:]}
         while self.cal.edges(month)[0] < end:
             cuts.add(self.cal.edges(month)[0])
             month += 1
         cuts = sorted(at for at in cuts if start <= at <= end)
         found = []
         for a, b in zip(cuts, cuts[1:]):
+            if not any(x <= a < y for x, y in self.service(tranche, start)):
+                continue
             what = self.classify(self.holding(said, a), a, tranche)
             if what is not None:
                 found.append([a, b, what])
-        return self.forgive(self.spend(found), self.by_unit())
+        return self.forgive(self.spend(found), True)
 
-    def by_unit(self):
-        return not (self.sla and self.sla.get("basis") == "blocks")
+    def service(self, tranche, start):
+        """The spans in which each version that has the tranche settles its service."""
+        edges = [-FOREVER] + [self.cal.midnight(v["effective"]) for v in self.versions[1:]] + [FOREVER]
+        anchor = min(at for at, *_ in self.tenures(tranche).values())
+        ending = self.ending(tranche)
+        for version, a, b in zip(self.versions, edges, edges[1:]):
+            for terms in version["tranche"]:
+                if terms["id"] == tranche:
+                    end = self.cal.months_after(anchor, terms["months"])
+                    if ending:
+                        end = min(end, ending["from"])
+                    if max(a, start) < min(b, end):
+                        yield max(a, start), min(b, end)
+
+    def by_unit(self, at):
+        return self.sla(at).get("basis") != "blocks"
 
     def classify(self, said, at, tranche):
         if said is None:
@@ -135,19 +166,19 @@ class Settlement:
         if classes and state not in ("available", "not_accepted"):
             latest = max(classes, key=lambda f: f["seq"])["body"]
             state, reference = latest["class"], latest.get("ref") or reference
-        excused = (self.sla or {}).get("excused", {})
+        c, excused = self.version(at), self.sla(at).get("excused", {})
         covered = lambda windows: any(a <= at < b for a, b in windows)
         hours = lambda text: Fraction(str(text)) * 3600
         if state == "not_accepted":
             return None
         if state == "available":
-            floor = self.c.get("power_floor", {}).get("watts_per_gpu")
+            floor = c.get("power_floor", {}).get("watts_per_gpu")
             cap = body.get("cap_w_per_gpu")
             if floor is None or cap is None or Fraction(str(cap)) >= Fraction(floor):
                 return "available"
             flexed = [(f["from"], f["to"] or FOREVER) for f in self.of("flex")
-                      if f["body"]["tranche"] == tranche]
-            return "flex" if "flex" in self.c and covered(flexed) else "down"
+                      if self.is_ours(f["body"], tranche)]
+            return "flex" if "flex" in c and covered(flexed) else "down"
         if state == "planned" and "planned_maintenance" in excused:
             ahead = hours(excused["planned_maintenance"]["notice_hours"])
             in_time = lambda f: (f["body"]["about"] == "planned_maintenance"
@@ -166,12 +197,12 @@ class Settlement:
 
     def spend(self, stretches):
         """Excused time above a unit's budgets is down, in the order of time."""
-        excused = (self.sla or {}).get("excused", {})
-        budget = {"planned": excused.get("planned_maintenance", {}).get("hours_per_month"),
-                  "grid": excused.get("grid_emergency", {}).get("hours_per_year"),
-                  "flex": self.c.get("flex", {}).get("hours_per_month")}
         used, found = {}, []
         for a, b, what in stretches:
+            excused = self.sla(a).get("excused", {})
+            budget = {"planned": excused.get("planned_maintenance", {}).get("hours_per_month"),
+                      "grid": excused.get("grid_emergency", {}).get("hours_per_year"),
+                      "flex": self.version(a).get("flex", {}).get("hours_per_month")}
             hours = budget.get(what)
             if hours is None:
                 found.append([a, b, what])
@@ -186,26 +217,30 @@ class Settlement:
                     found.append(part)
         return found
 
-    def forgive(self, stretches, counted):
-        least = (self.sla or {}).get("min_incident_seconds", 0) if counted else 0
-        lost = {"down"} | ({"degraded"} if self.degraded() == 1 else set())
+    def forgive(self, stretches, units):
+        """Of units, or of blocks: each only where it is what is counted."""
+        def is_lost(stretch):
+            return stretch[2] == "down" or stretch[2] == "degraded" and self.degraded(stretch[0]) == 1
+
         place = 0
         while place < len(stretches):
-            if stretches[place][2] not in lost:
+            if not is_lost(stretches[place]):
                 place += 1
                 continue
             last = place
-            while (last + 1 < len(stretches) and stretches[last + 1][2] in lost
+            while (last + 1 < len(stretches) and is_lost(stretches[last + 1])
                    and stretches[last + 1][0] == stretches[last][1]):
                 last += 1
-            if stretches[last][1] - stretches[place][0] < least:
-                for stretch in stretches[place:last + 1]:
+            run = stretches[last][1] - stretches[place][0]
+            for stretch in stretches[place:last + 1]:
+                if (self.by_unit(stretch[0]) == units
+                        and run < self.sla(stretch[0]).get("min_incident_seconds", 0)):
                     stretch[2] = "available"
             place = last + 1
         return stretches
 
-    def degraded(self):
-        text = (self.sla or {}).get("degraded", "count-as-down")
+    def degraded(self, at):
+        text = self.sla(at).get("degraded", "count-as-down")
         return {"count-as-down": Fraction(1), "count-as-available": Fraction(0)}.get(text) \
             if text.startswith("count") else Fraction(text)
 
@@ -222,18 +257,20 @@ class Settlement:
         return found
 
     def ending(self, tranche):
-        ends = [f for f in self.of("termination") if f["body"].get("tranche", tranche) == tranche]
+        ends = [f for f in self.of("termination") if f["body"]["tranche"] == "all"
+                or self.is_ours(f["body"], tranche)]
         return max(ends, key=lambda f: f["seq"], default=None)
 
-    def seconds(self, terms, tenures, end):
+    def seconds(self, tranche, tenures):
         """month -> class -> unit-seconds."""
         months, blocks = {}, {}
         for unit, (at, size, domain, _) in tenures.items():
-            own = self.stretches(unit, terms["id"], at, end) if at < end else []
-            if self.by_unit():
-                self.tally(months, own, size)
-            else:
-                blocks.setdefault(domain, []).append((own, size))
+            end = max((b for _, b in self.service(tranche, at)), default=at)
+            own = self.stretches(unit, tranche, at, end) if at < end else []
+            for a, b, what in own:
+                if self.by_unit(a):
+                    self.tally(months, [(a, b, what)], size)
+            blocks.setdefault(domain, []).append(([x for x in own if not self.by_unit(x[0])], size))
         for members in blocks.values():
             self.block(months, members)
         return months
@@ -248,7 +285,6 @@ class Settlement:
                 a = to
 
     def block(self, months, members):
-        needed = self.sla["block"]["needed"]
         cuts = sorted({at for own, _ in members for a, b, _ in own for at in (a, b)})
         joined = []
         for a, b in zip(cuts, cuts[1:]):
@@ -256,10 +292,11 @@ class Settlement:
                      for x, y, what in own if x <= a < y]
             if not there:
                 continue
+            needed = self.sla(a)["block"]["needed"]
             whole, size = "down", sum(size for _, size in there)
             if len(there) >= needed:
                 # Degraded that counts wholly as down comes after unknown.
-                late = {"degraded"} if self.degraded() == 1 else set()
+                late = {"degraded"} if self.degraded(a) == 1 else set()
                 rank = lambda what: 7.5 if what in late else CLASSES.index(what)
                 whole = sorted((what for what, _ in there), key=rank)[needed - 1]
             if joined and joined[-1][1] == a and joined[-1][2:] == [whole, size]:
@@ -323,41 +360,66 @@ class Settlement:
     def reserved_in(self, tenures, end, a, b):
         return sum(size * max(0, min(b, end) - max(a, at)) for at, size, _, _ in tenures.values())
 
-    def tranche(self, terms, last, frozen):
+    def terms(self, tranche, at):
+        return next((t for t in self.version(at)["tranche"] if t["id"] == tranche), None)
+
+    def tranche(self, tranche, last, frozen):
         """month -> kind -> minor units, up to the month `last`."""
-        c, cal = self.c, self.cal
-        tenures = self.tenures(terms["id"])
-        delivery = cal.midnight(terms["delivery"])
+        cal, tenures = self.cal, self.tenures(tranche)
         anchor = min((at for at, *_ in tenures.values()), default=None)
-        natural = cal.months_after(anchor, terms["months"]) if anchor is not None else None
+        seconds = self.seconds(tranche, tenures) if anchor is not None else {}
+        state = dict(fees=[], credits=[], delay=0, applied=0, refunded=0, lots=[])
+        agreed_first = min(cal.midnight(other["delivery"]) for other in self.c["tranche"])
+        first = min([cal.month(agreed_first)] + [cal.month(at) for at, *_ in tenures.values()])
+        owed, power = {}, {}
+        for month in range(first, last + 1):
+            begun = cal.edges(month)[0]
+            c, terms = self.version(begun), self.terms(tranche, begun)
+            if terms is None:
+                state["fees"].append(Fraction(0))
+                state["credits"].append(0)
+                owed[month] = dict.fromkeys(KINDS, 0) | frozen.get(month, {})
+                continue
+            if c["effective"] not in power:
+                power[c["effective"]] = self.power(c, tranche)
+            owed[month] = self.month(c, terms, month, tenures, anchor, seconds.get(month),
+                                     power[c["effective"]], state, frozen.get(month))
+        return owed
+
+    def plan(self, c, terms, anchor):
+        """(begins, minor units) of each instalment."""
+        pre, cal = c.get("prepayment"), self.cal
+        if not pre or anchor is None:
+            return
+        delivery = cal.midnight(terms["delivery"])
+        signed = self.full(terms, delivery, delivery, cal.months_after(delivery, terms["months"]), True)
+        agreed = rounded(Fraction(pre["percent"]) / 100 * signed * self.minor, self.rule)
+        part = agreed // pre["credit_over"]
+        for k in range(pre["credit_over"]):
+            begins = cal.months_after(anchor, pre["credit_from"] + k - 1)
+            rest = agreed - part * (pre["credit_over"] - 1)
+            yield begins, rest if k == pre["credit_over"] - 1 else part
+
+    def ending_fee(self, c, terms, anchor, ending):
+        """What is approved for ending early, in the month of the end."""
+        wanted = f"termination-fee:{terms['id']}"
+        approved = [f for f in self.of("approval") if f["body"]["approves"] == wanted]
+        if not approved:
+            return 0
+        amount = Fraction(max(approved, key=lambda f: f["seq"])["body"]["amount"])
+        rule = c.get("termination", {})
+        rest = self.full(terms, anchor, max(ending["from"], anchor), self.cal.months_after(anchor, terms["months"]))
+        most = rest * (1 - Fraction(rule.get("mitigation", "0")))
+        assert rule.get("fee", "none") != "none" and 0 <= amount <= most, "the record has no doubtful facts"
+        return rounded(amount * self.minor, self.rule)
+
+    def month(self, c, terms, month, tenures, anchor, seconds, power, state, kept):
+        a, b = self.cal.edges(month)
+        natural = self.cal.months_after(anchor, terms["months"]) if anchor is not None else None
         ending, end = self.ending(terms["id"]), natural
         if ending and natural is not None:
             end = min(natural, ending["from"])
-        seconds = self.seconds(terms, tenures, end) if anchor is not None else {}
-        signed = self.full(terms, delivery, delivery, cal.months_after(delivery, terms["months"]), True)
-        pre = c.get("prepayment")
-        agreed, plan = 0, []
-        if pre:
-            agreed = rounded(Fraction(pre["percent"]) / 100 * signed * self.minor)
-            part = agreed // pre["credit_over"]
-            if anchor is not None:
-                for k in range(pre["credit_over"]):
-                    begins = cal.months_after(anchor, pre["credit_from"] + k - 1)
-                    rest = agreed - part * (pre["credit_over"] - 1)
-                    plan.append((begins, rest if k == pre["credit_over"] - 1 else part))
-        power = self.power(terms)
-        state = dict(fees=[], credits=[], delay=0, applied=0, refunded=0, lots=[])
-        agreed_first = min(cal.midnight(other["delivery"]) for other in c["tranche"])
-        first = min([cal.month(agreed_first)] + [cal.month(at) for at, *_ in tenures.values()])
-        owed = {}
-        for month in range(first, last + 1):
-            kept = frozen.get(month)
-            owed[month] = self.month(terms, month, tenures, anchor, end, natural, ending,
-                                     seconds.get(month), plan, power, state, kept)
-        return owed
-
-    def month(self, terms, month, tenures, anchor, end, natural, ending, seconds, plan, power, state, kept):
-        c, (a, b) = self.c, self.cal.edges(month)
+        plan = list(self.plan(c, terms, anchor))
         row = dict.fromkeys(KINDS, 0)
         s = seconds or dict.fromkeys(CLASSES, 0)
         reserved = sum(s.values())
@@ -372,19 +434,20 @@ class Settlement:
             state["refunded"] -= row["refund"]
             return row
         for kind in FEES:
-            row[kind] = rounded(fee[kind] * self.minor)
+            row[kind] = rounded(fee[kind] * self.minor, self.rule)
         exact = (fee["capacity"] + fee["shortfall"]) * self.minor
         credit = self.sla_credit(terms, month, s, reserved, exact, state)
         state["fees"].append(exact)
         state["credits"].append(credit)
         row["sla"] = -credit
-        late = sum(self.late(terms, tenures, anchor, b), Fraction(0))
-        given = max(0, min(rounded(late * self.minor) - state["delay"], row["capacity"] + row["sla"]))
+        late = sum(self.late(c, terms, tenures, anchor, b), Fraction(0))
+        given = max(0, min(rounded(late * self.minor, self.rule) - state["delay"], row["capacity"] + row["sla"]))
         state["delay"] += given
         row["delay"] = -given
         row["power"] = power.get(month, 0)
-        received = sum(rounded(Fraction(f["body"]["amount"]) * self.minor) for f in self.of("payment")
-                       if f["body"].get("for") == f"prepayment:{terms['id']}" and f["from"] < b)
+        received = sum(rounded(Fraction(f["body"]["amount"]) * self.minor, self.rule) for f in self.of("payment")
+                       if f["body"].get("for") == f"prepayment:{terms['id']}" and f["from"] < b
+                       and f["body"].get("contract", c["id"]) == c["id"])
         left = received - state["applied"] - state["refunded"]
         due = sum(amount for at, amount in plan if at < b) - state["applied"]
         early = ending if ending and (natural is None or ending["from"] < natural) else None
@@ -403,6 +466,8 @@ class Settlement:
             rest = max(0, left - applied)
             state["refunded"] += rest
             row["refund"] = -rest
+        if ending and a <= ending["from"] < b and anchor is not None:
+            row["termination_fee"] = self.ending_fee(c, terms, anchor, ending)
         return row
 
     def fees(self, terms, month, tenures, anchor, end, reserved, state):
@@ -421,7 +486,7 @@ class Settlement:
         if terms["price"]["unit"] != "gpu-hour":
             fee["capacity"] = price * Fraction(reserved, self.count(terms) * (b - a))
             return fee
-        take = self.c.get("take_or_pay", {})
+        take = self.version(a).get("take_or_pay", {})
         share = Fraction(take.get("percent", "100")) / 100
         used = reserved if used is None else used
         over = max(0, used - reserved)
@@ -443,22 +508,23 @@ class Settlement:
     def used(self, terms, a, b):
         said = {}
         for fact in self.of("usage"):
-            if fact["body"]["tranche"] == terms["id"] and a <= fact["from"] < b:
+            if self.is_ours(fact["body"], terms["id"]) and a <= fact["from"] < b:
                 said[fact["site"], fact["source"], fact["from"], fact["to"]] = fact["body"]["gpu_seconds"]
         return sum(said.values()) if said and terms["price"]["unit"] == "gpu-hour" else None
 
     def sla_credit(self, terms, month, s, reserved, exact, state):
-        sla = self.sla
+        a = self.cal.edges(month)[0]
+        sla = self.sla(a)
         if not sla:
             return 0
         counted = reserved - sum(s[k] for k in ("planned", "grid", "force_majeure", "customer_caused", "flex"))
         if sla.get("gap_policy", "ask") == "exclude":
             counted -= s["unknown"]
-        lost = s["down"] + self.degraded() * s["degraded"]
+        lost = s["down"] + self.degraded(a) * s["degraded"]
         available = Fraction(counted - lost) / counted if counted else Fraction(1)
         credit = max([Fraction(t["credit"]) for t in sla.get("tiers", [])
                       if available < Fraction(t["below"])], default=Fraction(0))
-        credit = rounded(exact * min(credit, Fraction(sla.get("month_cap", "1"))))
+        credit = rounded(exact * min(credit, Fraction(sla.get("month_cap", "1"))), self.rule)
         if "year_cap" in sla:
             cap = Fraction(sla["year_cap"]) * (sum(state["fees"][-11:]) + exact)
             credit = min(credit, max(0, cap.numerator // cap.denominator - sum(state["credits"][-11:])))
@@ -469,12 +535,12 @@ class Settlement:
             deadline = self.cal.midnight(first + dt.timedelta(days=days))
             period = f"{month // 12}-{month % 12 + 1:02}"
             asked = [f for f in self.of("claim") if f["body"]["period"] == period
-                     and f["body"]["tranche"] == terms["id"] and f["known"] <= deadline]
+                     and self.is_ours(f["body"], terms["id"]) and f["known"] <= deadline]
             credit = credit if asked else 0
         return credit
 
-    def late(self, terms, tenures, anchor, until):
-        delay = self.c.get("delay", {})
+    def late(self, c, terms, tenures, anchor, until):
+        delay = c.get("delay", {})
         credit = delay.get("credit")
         if not credit or anchor is None:
             return
@@ -499,9 +565,9 @@ class Settlement:
             fee = self.full(terms, anchor, anchor, self.cal.months_after(anchor, 1))
             yield Fraction(credit["per_day"]) * days * fee * Fraction(size, self.count(terms))
 
-    def power(self, terms):
+    def power(self, c, tranche):
         """month -> minor units."""
-        power = self.c.get("power", {})
+        power = c.get("power", {})
         mode = power.get("mode", "included")
         if mode == "included":
             return {}
@@ -519,13 +585,13 @@ class Settlement:
             parts = largest_remainder(losses, [max(0, f["body"]["wh"]) for _, f in subs])
             for (name, fact), part in zip(subs, parts):
                 wh = fact["body"]["wh"] + part
-                mine = fact["body"].get("tranche") == terms["id"]
+                mine = self.is_ours(fact["body"], tranche)
                 entry = meters.setdefault(month, {}).setdefault(name, [mine, 0])
                 entry[1] += wh
                 if mine:
                     cost = self.energy_price(power, a, b) * Fraction(wh, 1_000_000)
                     estimate[month] = estimate.get(month, 0) + cost
-        found = {month: rounded(cost * self.minor) for month, cost in estimate.items()}
+        found = {month: rounded(cost * self.minor, self.rule) for month, cost in estimate.items()}
         if mode == "pass-through" and power.get("true_up", "on-utility-invoice") != "none":
             for month, part in self.billed(meters, main_of, readings).items():
                 if month in found:
@@ -593,8 +659,10 @@ def month_of(text):
     return int(year) * 12 + int(month) - 1
 
 
-def main(contract_file, folder):
-    contract = tomllib.load(open(contract_file, "rb"))
+def main(contract_path, folder):
+    files = sorted(glob.glob(f"{contract_path}/*.toml")) or [contract_path]
+    versions = sorted((tomllib.load(open(file, "rb")) for file in files), key=lambda v: v["effective"])
+    contract = versions[0]
     facts = []
     for line in open(f"{folder}/facts.jsonl"):
         fact = json.loads(line)
@@ -603,34 +671,38 @@ def main(contract_file, folder):
         facts.append(fact)
     statements = [json.load(open(path)) for path in glob.glob(f"{folder}/*.json")]
     statements = sorted((s for s in statements if s["number"]), key=lambda s: s["period"])
-    minor = Settlement(contract, []).minor
+    empty = Settlement(versions, [])
+    minor = empty.minor
     cents = lambda text: int(Fraction(text) * minor)
     issued, carried, wrong = {}, 0, []
     seen = set()
     for statement in statements:
         period = month_of(statement["period"])
         known = [fact for fact in facts if fact["known"] <= statement["as_of"]]
-        settlement = Settlement(contract, known)
-        limit = contract["billing"]["restate_limit_months"]
+        in_effect = [v for v in versions if v is contract
+                     or empty.cal.midnight(v["effective"]) <= statement["as_of"]]
+        settlement = Settlement(in_effect, known)
+        settles = settlement.version(empty.cal.edges(period)[0])
+        limit = settles["billing"]["restate_limit_months"]
         lines = {}
-        for terms in contract["tranche"]:
+        for tranche in {terms["id"] for version in in_effect for terms in version["tranche"]}:
             disputed = {month_of(f["body"]["period"]) for f in settlement.of("dispute")
-                        if f["body"]["tranche"] == terms["id"]}
-            frozen = {m: {k: issued.get((terms["id"], m, k), 0) for k in KINDS}
+                        if settlement.is_ours(f["body"], tranche)}
+            frozen = {m: {k: issued.get((tranche, m, k), 0) for k in KINDS}
                       for m in seen if period - m > limit and m not in disputed}
-            for month, row in settlement.tranche(terms, period, frozen).items():
+            for month, row in settlement.tranche(tranche, period, frozen).items():
                 for kind, amount in row.items():
-                    difference = amount - issued.get((terms["id"], month, kind), 0)
+                    difference = amount - issued.get((tranche, month, kind), 0)
                     if difference:
-                        lines[terms["id"], month, kind] = difference
+                        lines[tranche, month, kind] = difference
         theirs = {(l["tranche"], month_of(l["service"]), l["kind"]): cents(l["amount"]) for l in statement["lines"]}
         for key in sorted(lines.keys() | theirs.keys()):
             if lines.get(key) != theirs.get(key):
                 wrong.append(f"{statement['number']} {key}: {lines.get(key)} here, {theirs.get(key)} stated")
         taxes = 0
-        for kind, percent in contract.get("tax", {}).items():
+        for kind, percent in settles.get("tax", {}).items():
             base = sum(amount for (_, _, of), amount in lines.items() if of == kind)
-            taxes += rounded(Fraction(percent) / 100 * base)
+            taxes += rounded(Fraction(percent) / 100 * base, empty.rule)
         total = sum(lines.values()) + taxes
         for name, amount in (("total", total), ("payable", max(0, total - carried)),
                              ("carried_out", max(0, carried - total))):
