@@ -6,8 +6,9 @@
 //! survives, or that another checker finds alone, says that its checker has gone
 //! blind, and fails the command.
 //!
-//! A mutant with `live = true` is looked for in sites known machine by machine; one
-//! that names `seeds` is looked for in those first.
+//! A mutant with `live = true` is looked for in sites known machine by machine, one
+//! with `capacity = true` in walks through the life of racks; one that names `seeds`
+//! is looked for in those first.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,9 +23,49 @@ use crate::shell::{cargo, root, target};
 const CRATES: [&str; 4] = ["units", "settle", "engine", "sim"];
 
 /// The seeds a mutant has to survive to fail the command: of sites whose loads are
-/// one device each, and of live ones.
+/// one device each, of live ones, and of walks through the life of racks.
 const SEEDS: &str = "1..=500";
 const SEEDS_LIVE: &str = "1..=40";
+const SEEDS_CAPACITY: &str = "1..=12";
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Sites whose loads are one device each.
+    Grouped,
+    /// Sites known machine by machine.
+    Live,
+    /// Racks and who has them.
+    Capacity,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Grouped, Self::Live, Self::Capacity];
+
+    fn seeds(self) -> &'static str {
+        match self {
+            Self::Grouped => SEEDS,
+            Self::Live => SEEDS_LIVE,
+            Self::Capacity => SEEDS_CAPACITY,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Grouped => "grouped sites",
+            Self::Live => "live sites",
+            Self::Capacity => "walks through the life of racks",
+        }
+    }
+
+    fn flag(self) -> Option<&'static str> {
+        match self {
+            Self::Grouped => None,
+            Self::Live => Some("--live"),
+            Self::Capacity => Some("--capacity"),
+        }
+    }
+}
 
 /// One planted fault.
 #[derive(Debug)]
@@ -39,8 +80,8 @@ pub(crate) struct Mutant {
     find: String,
     /// What stands there instead.
     replace: String,
-    /// Whether live sites find it.
-    live: bool,
+    /// Where it is looked for.
+    kind: Kind,
     /// Seeds that find it soonest, as long as they draw the worlds that they draw now.
     seeds: Option<String>,
 }
@@ -52,13 +93,19 @@ impl Mutant {
             let text = table.get(key).and_then(|value| value.as_str());
             text.map(str::to_owned).with_context(|| format!("expected the text `{key}`"))
         };
+        let flag = |key: &str| table.get(key).and_then(toml::Value::as_bool) == Some(true);
         Ok(Self {
             what: key("what")?,
             caught_by: key("caught_by")?,
             file: PathBuf::from(key("file")?),
             find: key("find")?,
             replace: key("replace")?,
-            live: table.get("live").and_then(toml::Value::as_bool).unwrap_or(false),
+            kind: match (flag("live"), flag("capacity")) {
+                (false, false) => Kind::Grouped,
+                (true, false) => Kind::Live,
+                (false, true) => Kind::Capacity,
+                (true, true) => bail!("expected one of `live` and `capacity`"),
+            },
             seeds: key("seeds").ok(),
         })
     }
@@ -77,15 +124,13 @@ pub(crate) fn run() -> anyhow::Result<()> {
     println!("\n$ cargo xtask mutants");
     let tree = copy_crates()?;
     compile(&tree)?;
-    for live in [false, true] {
-        let broken = broken(live, seeds_of(live), None)?;
+    for kind in Kind::ALL {
+        let broken = broken(kind, kind.seeds(), None)?;
         ensure!(
             broken.is_empty(),
             "expected the simulation to hold without a mutant, found {broken:?}"
         );
-        let seeds = seeds_of(live);
-        let sites = if live { "live" } else { "grouped" };
-        println!("control: {sites} sites hold over seeds {seeds}");
+        println!("control: {} hold over seeds {}", kind.name(), kind.seeds());
     }
 
     let mutants = read_mutants()?;
@@ -176,15 +221,11 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn seeds_of(live: bool) -> &'static str {
-    if live { SEEDS_LIVE } else { SEEDS }
-}
-
 /// What the mutant's own checker says first, if it finds the mutant.
 fn find(mutant: &Mutant) -> anyhow::Result<Option<String>> {
-    let (all, said) = (seeds_of(mutant.live), mutant.said());
+    let (all, said) = (mutant.kind.seeds(), mutant.said());
     for seeds in [mutant.seeds.as_deref(), Some(all)].into_iter().flatten() {
-        let broken = broken(mutant.live, seeds, Some(&said))?;
+        let broken = broken(mutant.kind, seeds, Some(&said))?;
         let found = broken.iter().find(|line| line.contains(&said));
         if let Some(line) = found {
             return Ok(Some(line.chars().take(100).collect()));
@@ -221,11 +262,11 @@ fn compile(tree: &Path) -> anyhow::Result<()> {
 
 /// What breaks over the seeds, with the code last compiled; no more seeds are run once
 /// something says `until`.
-fn broken(live: bool, seeds: &str, until: Option<&str>) -> anyhow::Result<Vec<String>> {
+fn broken(kind: Kind, seeds: &str, until: Option<&str>) -> anyhow::Result<Vec<String>> {
     let program = build().join("debug/examples/sim").display().to_string();
     let mut run = crate::shell::program(&program, &["--brief"]);
     run.args(until.map(|text| ["--until", text]).into_iter().flatten());
-    run.args(live.then_some("--live"));
+    run.args(kind.flag());
     run.args(seeds.split(' '));
     let output = run.output().context("cannot start the simulation")?;
     let said = String::from_utf8_lossy(&output.stdout);

@@ -154,7 +154,9 @@ impl Estate {
                 self.known_tray(*tray)?;
                 let found = self.tray(*tray);
                 refuse_if(found.seat.is_some(), "a tray without a seat", "one with")?;
-                refuse_if(found.phase == Phase::Retired, "a tray in use", "retired")
+                let here =
+                    found.phase >= Phase::Installed && found.phase != Phase::Retired;
+                refuse_if(!here, "a machine in its slot or in repair", found.phase.name())
             }
             Body::Retry { tray } => {
                 self.known_tray(*tray)?;

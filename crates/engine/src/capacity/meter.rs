@@ -145,8 +145,6 @@ pub struct SeatMeter {
     pub incident: Option<u32>,
     /// The seconds before.
     pub before: Tally,
-    /// Whether it is counted no longer.
-    pub ended: bool,
 }
 
 /// Something that `settle` counts, not yet numbered.
@@ -324,20 +322,42 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Facts of one event: seats that change alike are one fact.
-#[derive(Debug, Default)]
-pub(super) struct Gathered {
-    states: BTreeMap<(Timestamp, Counted, Option<String>, Option<u32>), Vec<String>>,
+/// One seat's change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Change {
+    from: Timestamp,
+    counted: Counted,
+    reference: Option<String>,
+    cap_w: Option<u32>,
 }
 
+/// Facts of one event: seats that change alike are one fact.
+#[derive(Debug, Default)]
+pub(super) struct Gathered(Vec<(String, Change)>);
+
 impl Gathered {
-    /// Tells what was gathered, earliest first.
+    /// Tells what was gathered, earliest first; of what a seat changed to at one
+    /// instant, the last.
     pub(super) fn put_out(&mut self, known_at: Timestamp, outputs: &mut Vec<Output>) {
-        for ((valid_from, counted, reference, cap_w), units) in
-            std::mem::take(&mut self.states)
-        {
+        let mut changes = std::mem::take(&mut self.0);
+        if changes.is_empty() {
+            return;
+        }
+        // Stable: the order in which a seat changed stays.
+        changes.sort_by(|a, b| (a.1.from, &a.0).cmp(&(b.1.from, &b.0)));
+        let mut alike: BTreeMap<Change, Vec<String>> = BTreeMap::new();
+        let mut left = changes.into_iter().peekable();
+        while let Some((unit, change)) = left.next() {
+            let overtaken = left
+                .peek()
+                .is_some_and(|(next, to)| *next == unit && to.from == change.from);
+            if !overtaken {
+                alike.entry(change).or_default().push(unit);
+            }
+        }
+        for (Change { from, counted, reference, cap_w }, units) in alike {
             outputs.push(Output::Fact(NewFact {
-                valid_from,
+                valid_from: from,
                 valid_to: None,
                 known_at,
                 says: Says::State { units, counted, reference, cap_w },
@@ -379,9 +399,7 @@ impl Estate {
     pub fn seat_tally(&self, block: BlockNo, seat: usize, until: Timestamp) -> Tally {
         let Some(meter) = self.seat_meter(block, seat) else { return Tally::default() };
         let mut tally = meter.before;
-        if !meter.ended {
-            tally.add(meter.counted, (until - meter.since).as_seconds().max(0));
-        }
+        tally.add(meter.counted, (until - meter.since).as_seconds().max(0));
         tally
     }
 
@@ -435,15 +453,15 @@ impl Estate {
                 cap_w: None,
                 incident: None,
                 before: Tally::default(),
-                ended: false,
             });
+            let change = Change {
+                from: at,
+                counted: Counted::Available,
+                reference: None,
+                cap_w: None,
+            };
+            led.facts.0.push((unit, change));
             self.count_seat(block, seat, at, led);
-            let meter = &self.meters[block.place()][seat];
-            let key = (at, meter.counted, meter.reference.clone(), meter.cap_w);
-            let told = led.facts.states.entry(key).or_default();
-            if !told.contains(&unit) {
-                told.push(unit);
-            }
         }
     }
 
@@ -462,9 +480,9 @@ impl Estate {
         from: Timestamp,
         led: &mut Led,
     ) {
-        if self.meters[block.place()].get(seat).is_none_or(|meter| meter.ended) {
-            return;
-        }
+        let Some(meter) = self.meters[block.place()].get(seat) else { return };
+        // A late look says nothing of a time that is known already.
+        let from = from.max(meter.since);
         let found = self.found(block, seat, from);
         self.change(block, seat, from, found, led);
     }
@@ -534,8 +552,8 @@ impl Estate {
         meter.since = from;
         meter.cap_w = found.cap_w;
         meter.incident = incident;
-        let key = (from, found.counted, reference, found.cap_w);
-        led.facts.states.entry(key).or_default().push(unit);
+        let (counted, cap_w) = (found.counted, found.cap_w);
+        led.facts.0.push((unit, Change { from, counted, reference, cap_w }));
     }
 
     /// Counts what nobody knew of an incident as available after all.
@@ -611,6 +629,7 @@ impl Estate {
         let incident = &mut self.incidents[place];
         incident.machines.extend(machine);
         incident.opened = incident.opened.min(from);
+        incident.closed = None;
         incident.open_seats += 1;
         super::estate::number(place)
     }
