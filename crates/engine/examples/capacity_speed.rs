@@ -123,17 +123,17 @@ impl Campus {
 }
 
 fn timed<T>(what: &str, times: u32, mut run: impl FnMut() -> T) -> T {
-    let (mut best, mut total, mut last) = (f64::INFINITY, 0.0, None);
+    let (mut best, mut total, mut last) = (u128::MAX, 0, None);
     for _ in 0..times {
         let start = Instant::now();
         let made = run();
-        let took = start.elapsed().as_secs_f64() * 1_000.0;
+        let took = start.elapsed().as_micros();
         last = Some(made);
         best = best.min(took);
         total += took;
     }
-    let mean = total / f64::from(times);
-    println!("{what:58} {best:9.3} ms best, {mean:9.3} ms mean of {times}");
+    let mean = total / u128::from(times);
+    println!("{what:58} {best:>9} us best, {mean:>9} us mean of {times}");
     last.expect("run at least once")
 }
 

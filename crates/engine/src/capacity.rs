@@ -7,19 +7,22 @@
 //! ```text
 //! people, tenants, looks ──► fold ──► orders to machines, facts to `settle`, moves
 //!                             ▲ │
-//!                        place  └──► index, availability
+//!                        place  └──► index, availability, forecast
 //! ```
 //!
 //! [`phase`] moves a tray along its life, [`meter`] says what a second counts as,
-//! [`place`] finds room, and [`index`] tells a tenant what is theirs.
+//! [`place`] finds room, [`index`] tells a tenant what is theirs, [`acceptance`]
+//! judges tests, and [`forecast`] says when a tranche will be there.
 //!
 //! Invariant: no clock. What happens between events at a known instant, such as the
 //! end of a window, counts from that instant, whenever the next event comes.
 //! Invariant: an event that is refused changes nothing.
 
+pub mod acceptance;
 mod allowed;
 pub mod asset;
 pub mod estate;
+pub mod forecast;
 pub mod index;
 pub mod meter;
 pub mod phase;

@@ -160,7 +160,7 @@ impl Walk {
                     return Err(self.broken(Holds::Folds, text));
                 }
                 self.count("refused");
-                let seen = self.bystander.refused(&event, &refused, &self.estate);
+                let seen = self.bystander.refused(&event, &refused);
                 seen.map_err(|(holds, text)| self.broken(holds, text))?;
                 return Ok(Err(refused));
             }

@@ -533,7 +533,9 @@ fn validating(standing: &Standing<'_>) -> Step {
     let Some(shows) = fresh(standing) else { return no_answer(standing) };
     match shows.health {
         Reported::Ok => go(Phase::BurnIn, "it is healthy and clean"),
-        other => wait(Expected::Healthy, Observed::Health(other)),
+        other @ (Reported::Warning | Reported::Critical) => {
+            wait(Expected::Healthy, Observed::Health(other))
+        }
     }
 }
 

@@ -65,27 +65,28 @@ fn wrong(holds: Holds, text: impl Into<String>) -> Found {
 
 impl Bystander {
     /// Looks at an event that was refused.
-    pub(super) fn refused(&self, event: &Event, why: &Refused, estate: &Estate) -> Found {
+    pub(super) fn refused(&self, event: &Event, why: &Refused) -> Found {
         if let (Actor::Tenant(name), Refused::Unfit { .. } | Refused::Unknown { .. }) =
             (&event.by, why)
         {
             // Only what is theirs is spoken of.
-            let theirs = match &event.body {
-                Body::Accept { block, .. } | Body::Return { block, .. } => {
-                    let found = self.blocks.get(block.0 as usize);
-                    found.is_some_and(|found| found.tenant == *name)
-                }
-                Body::ReturnTray { tray, .. } | Body::PowerCycle { tray } => {
-                    self.owner(*tray) == Some(name)
-                }
-                _ => true,
+            let theirs = if let Body::Accept { block, .. } | Body::Return { block, .. } =
+                &event.body
+            {
+                let found = self.blocks.get(block.0 as usize);
+                found.is_some_and(|found| found.tenant == *name)
+            } else if let Body::ReturnTray { tray, .. } | Body::PowerCycle { tray } =
+                &event.body
+            {
+                self.owner(*tray) == Some(name)
+            } else {
+                true
             };
             if !theirs {
                 let text = format!("{name} was told of what is another's: {why}");
                 return wrong(Holds::OwnAlone, text);
             }
         }
-        let _ = estate;
         Ok(())
     }
 
@@ -119,22 +120,7 @@ impl Bystander {
     fn note(&mut self, event: &Event, estate: &Estate) -> Found {
         let at = event.at;
         if let (Actor::Tenant(name), body) = (&event.by, &event.body) {
-            let theirs = match body {
-                Body::Reserve { tenant, .. } => tenant == name,
-                Body::Accept { block, .. } | Body::Return { block, .. } => {
-                    self.blocks[block.0 as usize].tenant == *name
-                }
-                Body::ReturnTray { tray, .. }
-                | Body::PowerCycle { tray }
-                | Body::Cordon { tray, .. }
-                | Body::Substitute { out: tray, .. } => self.owner(*tray) == Some(name),
-                Body::Defer { id, .. } => self
-                    .trays
-                    .iter()
-                    .filter(|(_, seen)| seen.window.as_ref().is_some_and(|w| w.1 == *id))
-                    .all(|(tray, _)| self.owner(*tray) == Some(name)),
-                _ => false,
-            };
+            let theirs = self.is_theirs(name, body);
             if !theirs {
                 return wrong(Holds::OwnAlone, format!("{name} was let do {body:?}"));
             }
@@ -240,9 +226,47 @@ impl Bystander {
                     }
                 }
             }
-            _ => {}
+            Body::Times(_)
+            | Body::Shape(_)
+            | Body::Rack { .. }
+            | Body::Due { .. }
+            | Body::Installed { .. }
+            | Body::Tested { .. }
+            | Body::ReturnTray { .. }
+            | Body::Cordon { .. }
+            | Body::Uncordon { .. }
+            | Body::Pull { .. }
+            | Body::Retry { .. }
+            | Body::Release { .. }
+            | Body::Classify { .. }
+            | Body::Wake => {}
         }
         Ok(())
+    }
+
+    /// Whether a tenant may say something, going by what they have.
+    fn is_theirs(&self, name: &String, body: &Body) -> bool {
+        if let Body::Reserve { tenant, .. } = body {
+            return tenant == name;
+        }
+        if let Body::Accept { block, .. } | Body::Return { block, .. } = body {
+            return self.blocks[block.0 as usize].tenant == *name;
+        }
+        if let Body::ReturnTray { tray, .. }
+        | Body::PowerCycle { tray }
+        | Body::Cordon { tray, .. }
+        | Body::Substitute { out: tray, .. } = body
+        {
+            return self.owner(*tray) == Some(name);
+        }
+        if let Body::Defer { id, .. } = body {
+            let mut trays = self
+                .trays
+                .iter()
+                .filter(|(_, seen)| seen.window.as_ref().is_some_and(|(_, of)| of == id));
+            return trays.all(|(tray, _)| self.owner(*tray) == Some(name));
+        }
+        false
     }
 
     fn put(&mut self, tray: TrayNo, serial: &str) -> Found {

@@ -109,8 +109,8 @@ impl Walk {
 
     fn bring_on(&mut self, rack: RackNo) -> Result<(), Broken> {
         let trays: Vec<TrayNo> = self.estate.rack(rack).tray_numbers().collect();
-        match self.estate.tray(trays[0]).phase {
-            Phase::Ordered => {
+        match self.estate.tray(trays[0]).phase == Phase::Ordered {
+            true => {
                 let gpus = self.estate.shape_of(rack).all_gpus();
                 let serials: Vec<String> =
                     trays.iter().map(|_| self.machines.make(gpus)).collect();
@@ -121,7 +121,7 @@ impl Walk {
                 self.machines.racks.insert(rack, whole);
                 self.say(operator(), Body::Received { rack, serials }, "racks received")
             }
-            _ => self.say(operator(), Body::Installed { rack }, "racks installed"),
+            false => self.say(operator(), Body::Installed { rack }, "racks installed"),
         }
     }
 
