@@ -93,7 +93,8 @@ impl Mutant {
             let text = table.get(key).and_then(|value| value.as_str());
             text.map(str::to_owned).with_context(|| format!("expected the text `{key}`"))
         };
-        let flag = |key: &str| table.get(key).and_then(toml::Value::as_bool) == Some(true);
+        let flag =
+            |key: &str| table.get(key).and_then(toml::Value::as_bool) == Some(true);
         Ok(Self {
             what: key("what")?,
             caught_by: key("caught_by")?,
