@@ -6,10 +6,11 @@
 //! survives, or that another checker finds alone, says that its checker has gone
 //! blind, and fails the command.
 //!
-//! A mutant with `live = true` is looked for in sites known machine by machine; one
-//! that names `seeds` is looked for in those first. What no simulated site can find is
-//! looked for by a test that must fail, `test = "CRATE NAME"`, or by a measurement that
-//! must say that a figure is beyond its bound, `bench = "CRATE EXAMPLE"`.
+//! A mutant with `live = true` is looked for in sites known machine by machine, one
+//! with `capacity = true` in walks through the life of racks; one that names `seeds`
+//! is looked for in those first. What nothing simulated can find is looked for by a
+//! test that must fail, `test = "CRATE NAME"`, or by a measurement that must say that a
+//! figure is beyond its bound, `bench = "CRATE EXAMPLE"`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,9 +39,49 @@ impl MutantsArgs {
 const CRATES: [&str; 6] = ["units", "settle", "engine", "sim", "adapters", "mw"];
 
 /// The seeds a mutant has to survive to fail the command: of sites whose loads are
-/// one device each, and of live ones.
+/// one device each, of live ones, and of walks through the life of racks.
 const SEEDS: &str = "1..=500";
 const SEEDS_LIVE: &str = "1..=40";
+const SEEDS_CAPACITY: &str = "1..=12";
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Sites whose loads are one device each.
+    Grouped,
+    /// Sites known machine by machine.
+    Live,
+    /// Racks and who has them.
+    Capacity,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Grouped, Self::Live, Self::Capacity];
+
+    fn seeds(self) -> &'static str {
+        match self {
+            Self::Grouped => SEEDS,
+            Self::Live => SEEDS_LIVE,
+            Self::Capacity => SEEDS_CAPACITY,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Grouped => "grouped sites",
+            Self::Live => "live sites",
+            Self::Capacity => "walks through the life of racks",
+        }
+    }
+
+    fn flag(self) -> Option<&'static str> {
+        match self {
+            Self::Grouped => None,
+            Self::Live => Some("--live"),
+            Self::Capacity => Some("--capacity"),
+        }
+    }
+}
 
 /// One planted fault.
 #[derive(Debug)]
@@ -55,8 +96,8 @@ pub(crate) struct Mutant {
     find: String,
     /// What stands there instead.
     replace: String,
-    /// Whether live sites find it.
-    live: bool,
+    /// Where it is looked for.
+    kind: Kind,
     /// Seeds that find it soonest, as long as they draw the worlds that they draw now.
     seeds: Option<String>,
     /// What finds it, where no simulated site does.
@@ -90,13 +131,20 @@ impl Mutant {
             let text = table.get(key).and_then(|value| value.as_str());
             text.map(str::to_owned).with_context(|| format!("expected the text `{key}`"))
         };
+        let flag =
+            |key: &str| table.get(key).and_then(toml::Value::as_bool) == Some(true);
         Ok(Self {
             what: key("what")?,
             caught_by: key("caught_by")?,
             file: PathBuf::from(key("file")?),
             find: key("find")?,
             replace: key("replace")?,
-            live: table.get("live").and_then(toml::Value::as_bool).unwrap_or(false),
+            kind: match (flag("live"), flag("capacity")) {
+                (false, false) => Kind::Grouped,
+                (true, false) => Kind::Live,
+                (false, true) => Kind::Capacity,
+                (true, true) => bail!("expected one of `live` and `capacity`"),
+            },
             seeds: key("seeds").ok(),
             probe: Probe::of(&table)?,
         })
@@ -174,6 +222,12 @@ impl Probe {
 }
 
 impl Mutant {
+    /// Whether it is about a run, which the scorecard is about.
+    #[cfg(test)]
+    pub(crate) fn is_of_a_run(&self) -> bool {
+        self.kind != Kind::Capacity
+    }
+
     /// How the line begins in which its checker says so, after the time.
     fn said(&self) -> String {
         let is_named = self.caught_by.ends_with(|last: char| last.is_ascii_digit());
@@ -189,20 +243,19 @@ pub(crate) fn run(arguments: &MutantsArgs) -> anyhow::Result<()> {
     let mut mutants = read_mutants()?;
     mutants.retain(|(name, _)| arguments.takes(name));
     ensure!(!mutants.is_empty(), "expected mutants named {:?}", arguments.only);
-    for live in [false, true] {
-        let is_needed = |(_, m): &(String, Mutant)| m.probe.is_none() && m.live == live;
+    for kind in Kind::ALL {
+        let is_needed = |(_, m): &(String, Mutant)| m.probe.is_none() && m.kind == kind;
         if !mutants.iter().any(is_needed) {
             continue;
         }
-        let broken = broken(live, seeds_of(live), None)?;
+        let broken = broken(kind, kind.seeds(), None)?;
         ensure!(
             broken.is_empty(),
             "expected the simulation to hold without a mutant, found {broken:?}"
         );
-        let seeds = seeds_of(live);
-        let sites = if live { "live" } else { "grouped" };
-        println!("control: {sites} sites hold over seeds {seeds}");
+        println!("control: {} hold over seeds {}", kind.name(), kind.seeds());
     }
+
     for probe in mutants.iter().filter_map(|(_, mutant)| mutant.probe.as_ref()) {
         probe.compile(&tree)?;
         ensure!(
@@ -302,10 +355,6 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn seeds_of(live: bool) -> &'static str {
-    if live { SEEDS_LIVE } else { SEEDS }
-}
-
 /// What finds the mutant that is planted in `tree`, if anything does.
 fn look_for(mutant: &Mutant, tree: &Path) -> anyhow::Result<Option<String>> {
     match &mutant.probe {
@@ -323,9 +372,9 @@ fn look_for(mutant: &Mutant, tree: &Path) -> anyhow::Result<Option<String>> {
 
 /// What the mutant's own checker says first, if it finds the mutant.
 fn find(mutant: &Mutant) -> anyhow::Result<Option<String>> {
-    let (all, said) = (seeds_of(mutant.live), mutant.said());
+    let (all, said) = (mutant.kind.seeds(), mutant.said());
     for seeds in [mutant.seeds.as_deref(), Some(all)].into_iter().flatten() {
-        let broken = broken(mutant.live, seeds, Some(&said))?;
+        let broken = broken(mutant.kind, seeds, Some(&said))?;
         let found = broken.iter().find(|line| line.contains(&said));
         if let Some(line) = found {
             return Ok(Some(line.chars().take(100).collect()));
@@ -371,11 +420,11 @@ fn compiled(command: &mut Command) -> anyhow::Result<()> {
 
 /// What breaks over the seeds, with the code last compiled; no more seeds are run once
 /// something says `until`.
-fn broken(live: bool, seeds: &str, until: Option<&str>) -> anyhow::Result<Vec<String>> {
+fn broken(kind: Kind, seeds: &str, until: Option<&str>) -> anyhow::Result<Vec<String>> {
     let program = build().join("debug/examples/sim").display().to_string();
     let mut run = crate::shell::program(&program, &["--brief"]);
     run.args(until.map(|text| ["--until", text]).into_iter().flatten());
-    run.args(live.then_some("--live"));
+    run.args(kind.flag());
     run.args(seeds.split(' '));
     let output = run.output().context("cannot start the simulation")?;
     let said = String::from_utf8_lossy(&output.stdout);

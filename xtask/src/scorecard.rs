@@ -423,9 +423,9 @@ mod tests {
             .flat_map(|row| &row.cells)
             .flat_map(|cell| &cell.mutants)
             .collect();
-        for (name, _) in crate::mutants::read_mutants().expect("mutants that can be read")
-        {
-            assert!(named.contains(&name), "expected {name} on the card");
+        let mutants = crate::mutants::read_mutants().expect("mutants that can be read");
+        for (name, _) in mutants.iter().filter(|(_, mutant)| mutant.is_of_a_run()) {
+            assert!(named.contains(name), "expected {name} on the card");
         }
     }
 

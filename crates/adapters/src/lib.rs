@@ -6,6 +6,7 @@
 //! [`device`] is one device behind one vendor's protocol: told, looked at, read back.
 //! [`fleet`] is a site's devices together: orders, leases, sweeps.
 //! [`meter`] is one electricity meter: what it shows, and whether it still counts.
+//! [`acceptance`] reads what tools said of a rack, and signs the evidence.
 //! [`census`] finds who is on the site's networks, and what is different.
 //! [`openadr`] is a grid feed: events become instructions, checked.
 //! [`deliver`] hands one alarm message to one webhook or mail server.
@@ -15,6 +16,7 @@
 //! Invariant: holds no policy. What a value is worth is decided elsewhere.
 //! Invariant: market time zones, hour-ending keys and daylight saving end here.
 
+pub mod acceptance;
 pub mod census;
 pub mod deliver;
 pub mod device;

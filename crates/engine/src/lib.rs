@@ -31,6 +31,8 @@ pub mod act;
 
 pub mod alarm;
 
+pub mod capacity;
+
 pub mod meter;
 
 pub mod check;

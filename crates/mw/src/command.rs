@@ -5,6 +5,7 @@ mod asking;
 mod backtest;
 mod backup;
 mod books;
+mod capacity;
 mod census;
 mod demo;
 mod doctor;
@@ -57,6 +58,9 @@ enum Command {
     /// Look at what the grid asks and allows, and pass on what it says by telephone.
     #[command(subcommand)]
     Grid(grid::Grid),
+    /// Bring racks in, accept them against a plan, and show who has what, from files.
+    #[command(subcommand)]
+    Capacity(capacity::Capacity),
     /// List the alarms of a living run, and say that somebody looks after one.
     #[command(subcommand)]
     Alarm(alarm::Alarm),
@@ -129,6 +133,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Fleet(command) => command.run(),
         Command::Grid(command) => command.run(),
         Command::Alarm(command) => command.run(),
+        Command::Capacity(command) => command.run(),
         Command::Token(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Replay(command) => command.run(),

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod api;
 pub mod books;
+pub mod capacity;
 pub mod census;
 mod chart;
 pub mod command;

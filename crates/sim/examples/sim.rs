@@ -1,6 +1,6 @@
 //! Proves worlds from seeds: `sim [--live] [--verbose] [--steps] SEED...`, where a
 //! seed may be a range such as `1..=20`. `--live` draws sites known machine by
-//! machine. `--verbose` prints a line a tick, `--steps` every input and what it led
+//! machine, `--capacity` walks through the life of a hundred racks. `--verbose` prints a line a tick, `--steps` every input and what it led
 //! to, `--brief` failures alone; `--first` stops at the first, `--until TEXT` at the
 //! first that says so. `--matrix` prints what was checked under which faults.
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use engine::{Input, Output};
 use sim::World;
 use sim::run::live::{Fault, Invariant};
-use sim::run::{self, Failure, LEGEND, Tally};
+use sim::run::{self, LEGEND, Tally};
 use sim::world::LiveWorld;
 
 fn main() -> ExitCode {
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--live" => manner.live = true,
+            "--capacity" => manner.capacity = true,
             "--verbose" => manner.verbose = true,
             "--steps" => manner.steps = true,
             "--brief" => manner.brief = true,
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
 #[derive(Default)]
 struct Manner {
     live: bool,
+    capacity: bool,
     verbose: bool,
     steps: bool,
     brief: bool,
@@ -60,7 +62,7 @@ impl Manner {
     /// Whether nothing more needs to be run after this.
     fn is_enough(&self, outcome: &Outcome) -> bool {
         match (&self.until, &outcome.result) {
-            (Some(text), Err(failure)) => failure.to_string().contains(text),
+            (Some(text), Err(failure)) => failure.contains(text),
             (Some(_), Ok(_)) | (None, _) => false,
         }
     }
@@ -95,7 +97,7 @@ struct Outcome {
     fell_within: Vec<i64>,
     /// What was checked, and the faults it was checked under.
     checked: Option<(BTreeMap<Invariant, u64>, BTreeSet<Fault>)>,
-    result: Result<String, Box<Failure>>,
+    result: Result<String, String>,
 }
 
 /// Every seed, two at a time, told in the order of the seeds.
@@ -111,8 +113,11 @@ fn prove_all(seeds: &[u64], manner: &Manner) -> ExitCode {
             if place > stop.load(Ordering::Relaxed) {
                 return;
             }
-            let outcome =
-                if manner.live { live(*seed, manner) } else { grouped(*seed, manner) };
+            let outcome = match (manner.capacity, manner.live) {
+                (true, _) => capacity(*seed),
+                (false, true) => live(*seed, manner),
+                (false, false) => grouped(*seed, manner),
+            };
             if manner.is_enough(&outcome) {
                 stop.fetch_min(place, Ordering::Relaxed);
             }
@@ -204,10 +209,12 @@ fn grouped(seed: u64, manner: &Manner) -> Outcome {
     }
     let done = run::run(&world, step_teller(manner), line_teller(manner));
     let counts = done.as_ref().map_or(Tally::default(), |proof| proof.tally);
-    let result = done.map(|proof| {
-        let (mood, steps, digest) = (proof.mood, proof.steps, proof.digest);
-        format!("{mood:6}  {steps:>6} steps  digest {digest:016x}  holds")
-    });
+    let result = done
+        .map(|proof| {
+            let (mood, steps, digest) = (proof.mood, proof.steps, proof.digest);
+            format!("{mood:6}  {steps:>6} steps  digest {digest:016x}  holds")
+        })
+        .map_err(|failure| failure.to_string());
     Outcome {
         counts: counts.parts().to_vec(),
         fell_within: Vec::new(),
@@ -230,7 +237,7 @@ fn live(seed: u64, manner: &Manner) -> Outcome {
             counts: Vec::new(),
             fell_within: Vec::new(),
             checked: None,
-            result: Err(failure),
+            result: Err(failure.to_string()),
         },
         Ok(proof) => {
             let (mood, steps, digest) = (proof.mood, proof.steps, proof.digest);
@@ -242,6 +249,19 @@ fn live(seed: u64, manner: &Manner) -> Outcome {
                 result: Ok(line),
             }
         }
+    }
+}
+
+fn capacity(seed: u64) -> Outcome {
+    let walked = sim::capacity::walk(seed);
+    let counts = walked.as_ref().map_or(BTreeMap::new(), |walked| walked.counts.clone());
+    Outcome {
+        counts: counts.into_iter().collect(),
+        fell_within: Vec::new(),
+        checked: None,
+        result: walked
+            .map(|walked| format!("{:>6} events  holds", walked.events))
+            .map_err(|broken| broken.to_string()),
     }
 }
 

@@ -10,6 +10,8 @@ pub mod ahead;
 
 pub mod campus;
 
+pub mod capacity;
+
 pub mod market;
 
 pub mod plant;

@@ -110,7 +110,7 @@ impl Key {
         PublicKey(self.0.verifying_key())
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()
     }
 
@@ -190,7 +190,7 @@ impl PublicKey {
     }
 
     /// Whether `signature` is this key's, over `message`.
-    pub(super) fn signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+    pub(crate) fn signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         // Strict: a signature that somebody could turn into a second valid one
         // is refused.
         self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()

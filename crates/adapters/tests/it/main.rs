@@ -1,6 +1,7 @@
 //! Tests of the adapters against small files and, where it lies beside the
 //! project, real history.
 
+mod acceptance;
 mod deliver_email;
 mod deliver_oracle;
 mod deliver_receivers;

@@ -1,6 +1,7 @@
 //! The engine's integration tests: scenarios as scripts, and what holds of any
 //! decision.
 
+mod capacity;
 mod check;
 mod exposures;
 mod live;

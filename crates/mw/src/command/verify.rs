@@ -30,7 +30,7 @@ use crate::records::{Place, Records, runtime};
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     /// The run's folder, its journal file, its store's file, or the address of a store;
-    /// or a books file or its folder.
+    /// or a books file or its folder; or an acceptance bundle.
     run: String,
     /// A checkpoint that somebody else kept; may be given several times.
     #[arg(long, value_name = "FILE")]
@@ -64,6 +64,13 @@ impl Verify {
     pub(super) fn run(self) -> anyhow::Result<Ending> {
         if BooksFile::is_at(Path::new(&self.run)) {
             return self.books();
+        }
+        if super::capacity::is_bundle(Path::new(&self.run)) {
+            return super::capacity::verify_bundle(
+                Path::new(&self.run),
+                self.key.as_ref(),
+                self.json,
+            );
         }
         let place = Place::of(&self.run)?;
         let expected = self.expected()?;

@@ -4,6 +4,7 @@ mod backtest;
 mod bad_input;
 mod books;
 mod books_oracle;
+mod capacity;
 mod driven;
 mod emulated_modbus;
 mod emulated_openadr;

@@ -2,6 +2,7 @@
 
 mod ahead_oracle;
 mod campus;
+mod capacity;
 mod futures;
 mod late_ticks;
 mod live;

@@ -1,0 +1,439 @@
+//! Whether an event may be taken in: who says it, of what, and whether it fits.
+//!
+//! Everything is checked before anything changes. A tenant that names what is not
+//! theirs hears the same as one that names what is not there.
+
+use std::collections::BTreeSet;
+
+use units::{Interval, Timestamp};
+
+use super::asset::{Block, BlockNo, RackNo, TrayNo};
+use super::meter::Counted;
+use super::phase::Phase;
+use super::{Actor, Body, Class, Estate, Event, Place, Refused, Sweep};
+
+impl Estate {
+    pub(super) fn check(&self, event: &Event) -> Result<(), Refused> {
+        let at = event.at;
+        if at < self.known {
+            return Err(Refused::Earlier { known: self.known, at });
+        }
+        self.check_speaker(event)?;
+        match &event.body {
+            Body::Times(_) | Body::Wake => Ok(()),
+            Body::Shape(shape) => {
+                if let Some(fault) = shape.fault() {
+                    return Err(Refused::unfit("a shape that can be counted", fault));
+                }
+                let known = self.shapes.iter().any(|known| known.name == shape.name);
+                refuse_if(known, "a new generation", &shape.name)
+            }
+            Body::Rack { name, shape, hall, .. } => {
+                refuse_if(name.is_empty() || hall.is_empty(), "a name and a hall", name)?;
+                refuse_if(self.rack_named.contains_key(name), "a new rack", name)?;
+                match self.shapes.iter().any(|known| known.name == *shape) {
+                    true => Ok(()),
+                    false => Err(unknown("a generation", shape)),
+                }
+            }
+            Body::Due { rack, .. } => self.known_rack(*rack),
+            Body::Received { rack, serials } => {
+                self.known_rack(*rack)?;
+                self.all_in(*rack, Phase::Ordered)?;
+                let trays = usize::from(self.rack(*rack).trays);
+                if serials.len() != trays {
+                    let found = format!("{}", serials.len());
+                    return Err(Refused::unfit(format!("{trays} serial numbers"), found));
+                }
+                let distinct: BTreeSet<&String> = serials.iter().collect();
+                refuse_if(
+                    distinct.len() != trays,
+                    "each serial number once",
+                    "one of them twice",
+                )?;
+                serials.iter().try_for_each(|serial| self.new_serial(serial))
+            }
+            Body::Installed { rack } => {
+                self.known_rack(*rack)?;
+                self.all_in(*rack, Phase::Received)
+            }
+            Body::Sweep(sweep) => self.check_sweep(sweep, at),
+            Body::Tested { rack, slots, passed, .. } => {
+                self.known_rack(*rack)?;
+                let trays = self.rack(*rack).trays;
+                let outside = trays < 64 && slots >> trays != 0;
+                refuse_if(*slots == 0 || outside, "slots of the rack", "others")?;
+                refuse_if(
+                    passed & !slots != 0,
+                    "passed slots among those judged",
+                    "others",
+                )?;
+                for tray in self.rack(*rack).tray_numbers() {
+                    if slots & (1 << self.tray(tray).slot) != 0 {
+                        self.in_phase(tray, &[Phase::BurnIn])?;
+                    }
+                }
+                Ok(())
+            }
+            Body::Reserve { tenant, blocks, spares, .. } => {
+                if let Actor::Tenant(name) = &event.by {
+                    refuse_if(name != tenant, "your own name", tenant)?;
+                }
+                refuse_if(tenant.is_empty(), "a tenant", "no name")?;
+                self.check_room(blocks, spares, at)
+            }
+            Body::Accept { block, evidence } => {
+                let found = self.live_block(*block)?;
+                refuse_if(found.accepted.is_some(), "a block not accepted", "accepted")?;
+                refuse_if(
+                    *evidence == settle::contract::Hash::start(),
+                    "the hash of the evidence",
+                    "none",
+                )?;
+                for tray in found.seats.iter() {
+                    let tray = tray.ok_or_else(|| {
+                        Refused::unfit("a machine in every seat", "an empty one")
+                    })?;
+                    self.in_phase(tray, &[Phase::Accepted, Phase::InService])?;
+                    refuse_if(
+                        !self.is_healthy_at(tray, at),
+                        "every machine seen healthy lately",
+                        &self.slot_name(tray),
+                    )?;
+                }
+                Ok(())
+            }
+            Body::HandOver { block } => {
+                let found = self.live_block(*block)?;
+                let given = found.handed_over.is_some();
+                refuse_if(given, "a block not given to its tenant", "given")
+            }
+            Body::Return { block, .. } => self.live_block(*block).map(|_| ()),
+            Body::ReturnTray { tray, .. } => {
+                self.seated(*tray)?;
+                self.in_phase(*tray, &[Phase::InService])?;
+                let already = self.tray(*tray).returned.is_some();
+                refuse_if(already, "a tray its tenant has", "one given back")
+            }
+            Body::PowerCycle { tray } => {
+                self.known_tray(*tray)?;
+                self.in_phase(*tray, &[Phase::InService])?;
+                let busy = self.tray(*tray).asked.is_some();
+                refuse_if(busy, "a tray that nothing is asked of", "an order under way")
+            }
+            Body::Cordon { tray, .. } | Body::Uncordon { tray } => self.known_tray(*tray),
+            Body::Substitute { out, into } => {
+                self.seated(*out)?;
+                self.known_tray(*into)?;
+                let same = self.tray(*out).rack == self.tray(*into).rack;
+                refuse_if(!same, "a tray of the same NVLink domain", "another rack's")?;
+                match self.unfree_at(*into, at) {
+                    Some(why) => Err(Refused::unfit("a free tray", why)),
+                    None => Ok(()),
+                }
+            }
+            Body::Pull { tray, .. } => {
+                self.known_tray(*tray)?;
+                self.looked_at(*tray)?;
+                let found = self.tray(*tray);
+                refuse_if(
+                    found.dirty && found.seat.is_none(),
+                    "a wiped machine, or its release by two people",
+                    "one that is not wiped",
+                )
+            }
+            Body::Repaired { tray, serial } => {
+                self.known_tray(*tray)?;
+                self.in_phase(*tray, &[Phase::Repair])?;
+                match serial {
+                    Some(serial) => self.new_serial(serial),
+                    None => Ok(()),
+                }
+            }
+            Body::Retire { tray, .. } => {
+                self.known_tray(*tray)?;
+                let found = self.tray(*tray);
+                refuse_if(found.seat.is_some(), "a tray without a seat", "one with")?;
+                let here =
+                    found.phase >= Phase::Installed && found.phase != Phase::Retired;
+                refuse_if(!here, "a machine in its slot or in repair", found.phase.name())
+            }
+            Body::Retry { tray } => {
+                self.known_tray(*tray)?;
+                refuse_if(
+                    self.tray(*tray).asked.is_none(),
+                    "a tray that something was ordered of",
+                    "none",
+                )
+            }
+            Body::Release { tray, second, .. } => {
+                self.known_tray(*tray)?;
+                self.looked_at(*tray)?;
+                let alone = match &event.by {
+                    Actor::Operator(name) => name == second || second.is_empty(),
+                    Actor::Tenant(_) | Actor::Site => true,
+                };
+                refuse_if(alone, "two people", "one")
+            }
+            Body::Announce { id, trays, window, emergency, .. } => {
+                refuse_if(id.is_empty(), "a name for the window", "none")?;
+                refuse_if(self.window_named(id).is_some(), "a new window", id)?;
+                let distinct: BTreeSet<&TrayNo> = trays.iter().collect();
+                refuse_if(
+                    trays.is_empty() || distinct.len() != trays.len(),
+                    "each machine once",
+                    "none, or one twice",
+                )?;
+                for tray in trays {
+                    self.known_tray(*tray)?;
+                    let busy = self.tray(*tray).window.is_some();
+                    refuse_if(
+                        busy,
+                        "machines in no other window",
+                        &self.slot_name(*tray),
+                    )?;
+                }
+                refuse_if(window.start >= window.end, "an end after its start", "none")?;
+                refuse_if(window.start < at, "a window to come", "one begun")?;
+                let seats = trays.iter().any(|tray| self.tray(*tray).seat.is_some());
+                let soon = window.start < at + self.times.hand_back;
+                refuse_if(
+                    !emergency && seats && soon,
+                    format!("notice of {}", self.times.hand_back),
+                    &format!("a start at {}", window.start),
+                )
+            }
+            Body::Defer { id, window } => self.check_deferral(event, id, *window),
+            Body::Done { id } => {
+                let place =
+                    self.window_named(id).ok_or_else(|| unknown("a window", id))?;
+                refuse_if(self.windows[place].done.is_some(), "work under way", "done")
+            }
+            Body::Classify { incident, class, .. } => {
+                let found = self.incidents.iter().find(|known| known.id == *incident);
+                let found = found.ok_or_else(|| unknown("an incident", incident))?;
+                let unseen = found.closed.is_some()
+                    && found.worst == Counted::Unknown
+                    && found.class.is_none();
+                refuse_if(
+                    *class == Class::Available && !unseen,
+                    "an incident that is over, that nobody looked at and nobody classified",
+                    incident,
+                )
+            }
+        }
+    }
+
+    /// Who may say what: a tenant of its own, the site what it sees, people the rest.
+    fn check_speaker(&self, event: &Event) -> Result<(), Refused> {
+        let not_theirs = |what| Err(Refused::NotYours { what });
+        match (&event.by, &event.body) {
+            (Actor::Operator(name), Body::Sweep(_) | Body::Wake) => {
+                Err(Refused::NotForYou { by: name.clone() })
+            }
+            (Actor::Operator(name), _) => {
+                refuse_if(name.is_empty(), "a person's name", "none")
+            }
+            (Actor::Site, Body::Sweep(_) | Body::Wake | Body::Tested { .. }) => Ok(()),
+            (Actor::Tenant(name), body) => match body {
+                Body::Reserve { .. } => Ok(()),
+                Body::Accept { block, .. } | Body::Return { block, .. } => {
+                    match self.block(*block).is_some_and(|block| block.tenant == *name) {
+                        true => Ok(()),
+                        false => not_theirs("a block"),
+                    }
+                }
+                Body::ReturnTray { tray, .. }
+                | Body::PowerCycle { tray }
+                | Body::Cordon { tray, .. }
+                | Body::Substitute { out: tray, .. } => {
+                    match self.tenant_of(*tray) == Some(name) {
+                        true => Ok(()),
+                        false => not_theirs("a tray"),
+                    }
+                }
+                Body::Defer { id, .. } => {
+                    let window = self.window_named(id).map(|place| &self.windows[place]);
+                    let theirs = window.is_some_and(|window| {
+                        window
+                            .trays
+                            .iter()
+                            .all(|tray| self.tenant_of(*tray) == Some(name))
+                    });
+                    if theirs { Ok(()) } else { not_theirs("a window") }
+                }
+                Body::Times(_)
+                | Body::Shape(_)
+                | Body::Rack { .. }
+                | Body::Due { .. }
+                | Body::Received { .. }
+                | Body::Installed { .. }
+                | Body::Sweep(_)
+                | Body::Tested { .. }
+                | Body::HandOver { .. }
+                | Body::Uncordon { .. }
+                | Body::Pull { .. }
+                | Body::Repaired { .. }
+                | Body::Retire { .. }
+                | Body::Retry { .. }
+                | Body::Release { .. }
+                | Body::Announce { .. }
+                | Body::Done { .. }
+                | Body::Classify { .. }
+                | Body::Wake => Err(Refused::NotForYou { by: event.by.to_string() }),
+            },
+            (Actor::Site, _) => Err(Refused::NotForYou { by: event.by.to_string() }),
+        }
+    }
+
+    /// The tenant whose seat a tray has.
+    pub fn tenant_of(&self, tray: TrayNo) -> Option<&str> {
+        let (block, _) = self.trays.get(tray.place())?.seat?;
+        Some(&self.blocks[block.place()].tenant)
+    }
+
+    fn check_sweep(&self, sweep: &Sweep, at: Timestamp) -> Result<(), Refused> {
+        if sweep.at > at {
+            let expected = format!("looks by {at}");
+            return Err(Refused::unfit(expected, format!("looks of {}", sweep.at)));
+        }
+        let mut told = BTreeSet::new();
+        for tray in sweep.silent.iter().chain(sweep.changed.iter().map(|(tray, _)| tray))
+        {
+            self.known_tray(*tray)?;
+            refuse_if(!told.insert(*tray), "each tray once", &self.slot_name(*tray))?;
+        }
+        if let super::Asked::Racks(racks) = &sweep.of {
+            racks.iter().try_for_each(|rack| self.known_rack(*rack))?;
+        }
+        sweep.racks.iter().try_for_each(|(rack, _)| self.known_rack(*rack))
+    }
+
+    /// Whether every tray named is free, and named once.
+    fn check_room(
+        &self,
+        blocks: &[Place],
+        spares: &[TrayNo],
+        at: Timestamp,
+    ) -> Result<(), Refused> {
+        let mut taken: BTreeSet<TrayNo> = BTreeSet::new();
+        let mut take = |tray: TrayNo| -> Result<(), Refused> {
+            self.known_tray(tray)?;
+            let name = self.slot_name(tray);
+            refuse_if(!taken.insert(tray), "each tray once", &name)?;
+            match self.unfree_at(tray, at) {
+                Some(why) => Err(Refused::unfit("a free tray", format!("{name}: {why}"))),
+                None => Ok(()),
+            }
+        };
+        refuse_if(blocks.is_empty(), "at least one block", "none")?;
+        for place in blocks {
+            self.known_rack(place.rack)?;
+            let rack = self.rack(place.rack);
+            refuse_if(place.slots.is_empty(), "at least one tray a block", "none")?;
+            for slot in &place.slots {
+                let inside = *slot < rack.trays;
+                refuse_if(!inside, "a slot of the rack", &slot.to_string())?;
+                take(TrayNo(rack.first.0 + u32::from(*slot)))?;
+            }
+        }
+        for spare in spares {
+            take(*spare)?;
+        }
+        Ok(())
+    }
+
+    fn check_deferral(
+        &self,
+        event: &Event,
+        id: &str,
+        to: Interval,
+    ) -> Result<(), Refused> {
+        let place = self.window_named(id).ok_or_else(|| unknown("a window", id))?;
+        let window = &self.windows[place];
+        let begun = window.done.is_some() || window.during.start <= event.at;
+        refuse_if(begun, "a window to come", "one begun or done")?;
+        refuse_if(window.emergency, "work that can wait", "an emergency")?;
+        let later = to.start > window.during.start && to.start < to.end;
+        refuse_if(!later, "a later time", &to.to_string())?;
+        let latest = window.announced + self.times.hand_back + self.times.hand_back;
+        refuse_if(
+            matches!(event.by, Actor::Tenant(_)) && to.start > latest,
+            format!("a start by {latest}"),
+            &to.start.to_string(),
+        )
+    }
+
+    fn known_rack(&self, rack: RackNo) -> Result<(), Refused> {
+        match self.racks.get(rack.place()) {
+            Some(_) => Ok(()),
+            None => Err(unknown("a rack", &format!("number {}", rack.0))),
+        }
+    }
+
+    fn known_tray(&self, tray: TrayNo) -> Result<(), Refused> {
+        match self.trays.get(tray.place()) {
+            Some(_) => Ok(()),
+            None => Err(unknown("a tray", &format!("number {}", tray.0))),
+        }
+    }
+
+    fn live_block(&self, block: BlockNo) -> Result<&Block, Refused> {
+        let found = self.block(block);
+        let found =
+            found.ok_or_else(|| unknown("a block", &format!("number {}", block.0)))?;
+        match found.is_live() {
+            true => Ok(found),
+            false => Err(Refused::unfit("a block in use", "one given back")),
+        }
+    }
+
+    fn seated(&self, tray: TrayNo) -> Result<(), Refused> {
+        self.known_tray(tray)?;
+        refuse_if(self.tray(tray).seat.is_none(), "a tray with a seat", "one without")
+    }
+
+    fn in_phase(&self, tray: TrayNo, phases: &[Phase]) -> Result<(), Refused> {
+        let found = self.tray(tray).phase;
+        if phases.contains(&found) {
+            return Ok(());
+        }
+        let names: Vec<&str> = phases.iter().map(|phase| phase.name()).collect();
+        let expected = format!("{} {}", self.slot_name(tray), names.join(" or "));
+        Err(Refused::unfit(expected, found.name()))
+    }
+
+    fn all_in(&self, rack: RackNo, phase: Phase) -> Result<(), Refused> {
+        let mut trays = self.rack(rack).tray_numbers();
+        trays.try_for_each(|tray| self.in_phase(tray, &[phase]))
+    }
+
+    fn looked_at(&self, tray: TrayNo) -> Result<(), Refused> {
+        let phase = self.tray(tray).phase;
+        refuse_if(!phase.is_looked_at(), "a machine in its slot", phase.name())
+    }
+
+    /// A machine is in one slot at a time.
+    fn new_serial(&self, serial: &str) -> Result<(), Refused> {
+        refuse_if(serial.is_empty(), "a serial number", "none")?;
+        match self.serials.get(serial) {
+            Some(tray) => {
+                let found = format!("{serial} in {}", self.slot_name(*tray));
+                Err(Refused::unfit("a machine that is in no slot", found))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn refuse_if(
+    wrong: bool,
+    expected: impl Into<String>,
+    found: &str,
+) -> Result<(), Refused> {
+    if wrong { Err(Refused::unfit(expected, found)) } else { Ok(()) }
+}
+
+fn unknown(what: &'static str, found: &str) -> Refused {
+    Refused::Unknown { what, found: found.to_owned() }
+}

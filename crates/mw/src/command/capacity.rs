@@ -1,0 +1,590 @@
+//! `mw capacity`: racks brought in, accepted, given to tenants and counted, as files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use adapters::acceptance::bundle::RackEvidence;
+use adapters::acceptance::{Bundle, Evidence, files, read_plan, read_results};
+use adapters::store::{Key, PublicKey};
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use engine::capacity::acceptance::judge;
+use engine::capacity::index::index;
+use engine::capacity::{Actor, Body, Event, Phase, RackNo, TrancheOf, TrayNo};
+use serde_json::json;
+use settle::facts::Facts;
+use units::Timestamp;
+
+use super::Ending;
+use super::backtest::print;
+use crate::capacity::facts::{lines, of_tenant, recount};
+use crate::capacity::stake::stakes;
+use crate::capacity::{LOG, Record};
+use crate::contract_files;
+use crate::live::clock::Clock;
+
+/// Bring racks in, accept them against a plan, and show who has what, from files.
+///
+/// A folder holds the record of an estate of GPU racks, the drop folder for test
+/// results, and the signed evidence of what was accepted.
+#[derive(Debug, Subcommand)]
+pub(super) enum Capacity {
+    /// Say what there is: racks by phase, what trays wait for, who has what.
+    Show(Show),
+    /// Add events to the record: JSON lines, all of them or none.
+    Add(Add),
+    /// Judge racks by their test results, sign the evidence, and record the outcome.
+    Accept(Accept),
+    /// Say when each tranche will be there, and what its delay costs.
+    Forecast(Forecast),
+    /// Write the facts that follow from the record, for settling or for a tenant.
+    Log(Log),
+    /// Count availability again, from the record or from exported facts alone.
+    Verify(Verify),
+}
+
+/// Say what there is.
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The estate's folder.
+    folder: PathBuf,
+    /// Only what this tenant has, as the tenant sees it.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Add events to the record.
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// The estate's folder; made if it is not there.
+    folder: PathBuf,
+    /// The events, a JSON object a line; `-` for standard input.
+    events: PathBuf,
+}
+
+/// Judge racks by their test results.
+#[derive(Debug, Args)]
+pub(super) struct Accept {
+    /// The estate's folder; results lie in `results/RACK`.
+    folder: PathBuf,
+    /// The acceptance plan.
+    #[arg(long, value_name = "FILE")]
+    plan: PathBuf,
+    /// A rack to judge; may be given several times.
+    #[arg(long, value_name = "NAME", required = true)]
+    rack: Vec<String>,
+    /// Who judges.
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// When; now unless said.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    at: Option<Timestamp>,
+}
+
+/// Say when each tranche will be there.
+#[derive(Debug, Args)]
+pub(super) struct Forecast {
+    /// The estate's folder.
+    folder: PathBuf,
+    /// The contract: its file, or a folder with the file of every version.
+    #[arg(long, value_name = "FILE")]
+    contract: PathBuf,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Write the facts that follow from the record.
+#[derive(Debug, Args)]
+pub(super) struct Log {
+    /// The estate's folder.
+    folder: PathBuf,
+    /// Only what concerns this tenant.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// The site's name in the facts.
+    #[arg(long, default_value = "site")]
+    site: String,
+}
+
+/// Count availability again.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// The estate's folder, or a file of exported facts.
+    what: PathBuf,
+    /// Count up to this instant; the last event or fact unless said.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    until: Option<Timestamp>,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Capacity {
+    pub(super) fn run(self) -> anyhow::Result<Ending> {
+        match self {
+            Self::Show(command) => command.run(),
+            Self::Add(command) => command.run(),
+            Self::Accept(command) => command.run(),
+            Self::Forecast(command) => command.run(),
+            Self::Log(command) => command.run(),
+            Self::Verify(command) => command.run(),
+        }
+    }
+}
+
+impl Show {
+    fn run(self) -> anyhow::Result<Ending> {
+        let record = Record::open(&self.folder)?;
+        let estate = &record.estate;
+        let seats = index(estate, self.tenant.as_deref());
+        let mut tranches: BTreeMap<TrancheOf, u32> = BTreeMap::new();
+        for seat in &seats {
+            *tranches.entry(seat.tranche.clone()).or_default() += u32::from(seat.gpus);
+        }
+        let mut phases: BTreeMap<Phase, u32> = BTreeMap::new();
+        let mut waits: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        if self.tenant.is_none() {
+            for place in 0..estate.trays().len() {
+                let tray = TrayNo(u32::try_from(place).expect("few trays"));
+                let phase = estate.tray(tray).phase;
+                *phases.entry(phase).or_default() += 1;
+                if let Some(wait) = estate.wait(tray) {
+                    let what = format!("{}: {wait}", phase.name());
+                    waits.entry(what).or_default().push(estate.slot_name(tray));
+                }
+            }
+        }
+        if self.json {
+            let availability: Vec<_> = tranches
+                .keys()
+                .map(|tranche| {
+                    let (seconds, (up, of)) = estate.availability(tranche);
+                    json!({
+                        "tranche": tranche,
+                        "gpu_seconds": seconds,
+                        "available_gpu_seconds": up,
+                        "counted_gpu_seconds": of,
+                    })
+                })
+                .collect();
+            let phases: BTreeMap<&str, u32> =
+                phases.iter().map(|(phase, trays)| (phase.name(), *trays)).collect();
+            let value = json!({
+                "as_of": estate.known().to_string(),
+                "phases": phases,
+                "waits": waits,
+                "seats": seats,
+                "availability": availability,
+            });
+            print(&(serde_json::to_string_pretty(&value)? + "\n"))?;
+            return Ok(Ending::Well);
+        }
+        let mut text = format!("as of {}, {} events\n", estate.known(), estate.events());
+        if self.tenant.is_none() {
+            let racks = estate.racks().len();
+            let _ = writeln!(text, "{racks} racks, {} trays", estate.trays().len());
+            for (phase, trays) in &phases {
+                let _ = writeln!(text, "{trays:>7} {}", phase.name());
+            }
+            for (what, trays) in &waits {
+                let more = match trays.len() {
+                    1 => String::new(),
+                    count => format!(" and {} more", count - 1),
+                };
+                let _ = writeln!(text, "{}{more}, {what}", trays[0]);
+            }
+        }
+        for (tranche, gpus) in &tranches {
+            let (_, (up, of)) = estate.availability(tranche);
+            let _ = writeln!(
+                text,
+                "{}/{}: {gpus} GPUs, availability to date {}",
+                tranche.contract,
+                tranche.tranche,
+                percent(up, of)
+            );
+        }
+        let odd = seats.iter().filter(|seat| !seat.healthy || !seat.in_use);
+        for seat in odd {
+            let _ = writeln!(text, "{}: {}", seat.id, seat.reason);
+        }
+        print(&text)?;
+        Ok(Ending::Well)
+    }
+}
+
+/// A share in per cent, cut off, so that it never looks better than it is.
+fn percent(up: i64, of: i64) -> String {
+    if of == 0 {
+        return "not counted yet".to_owned();
+    }
+    let parts = i128::from(up) * 1_000_000 / i128::from(of);
+    format!("{}.{:04} %", parts / 10_000, parts % 10_000)
+}
+
+impl Add {
+    fn run(self) -> anyhow::Result<Ending> {
+        let mut text = String::new();
+        if self.events.as_os_str() == "-" {
+            std::io::stdin()
+                .read_to_string(&mut text)
+                .context("cannot read standard input")?;
+        } else {
+            text = std::fs::read_to_string(&self.events)
+                .with_context(|| format!("cannot read {}", self.events.display()))?;
+        }
+        let mut events: Vec<Event> = Vec::new();
+        for (place, line) in text.lines().enumerate() {
+            if line.trim().is_empty() {
+                continue;
+            }
+            let event = serde_json::from_str(line).with_context(|| {
+                format!(
+                    "{}, line {}: expected an event",
+                    self.events.display(),
+                    place + 1
+                )
+            })?;
+            events.push(event);
+        }
+        let mut record = Record::open_to_add(&self.folder)?;
+        let before = record.notices.len();
+        record.add(&events)?;
+        let mut text = format!(
+            "{} events added; {} in the record\n",
+            events.len(),
+            record.estate.events()
+        );
+        for notice in &record.notices[before..] {
+            let _ = writeln!(text, "{notice}");
+        }
+        print(&text)?;
+        Ok(Ending::Well)
+    }
+}
+
+impl Accept {
+    fn run(self) -> anyhow::Result<Ending> {
+        let plan_text = std::fs::read_to_string(&self.plan)
+            .with_context(|| format!("cannot read {}", self.plan.display()))?;
+        let plan = read_plan(&self.plan.display().to_string(), &plan_text)?;
+        let mut record = Record::open_to_add(&self.folder)?;
+        let at = self.at.unwrap_or_else(|| Clock::wall().now());
+        let mut racks = Vec::new();
+        let mut numbers = Vec::new();
+        let distinct: BTreeSet<&String> = self.rack.iter().collect();
+        for name in distinct {
+            let estate = &record.estate;
+            let rack = estate.rack_named(name).with_context(|| {
+                format!("expected a rack of the estate, found {name}")
+            })?;
+            let shape = estate.shape_of(rack);
+            if shape.name != plan.shape {
+                bail!(
+                    "{name}: expected a rack of {}, for which the plan is, found {}",
+                    plan.shape,
+                    shape.name
+                );
+            }
+            let order = in_burn_in(&record, rack);
+            if order.is_empty() {
+                bail!("{name}: expected trays in burn-in, found none");
+            }
+            let folder = self.folder.join("results").join(name);
+            let found = files(&folder)
+                .with_context(|| format!("cannot read {}", folder.display()))?;
+            let results =
+                read_results(&found).with_context(|| folder.display().to_string())?;
+            let verdict = judge(&plan, &order, shape.gpus_per_tray, &results);
+            numbers.push(rack);
+            racks.push(RackEvidence {
+                rack: name.clone(),
+                gpus_per_tray: shape.gpus_per_tray,
+                order,
+                files: found,
+                verdict,
+            });
+        }
+        let of = self.rack.join(", ");
+        let evidence = Evidence {
+            of,
+            at_unix_seconds: at.as_unix_seconds(),
+            plan: plan_text,
+            racks,
+        };
+        let key = Key::load_or_create(&self.folder.join("key"))?;
+        let bundle = evidence.signed(&key);
+        let folder = self.folder.join("bundles");
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        // The evidence is there before anything rests on it.
+        let path = folder.join(format!("{}.json", bundle.hash()));
+        std::fs::write(&path, bundle.to_json())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        let events: Vec<Event> = numbers
+            .iter()
+            .zip(&evidence.racks)
+            .map(|(rack, judged)| Event {
+                at,
+                by: Actor::Operator(self.by.clone()),
+                body: Body::Tested {
+                    rack: *rack,
+                    slots: judged.order.keys().map(|slot| 1_u64 << slot).sum(),
+                    passed: judged.verdict.passed,
+                    evidence: bundle.hash(),
+                },
+            })
+            .collect();
+        record.add(&events)?;
+        let mut text = String::new();
+        let mut good = true;
+        for rack in &evidence.racks {
+            let passed = rack.verdict.passed.count_ones() as usize;
+            let _ = writeln!(
+                text,
+                "{}: {passed} of {} trays passed, {} checks",
+                rack.rack,
+                rack.order.len(),
+                rack.verdict.checks.len()
+            );
+            good &= passed == rack.order.len();
+            for check in rack.verdict.failures() {
+                let _ = writeln!(text, "  {check}");
+            }
+        }
+        let _ = writeln!(text, "evidence {}\nsigned by {}", path.display(), key.public());
+        print(&text)?;
+        Ok(if good { Ending::Well } else { Ending::Wrong })
+    }
+}
+
+/// The serial number of each slot of a rack whose tray waits for a verdict.
+fn in_burn_in(record: &Record, rack: RackNo) -> BTreeMap<u8, String> {
+    let estate = &record.estate;
+    let trays = estate.rack(rack).tray_numbers().map(|tray| estate.tray(tray));
+    trays
+        .filter(|tray| tray.phase == Phase::BurnIn)
+        .map(|tray| (tray.slot, tray.serial.clone()))
+        .collect()
+}
+
+impl Forecast {
+    fn run(self) -> anyhow::Result<Ending> {
+        let record = Record::open(&self.folder)?;
+        let versions = contract_files::versions(&self.contract)?;
+        let stakes = stakes(&record.estate, &record.facts, &versions)?;
+        if self.json {
+            let value: Vec<_> = stakes
+                .iter()
+                .map(|stake| {
+                    let complete = stake.forecast.complete();
+                    json!({
+                        "tranche": stake.tranche,
+                        "gpus": stake.gpus,
+                        "delivery": stake.delivery.to_string(),
+                        "long_stop": stake.long_stop.map(|at| at.to_string()),
+                        "left": stake.forecast.left,
+                        "without_a_rack": stake.forecast.without,
+                        "likely": complete.map(|(likely, _)| likely.to_string()),
+                        "cautious": complete.map(|(_, cautious)| cautious.to_string()),
+                        "delay_credits_now": stake.credits_now.to_string(),
+                        "delay_credits_likely": stake.credits_likely.map(|a| a.to_string()),
+                        "delay_credits_cautious":
+                            stake.credits_cautious.map(|a| a.to_string()),
+                        "another_day": stake.another_day.map(|a| a.to_string()),
+                    })
+                })
+                .collect();
+            print(&(serde_json::to_string_pretty(&value)? + "\n"))?;
+            return Ok(Ending::Well);
+        }
+        let mut text = String::new();
+        for stake in &stakes {
+            let done = stake.gpus - stake.forecast.left;
+            let _ = writeln!(
+                text,
+                "{}: {done} of {} GPUs accepted, due {}",
+                stake.tranche, stake.gpus, stake.delivery
+            );
+            if let Some(at) = stake.long_stop {
+                let _ = writeln!(text, "  a right to end it from {at}");
+            }
+            match stake.forecast.complete() {
+                Some((likely, cautious)) => {
+                    let _ = writeln!(
+                        text,
+                        "  complete likely {likely}, cautiously {cautious}"
+                    );
+                }
+                None if stake.forecast.left == 0 => text += "  complete\n",
+                None => {
+                    let _ = writeln!(
+                        text,
+                        "  no rack with a date for {} GPUs",
+                        stake.forecast.without
+                    );
+                }
+            }
+            for rack in &stake.forecast.racks {
+                let _ = writeln!(
+                    text,
+                    "  {}: {} GPUs, {}, likely {}",
+                    rack.rack, rack.gpus, rack.phase, rack.likely
+                );
+            }
+            let _ = write!(text, "  delay credits {}", stake.credits_now);
+            if let (Some(likely), Some(cautious)) =
+                (stake.credits_likely, stake.credits_cautious)
+            {
+                let _ = write!(text, ", likely {likely}, cautiously {cautious}");
+            }
+            text.push('\n');
+        }
+        print(&text)?;
+        Ok(Ending::Well)
+    }
+}
+
+impl Log {
+    fn run(self) -> anyhow::Result<Ending> {
+        let record = Record::open(&self.folder)?;
+        let facts = of_tenant(&record.estate, &record.facts, self.tenant.as_deref());
+        print(&lines(&facts, &self.site))?;
+        Ok(Ending::Well)
+    }
+}
+
+impl Verify {
+    fn run(self) -> anyhow::Result<Ending> {
+        let is_estate = self.what.join(LOG).is_file();
+        let (facts, estate) = match is_estate {
+            true => {
+                let record = Record::open(&self.what)?;
+                let facts = Facts::read(&lines(&record.facts, "site"))?;
+                (facts, Some(record.estate))
+            }
+            false => (contract_files::facts(&self.what)?, None),
+        };
+        let last = facts.all().last().map(|fact| fact.known_at);
+        let last = estate.as_ref().map(|estate| estate.known()).or(last);
+        let Some(until) = self.until.or(last) else {
+            bail!("{}: expected at least one fact, found none", self.what.display());
+        };
+        let counted = recount(&facts, until);
+        let mut differs = Vec::new();
+        if let Some(estate) = estate.as_ref().filter(|estate| until == estate.known()) {
+            let mut kept: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+            let names: BTreeSet<&TrancheOf> =
+                estate.blocks().iter().map(|block| &block.tranche).collect();
+            for tranche in names {
+                let (_, (up, of)) = estate.availability(tranche);
+                let sum = kept.entry(&tranche.tranche).or_default();
+                *sum = (sum.0 + up, sum.1 + of);
+            }
+            for (tranche, kept) in kept {
+                let again = counted.get(tranche).map_or((0, 0), |one| one.availability());
+                if again != kept {
+                    differs.push(format!(
+                        "{tranche}: expected {} of {} GPU-seconds, found {} of {}",
+                        kept.0, kept.1, again.0, again.1
+                    ));
+                }
+            }
+        }
+        if self.json {
+            let tranches: BTreeMap<&String, _> = counted
+                .iter()
+                .map(|(tranche, one)| {
+                    let (up, of) = one.availability();
+                    let value = json!({
+                        "gpu_seconds": one.by_state,
+                        "available_gpu_seconds": up,
+                        "counted_gpu_seconds": of,
+                    });
+                    (tranche, value)
+                })
+                .collect();
+            let value = json!({
+                "until": until.to_string(),
+                "tranches": tranches,
+                "differs": differs,
+            });
+            print(&(serde_json::to_string_pretty(&value)? + "\n"))?;
+        } else {
+            let mut text = format!("up to {until}\n");
+            for (tranche, one) in &counted {
+                let (up, of) = one.availability();
+                let _ = writeln!(text, "{tranche}: availability {}", percent(up, of));
+                for (state, seconds) in &one.by_state {
+                    let _ = writeln!(text, "{seconds:>16} GPU-seconds {state}");
+                }
+            }
+            for one in &differs {
+                let _ = writeln!(text, "differs: {one}");
+            }
+            print(&text)?;
+        }
+        Ok(if differs.is_empty() { Ending::Well } else { Ending::Differs })
+    }
+}
+
+/// Whether a file says that it is an acceptance bundle.
+pub(super) fn is_bundle(path: &Path) -> bool {
+    let mut start = [0; 24];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut start));
+    read.is_ok() && start.starts_with(b"{\"megawatt_acceptance\":")
+}
+
+/// Checks an acceptance bundle: its signature, and every verdict again.
+pub(super) fn verify_bundle(
+    path: &Path,
+    key: Option<&PublicKey>,
+    as_json: bool,
+) -> anyhow::Result<Ending> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let bundle = Bundle::parse(&text).with_context(|| path.display().to_string())?;
+    let signer = bundle.key();
+    let found = bundle.verify(key.unwrap_or(&signer));
+    let racks = found.as_ref().map_or(&[][..], |evidence| &evidence.racks);
+    let passed: Vec<(&str, u32, usize)> = racks
+        .iter()
+        .map(|rack| {
+            let passed = rack.verdict.passed.count_ones();
+            (rack.rack.as_str(), passed, rack.order.len())
+        })
+        .collect();
+    let wrong = found.as_ref().err().map(ToString::to_string);
+    if as_json {
+        let value = json!({
+            "bundle": bundle.hash(),
+            "public_key": signer.to_string(),
+            "key_was_given": key.is_some(),
+            "racks": passed.iter().map(|(rack, passed, of)| json!({
+                "rack": rack, "passed": passed, "judged": of,
+            })).collect::<Vec<_>>(),
+            "wrong": wrong,
+        });
+        print(&(serde_json::to_string_pretty(&value)? + "\n"))?;
+    } else {
+        let mut text = format!("acceptance {}\nsigned by {signer}\n", bundle.hash());
+        if key.is_none() {
+            text +=
+                "compare that key with one you have from the site, or give it: --key\n";
+        }
+        for (rack, passed, of) in &passed {
+            let _ = writeln!(text, "{rack}: {passed} of {of} trays passed, judged again");
+        }
+        if let Some(wrong) = &wrong {
+            let _ = writeln!(text, "wrong: {wrong}");
+        }
+        print(&text)?;
+    }
+    Ok(if wrong.is_none() { Ending::Well } else { Ending::Differs })
+}
