@@ -370,12 +370,13 @@ impl Repair {
                 .trace_on(horizon, caps, answer, to, on, planned)
                 .map_err(Unrepaired::Conflict)?;
         }
-        // What was fitted around lies within other windows: they are one.
+        // What was fitted around lies within other windows: they are one, with all that
+        // lie between. Those that are not solved yet see to themselves.
         let (mut at, mut overlaps) = (at, false);
-        while at + 1 < self.windows.len()
-            && self.windows[at + 1].solved
-            && self.windows[at + 1].from() < last
-        {
+        let until = self.windows.partition_point(|window| window.from() < last);
+        let right = &self.windows[at + 1..until.max(at + 1)];
+        let joined = right.iter().rposition(|window| window.solved).map_or(0, |k| k + 1);
+        for _ in 0..joined {
             self.join(at);
             overlaps = true;
         }

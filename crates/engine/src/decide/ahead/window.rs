@@ -482,10 +482,14 @@ impl Window {
             let end = self.steps[at].to() - 1;
             let mut balance = None;
             if let Step::Interval(t) = self.steps[at] {
-                balance = (columns.segments..columns.grid).find(|column| {
+                let part = |column: &usize| {
                     let segment = t * count + column - columns.segments;
                     self.program.is_inside(*column, answer.segments_mw[segment])
-                });
+                };
+                // What stands below a full feeder is settled by the feeder's row.
+                balance = (columns.segments..columns.grid)
+                    .filter(part)
+                    .find(|column| !self.is_below_full(horizon, answer, t, at, *column));
                 if balance.is_none() {
                     let mut left = answer.exchange_mw[t] - columns.least;
                     balance = (columns.grid..columns.grid_end).find(|column| {
@@ -553,6 +557,28 @@ impl Window {
         }
     }
 
+    /// Whether a load's column is below a feeder that has a price in a plan.
+    fn is_below_full(
+        &self,
+        horizon: &Horizon,
+        answer: &Answer,
+        t: usize,
+        at: usize,
+        column: usize,
+    ) -> bool {
+        let segment = column - self.columns[at].segments;
+        let load = self.first.partition_point(|first| *first <= segment) - 1;
+        let prices = &answer.prices.feeders_usd_per_mwh[t * horizon.feeders.len()..];
+        let mut above = horizon.loads[load].feeder;
+        while let Some(feeder) = above {
+            if prices[feeder] > PRICED {
+                return true;
+            }
+            above = horizon.feeders[feeder].parent;
+        }
+        false
+    }
+
     /// A basis whatever the plan: one column of each row's own.
     fn safe_basis(&mut self, horizon: &Horizon) {
         for row in 0..self.rows.len() {
@@ -578,6 +604,7 @@ impl Window {
         taken.clear();
         taken.resize(self.program.count(), false);
         self.program.basis().iter().for_each(|column| taken[*column] = true);
+        self.known_feeders(horizon, answer, &mut taken);
         for price in ramps {
             let at = self.steps.partition_point(|step| step.to() <= price.t);
             if self.steps.get(at) != Some(&Step::Interval(price.t)) {
@@ -605,6 +632,39 @@ impl Window {
             }
         }
         self.taken = taken;
+    }
+
+    /// The same of feeders that have a price: innermost first, so that each finds what
+    /// stands between its bounds below it and is not taken.
+    fn known_feeders(
+        &mut self,
+        horizon: &Horizon,
+        answer: &Answer,
+        taken: &mut Vec<bool>,
+    ) {
+        let feeders = horizon.feeders.len();
+        let limits = feeders + horizon.loads.len() + 1;
+        for at in 0..self.steps.len() {
+            let Step::Interval(t) = self.steps[at] else { continue };
+            for feeder in (0..feeders).rev() {
+                if answer.prices.feeders_usd_per_mwh[t * feeders + feeder] <= PRICED {
+                    continue;
+                }
+                let below = (0..horizon.loads.len())
+                    .filter(|load| horizon.is_below(*load, feeder))
+                    .find_map(|load| {
+                        self.between(horizon, answer, at, t, Some(load), taken)
+                    });
+                self.has_row[at * limits + feeder] = true;
+                let written = self.program.rows();
+                self.feeder_row(horizon, at, feeder);
+                taken.resize(self.program.count(), false);
+                if let Some(column) = below {
+                    taken[column] = true;
+                    self.program.set_basic(written, column);
+                }
+            }
+        }
     }
 
     /// A column of a load, or of the exchange, that stands between its bounds in a
@@ -822,9 +882,17 @@ impl Window {
                 self.program.entry(columns.discharge(store), -1.0);
             }
         }
-        let slack = self.program.column(0.0, 0.0, f64::INFINITY);
+        let t = self.steps[at].from();
+        let limit = horizon.feeders[feeder].limit_mw.at(t);
+        // Bounded as a ramp is: nothing sends back more than stores can.
+        let mut room = 1.0 + limit.max(0.0);
+        for battery in &horizon.batteries {
+            if horizon.hangs_below(battery.feeder, feeder) {
+                room += battery.discharge_mw.at(t);
+            }
+        }
+        let slack = self.program.column(0.0, 0.0, room);
         self.program.entry(slack, 1.0);
-        let limit = horizon.feeders[feeder].limit_mw.at(self.steps[at].from());
         self.program.end_row(limit, slack);
         self.rows.push(Row::Feeder(at, feeder));
     }
@@ -1023,6 +1091,9 @@ fn held_within(horizon: &Horizon, store: usize, t: usize) -> (f64, f64) {
 
 /// Two powers this close are the same, MW.
 const TOUCH: f64 = 1e-7;
+
+/// A feeder that is worth more has a row from the start, USD/MWh.
+const PRICED: f64 = 1e-6;
 
 /// How far a limit may be passed before its row is written, MW.
 const PRIMAL: f64 = 1e-8;
