@@ -1,10 +1,13 @@
 //! What an optimum over a horizon takes, on arrays from a file:
-//! `dispatch_speed ARRAYS CASE [--runs N] [--steps K] [--intervals N] [--dump FILE]`.
+//! `dispatch_speed ARRAYS CASE [--runs N] [--steps K] [--intervals N] [--only PART]
+//! [--dump FILE]`.
 //!
 //! `ARRAYS` is what `xtask/dispatch/year.py` writes. `CASE` is `year`,
-//! `year-ramps`, `rolling`, `rolling-ramps`, `full`, or `scale` and `scale-ramps`,
+//! `year-ramps`, `rolling`, `rolling-ramps`, `full`, `pressed`, or `scale` and `scale-ramps`,
 //! which print what twice the horizon and ten times the loads take. `--intervals`
-//! looks at the first of them alone. `--dump`
+//! looks at the first of them alone; `--only once`, `twice` or `tenfold` solves that
+//! part of a scaling case a single time and `--only none` builds it and solves
+//! nothing, for a program that counts instructions. `--dump`
 //! writes what was solved as JSON, for a program that solves it another way: the
 //! whole horizon, or every so manieth window of the rolling ones with what it came
 //! to. Time is CPU time of the process, from arrays in to primal and duals out, the
@@ -23,11 +26,11 @@ use std::time::{Duration, Instant};
 use engine::decide::ahead::{Answer, Dated, End, Found, Horizon, Solver};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
-use sim::ahead::json;
 use sim::ahead::reference::{
-    CLASSES_MW, HOURS, Ramps, STORED_MWH, UNSERVED_USD_PER_MWH, full, reference,
+    CLASSES_MW, HOURS, Ramps, STORED_MWH, UNSERVED_USD_PER_MWH, full, pressed, reference,
     reference_cost_usd,
 };
+use sim::ahead::{json, plan};
 
 /// A day.
 const WINDOW: usize = 96;
@@ -38,10 +41,10 @@ const SAMPLES: usize = 200;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let usage = "usage: dispatch_speed ARRAYS CASE [--runs N] [--steps K] [--intervals N] \
-                 [--dump FILE]";
+                 [--only PART] [--dump FILE]";
     let mut arrays = Arrays::read(&arguments.next().ok_or(usage)?)?;
     let case = arguments.next().ok_or(usage)?;
-    let (mut runs, mut steps, mut dump) = (5, usize::MAX, None);
+    let (mut runs, mut steps, mut dump, mut only) = (5, usize::MAX, None, None);
     while let Some(flag) = arguments.next() {
         let value = arguments.next().ok_or(usage)?;
         match flag.as_str() {
@@ -52,6 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 arrays.prices.truncate(n);
                 arrays.worths.truncate(n * CLASSES_MW.len());
             }
+            "--only" => only = Some(value),
             "--dump" => dump = Some(BufWriter::new(File::create(value)?)),
             _ => return Err(usage.into()),
         }
@@ -63,9 +67,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let build = || vec![reference(&arrays.prices, &arrays.worths, ramps, end())];
             whole(runs, build, dump)?
         }
-        "full" => whole(runs, || arrays.days(), dump)?,
+        "full" => whole(runs, || arrays.days(full), dump)?,
+        "pressed" => whole(runs, || arrays.days(pressed), dump)?,
         "rolling" | "rolling-ramps" => rolling(&arrays, ramps, runs, steps, dump)?,
-        "scale" | "scale-ramps" => scale(&arrays, ramps, runs)?,
+        "scale" | "scale-ramps" => match only {
+            Some(part) => scale_only(&arrays, ramps, &part)?,
+            None => scale(&arrays, ramps, runs)?,
+        },
         _ => return Err(usage.into()),
     };
     line["case"] = json!(case);
@@ -98,10 +106,10 @@ impl Arrays {
 impl Arrays {
     /// Everything at once, a day at a time: as far as a site looks ahead with
     /// feeders, blocks and a peak that is charged by the month.
-    fn days(&self) -> Vec<Horizon> {
+    fn days(&self, site: impl Fn(&[f64], &[f64]) -> Horizon) -> Vec<Horizon> {
         let classes = CLASSES_MW.len();
         let worths = self.worths.chunks_exact(WINDOW * classes);
-        (self.prices.chunks_exact(WINDOW).zip(worths)).map(|(p, w)| full(p, w)).collect()
+        (self.prices.chunks_exact(WINDOW).zip(worths)).map(|(p, w)| site(p, w)).collect()
     }
 }
 
@@ -150,6 +158,12 @@ fn whole(
         }
         spent.push((cpu() - began).as_secs_f64());
     }
+    // Looked over by who shares nothing with the solver, and not timed.
+    let mut broken = 0;
+    for horizon in build() {
+        solver.solve_into(&horizon, &mut answer)?;
+        broken += plan::broken(&horizon, &answer).len();
+    }
     if let Some(mut file) = dump {
         for horizon in build() {
             writeln!(file, "{}", json!({ "horizon": json::write(&horizon) }))?;
@@ -161,7 +175,7 @@ fn whole(
         "runs": runs, "cpu_s": median(spent), "objective": objective(cost_usd),
         "bound": objective(bound_usd), "offset": objective(0.0), "windows": found.windows,
         "pivots": found.pivots, "passes": found.passes,
-        "general": general,
+        "general": general, "broken": broken,
     }))
 }
 
@@ -265,39 +279,61 @@ fn roll(
     Ok(rolled)
 }
 
-/// What twice the horizon and ten times the loads take.
+/// The reference year, twice its horizon, and ten times its loads.
+fn scaled(arrays: &Arrays, ramps: Ramps) -> [Horizon; 3] {
+    let twice =
+        Arrays { prices: arrays.prices.repeat(2), worths: arrays.worths.repeat(2) };
+    let of = |arrays: &Arrays| {
+        reference(&arrays.prices, &arrays.worths, ramps, End::At(STORED_MWH))
+    };
+    let once = of(arrays);
+    let many = tenfold(&once);
+    [once, of(&twice), many]
+}
+
+/// What twice the horizon and ten times the loads take. The three take turns, so
+/// that what else the machine does meets all of them alike.
 fn scale(
     arrays: &Arrays,
     ramps: Ramps,
     runs: usize,
 ) -> Result<Value, Box<dyn std::error::Error>> {
-    let twice =
-        Arrays { prices: arrays.prices.repeat(2), worths: arrays.worths.repeat(2) };
-    let end = || End::At(STORED_MWH);
-    let of = |arrays: &Arrays| reference(&arrays.prices, &arrays.worths, ramps, end());
-    let once = of(arrays);
-    let twice = of(&twice);
-    let many = tenfold(&once);
-    let (mut times, mut general) = (Vec::new(), 0);
-    let mut pivots = Vec::new();
-    for horizon in [&once, &twice, &many] {
-        let mut spent = Vec::new();
-        let mut found = Found::default();
-        for _ in 0..runs {
+    let horizons = scaled(arrays, ramps);
+    let mut spent = [const { Vec::new() }; 3];
+    let (mut pivots, mut general) = ([0; 3], 0);
+    for _ in 0..runs {
+        for (at, horizon) in horizons.iter().enumerate() {
             let began = cpu();
             let answer = Solver::default().solve(horizon)?;
-            spent.push((cpu() - began).as_secs_f64());
-            found = answer.found;
+            spent[at].push((cpu() - began).as_secs_f64());
+            pivots[at] = answer.found.pivots;
+            general += usize::from(answer.found.general);
         }
-        general += usize::from(found.general);
-        pivots.push(found.pivots);
-        times.push(median(spent));
     }
+    let [once, twice, many] = spent.map(median);
     Ok(json!({
-        "runs": runs, "cpu_s": times[0], "twice_the_horizon": times[1] / times[0],
-        "ten_times_the_loads": times[2] / times[0], "pivots": pivots,
-        "general": general,
+        "runs": runs, "cpu_s": once, "twice_the_horizon": twice / once,
+        "ten_times_the_loads": many / once, "pivots": pivots, "general": general,
     }))
+}
+
+/// One of the three, or none, a single time.
+fn scale_only(
+    arrays: &Arrays,
+    ramps: Ramps,
+    part: &str,
+) -> Result<Value, Box<dyn std::error::Error>> {
+    let horizons = scaled(arrays, ramps);
+    let which = ["once", "twice", "tenfold"].iter().position(|name| *name == part);
+    let Some(horizon) = which.and_then(|which| horizons.get(which)) else {
+        return if part == "none" {
+            Ok(json!({}))
+        } else {
+            Err(format!("expected once, twice, tenfold or none, found {part}").into())
+        };
+    };
+    let found = Solver::default().solve(horizon)?.found;
+    Ok(json!({ "pivots": found.pivots, "windows": found.windows }))
 }
 
 /// Each load as ten of a tenth of its size, worth a little more and less.

@@ -9,7 +9,12 @@
 //!   (96 intervals, free end, full windows only; stored energy and ramps go on
 //!   from the interval carried out), without ramps and with them;
 //! - the year's 365 days with everything at once, which `sim::ahead::reference::full`
-//!   defines: a feeder tree, a peak charge, blocks, segments, wear and ramps.
+//!   defines: a feeder tree, a peak charge, blocks, segments, wear and ramps;
+//! - the same days with a charge that leaves the peak to be chosen
+//!   (`sim::ahead::reference::pressed`), so that ramps bind beside all the rest;
+//! - how the time of ours grows with the horizon and with the number of loads, in CPU
+//!   time, and in instructions where valgrind can count them: those are the same
+//!   however busy the machine is, and have to stay within their limits.
 //!
 //! The reference problem and how HiGHS and PyPSA solve it stand in
 //! `../shared/bench` and are run unchanged; another year or hub goes to them under
@@ -30,7 +35,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::oracles;
-use crate::shell::{self, cargo, history, program, root, shown, target};
+use crate::shell::{self, cargo, history, program, quietly, root, shown, target};
 
 /// What is measured against, each at one version.
 const PEERS: &str = include_str!("../../dispatch/peers.txt");
@@ -50,9 +55,9 @@ pub(super) struct DispatchArgs {
     /// dispatch: how often each program runs; the median is what is shown.
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// dispatch: how many decisions of the rolling runs [default: the whole year].
-    #[arg(long)]
-    steps: Option<usize>,
+    /// dispatch: how many decisions of the rolling runs; the year has 34,944.
+    #[arg(long, default_value_t = 8_736)]
+    steps: usize,
     /// dispatch: how many decisions PyPSA is measured for; 0 leaves it out.
     #[arg(long, default_value_t = 24)]
     pypsa_steps: usize,
@@ -68,7 +73,7 @@ struct Row {
     aim: u32,
 }
 
-const ROWS: [Row; 5] = [
+const ROWS: [Row; 6] = [
     Row {
         what: "year, no ramps",
         case: "year",
@@ -98,7 +103,17 @@ const ROWS: [Row; 5] = [
         aim: 80,
     },
     Row { what: "everything at once", case: "full", highs: None, at_least: 20, aim: 100 },
+    Row {
+        what: "the same, ramps bind",
+        case: "pressed",
+        highs: None,
+        at_least: 20,
+        aim: 100,
+    },
 ];
+
+/// What twice the horizon and ten times the loads may take, as often as once.
+const SCALING: [(&str, f64); 2] = [("twice", 2.2), ("tenfold", 12.0)];
 
 /// Two programs find the same where their objectives differ by no more of them.
 const SAME: f64 = 1e-6;
@@ -127,7 +142,7 @@ pub(super) fn run(arguments: &DispatchArgs) -> Result<()> {
     shell::run(cargo(&build).args(["--example", "dispatch_speed"]))?;
 
     let intervals = fs::metadata(bench.folder.join("arrays.bin"))?.len() / 8 / 13;
-    let steps = arguments.steps.unwrap_or(usize::MAX).min(intervals as usize - 96);
+    let steps = arguments.steps.min(intervals as usize - 96);
     let mut table = Vec::new();
     let mut apart = Vec::new();
     for row in &ROWS {
@@ -139,6 +154,7 @@ pub(super) fn run(arguments: &DispatchArgs) -> Result<()> {
     println!("\nscaling of ours");
     for case in ["scale", "scale-ramps"] {
         bench.ours(case, arguments.runs, &[])?;
+        apart.extend(bench.count(case)?);
     }
     if arguments.pypsa_steps > 0 {
         println!("\nPyPSA, which builds a model around the same solver");
@@ -163,7 +179,7 @@ pub(super) fn run(arguments: &DispatchArgs) -> Result<()> {
     );
     table.iter().for_each(|line| println!("{line}"));
     if !apart.is_empty() {
-        bail!("expected every program to find the same:\n{}", apart.join("\n"));
+        bail!("expected programs to agree and limits to hold:\n{}", apart.join("\n"));
     }
     Ok(())
 }
@@ -266,14 +282,52 @@ impl Bench {
         let ours = target().join("release/examples/dispatch_speed");
         let ours = ours.to_str().context("the target folder is not UTF-8")?;
         let mut command = program(ours, &[]);
-        // Ours takes so little that more runs cost nothing.
-        let runs = if case.starts_with("rolling") { runs } else { runs.max(1) * 5 };
+        // Most of ours takes so little that more runs cost nothing.
+        let is_long = case.starts_with("rolling") || case == "pressed";
+        let runs = if is_long { runs } else { runs.max(1) * 5 };
         command.arg(self.folder.join("arrays.bin")).args([
             case,
             "--runs",
             &runs.to_string(),
         ]);
         self.say(command.args(flags))
+    }
+
+    /// How many instructions the parts of a scaling case take; says which are too many.
+    fn count(&self, case: &str) -> Result<Vec<String>> {
+        if quietly(&mut program("valgrind", &["--version"])).is_none() {
+            println!("skipped: instructions are not counted without valgrind");
+            return Ok(Vec::new());
+        }
+        let ours = target().join("release/examples/dispatch_speed");
+        let taken = |part: &str| -> Result<f64> {
+            let mut command = program(
+                "valgrind",
+                &["--tool=callgrind", "--callgrind-out-file=/dev/null"],
+            );
+            command.arg(&ours).arg(self.folder.join("arrays.bin"));
+            command.args([case, "--only", part]);
+            let output = command.output().context("cannot start valgrind")?;
+            let text = String::from_utf8_lossy(&output.stderr);
+            collected(&text).with_context(|| {
+                format!("expected a count from {}, found: {text}", shown(&command))
+            })
+        };
+        let built = taken("none")?;
+        let once = taken("once")? - built;
+        let mut apart = Vec::new();
+        for (part, most) in SCALING {
+            let times = (taken(part)? - built) / once;
+            println!(
+                "  {case}, {part}: {times:.2} times the instructions, {most} at most"
+            );
+            if times > most {
+                apart.push(format!(
+                    "{case}, {part}: expected {most} at most, found {times}"
+                ));
+            }
+        }
+        Ok(apart)
     }
 
     /// A script, on one core and over our prices.
@@ -328,6 +382,9 @@ fn objectives_agree(
             ));
         }
     }
+    if figure(ours, "broken")? > 0.0 {
+        apart.push(format!("{}: limits are broken by more than a watt", row.what));
+    }
     let said = format!("objective {expected:.4} and {:.4}", figure(ours, "objective")?);
     Ok((said, apart))
 }
@@ -335,6 +392,11 @@ fn objectives_agree(
 /// Our own script around HiGHS.
 fn oracle() -> PathBuf {
     root().join("crates/sim/tests/it/ahead_oracle/highs.py")
+}
+
+/// How many instructions callgrind says that it saw.
+fn collected(text: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.split_once("Collected : "))?.1.trim().parse().ok()
 }
 
 /// A figure of a flat object of JSON.
@@ -349,6 +411,13 @@ fn figure(line: &str, name: &str) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_count_of_instructions_is_read() {
+        let text = "==7== Events    : Ir\n==7== Collected : 108588318\n==7== \n";
+        assert_eq!(collected(text), Some(108_588_318.0));
+        assert_eq!(collected("valgrind: cannot"), None);
+    }
 
     #[test]
     fn figures_are_read_by_their_names() {

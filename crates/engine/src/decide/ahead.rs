@@ -88,6 +88,10 @@ impl Solver {
         horizon: &Horizon,
         answer: &mut Answer,
     ) -> Result<(), Conflict> {
+        if let Some(conflict) = horizon.end_contradicts() {
+            return Err(conflict);
+        }
+        self.repair.begin();
         self.caps.clear();
         self.caps.resize(horizon.len(), Cap::NONE);
         if horizon.grid.peaks.is_empty() {
@@ -109,6 +113,9 @@ impl Solver {
         answer: &mut Answer,
     ) -> Result<(), Conflict> {
         if horizon.batteries.len() > 1 {
+            if let Some(conflict) = horizon.contradiction() {
+                return Err(conflict);
+            }
             answer.fit(horizon);
             return whole::solve(&mut self.whole, None, horizon, &self.caps, answer)
                 .or_else(|failure| failure.told(answer));

@@ -3,7 +3,8 @@
 //! [`reference()`] is the problem that other programs are measured on: 750 MW of
 //! import, 100 MW of export, twelve classes of mining machines, 200 MW of GPUs
 //! whose unserved energy costs 4,000 USD/MWh, a battery. [`full`] is the same
-//! plant with everything that a real site has beside it.
+//! plant with everything that a real site has beside it, and [`pressed`] that one on
+//! days on which its limits bind together.
 
 use engine::decide::ahead::{
     Block, Dated, Demand, End, Feeder, Grid, Horizon, Peak, Ramp, Store,
@@ -149,6 +150,20 @@ pub fn full(prices: &[f64], worths: &[f64]) -> Horizon {
         already_mw: 300.0,
     };
     grid.peaks = (0..n).step_by(MONTH).map(peak).collect();
+    horizon
+}
+
+/// [`full`] with a peak charge that is a choice of the day, and the ramps of the
+/// [`reference()`] alone: then what to draw at the most is found between the ends, and
+/// ramps bind on most days while feeders, blocks, the peak and the battery do.
+///
+/// The charge is a day's share of the month's, 250 USD/MW, of which 300 MW were drawn
+/// already.
+pub fn pressed(prices: &[f64], worths: &[f64]) -> Horizon {
+    let mut horizon = full(prices, worths);
+    for peak in &mut horizon.grid.peaks {
+        peak.usd_per_mw = 250.0;
+    }
     horizon
 }
 

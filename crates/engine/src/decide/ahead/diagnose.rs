@@ -5,6 +5,8 @@
 //! which there is still none has no part in it. What is left contradicts itself,
 //! and lifting any of it would do.
 
+use std::collections::BTreeMap;
+
 use super::conflict::{Bound, Conflict};
 use super::horizon::{Cap, Dated, End, Horizon};
 use super::stored::{Piece, Span};
@@ -129,20 +131,7 @@ impl Part {
 fn has_plan(window: &mut Window, part: &Part) -> bool {
     let horizon = &part.horizon;
     let n = horizon.len();
-    let contradicts = (0..n).any(|t| {
-        let (least, most) = horizon.exchange_range(t);
-        let feeders = horizon.feeders.iter().any(|f| f.limit_mw.at(t) < -MUCH);
-        let loads = horizon.loads.iter().any(|load| {
-            let whole: f64 = load.segments_mw.iter().sum();
-            load.floor_mw.at(t) > load.ceiling_mw.at(t).min(whole) + 1e-7
-        });
-        let stores = horizon
-            .batteries
-            .iter()
-            .any(|store| store.stored_min_mwh.at(t) > store.stored_max_mwh.at(t) + 1e-7);
-        least > most + 1e-9 || feeders || loads || stores
-    });
-    if contradicts {
+    if horizon.contradiction().is_some() {
         return false;
     }
     let steps: Vec<Step> = (0..n).map(Step::Interval).collect();
@@ -165,7 +154,9 @@ fn has_plan(window: &mut Window, part: &Part) -> bool {
     let mut plan = super::Answer::default();
     plan.fit(horizon);
     let caps = vec![Cap::NONE; n];
-    let solved = window.solve(horizon, &caps, &steps, &[], (&before, &after), &plan);
+    let outside = (before.as_slice(), after.as_slice());
+    let solved =
+        window.solve(horizon, &caps, &steps, &BTreeMap::new(), outside, &plan, &[]);
     !matches!(solved, Err(Stop::Infeasible(_)))
 }
 

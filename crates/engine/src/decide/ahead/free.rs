@@ -366,7 +366,7 @@ impl Free {
             gains.least += mark.gained;
             gains.pieces.extend_from_slice(&self.gains[mark.gains.0..mark.gains.1]);
         }
-        gains.pieces.sort_by(|a, b| a.slope.total_cmp(&b.slope));
+        gains.pieces.sort_unstable_by(|a, b| a.slope.total_cmp(&b.slope));
         gains.pieces.dedup_by(|next, last| {
             let same = next.slope == last.slope;
             if same {

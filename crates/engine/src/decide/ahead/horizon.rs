@@ -5,6 +5,8 @@
 //! of every array. Floats live in this folder alone: whoever asks converts exact
 //! quantities on the way in and snaps the answer back on the way out.
 
+use super::conflict::{Bound, Conflict};
+
 /// A figure for every interval: the same always, or one each.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Dated {
@@ -296,6 +298,49 @@ impl Horizon {
         } else {
             part(price.import, most);
         }
+    }
+
+    /// A figure that contradicts another of the same thing in one interval.
+    pub(super) fn contradiction(&self) -> Option<Conflict> {
+        let found = (0..self.len()).find_map(|t| {
+            let (least, most) = self.exchange_range(t);
+            if least > most + 1e-9 {
+                return Some((t, vec![Bound::Import, Bound::Export]));
+            }
+            // Less than nothing flows through a feeder where nothing sends back so much.
+            let feeder = |f: &Feeder| f.limit_mw.at(t) < -1e5;
+            if let Some(feeder) = self.feeders.iter().position(feeder) {
+                return Some((t, vec![Bound::Feeder(feeder)]));
+            }
+            let load = |load: &Demand| {
+                let whole: f64 = load.segments_mw.iter().sum();
+                load.floor_mw.at(t) > load.ceiling_mw.at(t).min(whole) + 1e-7
+            };
+            if let Some(load) = self.loads.iter().position(load) {
+                return Some((t, vec![Bound::Floor(load), Bound::Ceiling(load)]));
+            }
+            let store = |store: &Store| {
+                store.stored_min_mwh.at(t) > store.stored_max_mwh.at(t) + 1e-7
+            };
+            let store = self.batteries.iter().position(store)?;
+            Some((t, vec![Bound::Stored(store)]))
+        });
+        found
+            .map(|(t, limits)| Conflict::at(t, limits))
+            .or_else(|| self.end_contradicts())
+    }
+
+    /// A store that is to hold at the end what it cannot hold.
+    pub(super) fn end_contradicts(&self) -> Option<Conflict> {
+        let last = self.len().checked_sub(1)?;
+        let store = self.batteries.iter().position(|store| match store.end {
+            End::At(held) => {
+                held < store.stored_min_mwh.at(last) - 1e-7
+                    || held > store.stored_max_mwh.at(last) + 1e-7
+            }
+            End::Free | End::Worth(_) => false,
+        })?;
+        Some(Conflict::at(last, vec![Bound::Stored(store)]))
     }
 
     /// What a MWh more of a store is worth beyond the end when it holds `held`: the

@@ -150,7 +150,7 @@ fn together(
             program.take_in_rows(row);
             true
         };
-        if !solved || program.solve().is_err() {
+        if !solved || program.optimum().is_err() {
             break;
         }
         let lowest = program.value(cost);

@@ -8,7 +8,10 @@
 //! energy in different directions become one: then no window hides what it costs
 //! another, and prices agree across all of them.
 
-use super::answer::Answer;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use super::answer::{Answer, RampPrice};
 use super::conflict::Conflict;
 use super::free::Free;
 use super::horizon::{Cap, Horizon, Ramp};
@@ -19,19 +22,26 @@ use super::window::{Gains, Outside, Step, Stop, Window};
 pub(super) struct Repair {
     window: Window,
     windows: Vec<Chain>,
+    /// What has a ramp: so many loads, and then the exchange.
     ramped: Vec<Ramped>,
+    ramped_loads: usize,
+    /// Windows to solve, by how wide they are and where they begin.
+    open: BinaryHeap<Reverse<(usize, usize)>>,
     steps: Vec<Step>,
-    gains: Vec<Gains>,
+    /// What each stretch that was ever laid out can gain.
+    gains: BTreeMap<Step, Gains>,
 }
 
 /// A window: intervals with all limits, with stretches between, and whether its
 /// plan stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Chain {
     /// Where all limits are looked at, in order and apart.
     parts: Vec<(usize, usize)>,
     /// Intervals between, after which what is held is bounded.
     splits: Vec<usize>,
+    /// Ramps that have a price in its plan.
+    ramps: Vec<RampPrice>,
     solved: bool,
     /// How often it grew: each time it reaches twice as far.
     grown: u32,
@@ -44,6 +54,17 @@ impl Chain {
 
     fn to(&self) -> usize {
         self.parts[self.parts.len() - 1].1
+    }
+
+    /// In how many intervals all limits are looked at.
+    fn width(&self) -> usize {
+        self.parts.iter().map(|(from, to)| to - from).sum()
+    }
+
+    /// Whether a ramp into an interval is looked at: both sides of it are.
+    fn has_inside(&self, t: usize) -> bool {
+        let part = self.parts.partition_point(|(_, to)| *to <= t);
+        self.parts.get(part).is_some_and(|(from, _)| *from < t)
     }
 
     /// Looks at all limits in `from..to` too.
@@ -106,7 +127,13 @@ const AFTER: usize = 3;
 const WIDEST: usize = 6_000;
 
 impl Repair {
-    /// Makes the plan of `answer`, the optimum without ramps, keep them.
+    /// Forgets the windows of another horizon.
+    pub(super) fn begin(&mut self) {
+        self.windows.clear();
+    }
+
+    /// Makes the plan of `answer`, the optimum without ramps, keep them. Where the same
+    /// horizon is asked about again at other caps, windows begin as wide as they were.
     pub(super) fn repair(
         &mut self,
         horizon: &Horizon,
@@ -114,34 +141,42 @@ impl Repair {
         caps: &[Cap],
         answer: &mut Answer,
     ) -> Result<(), Unrepaired> {
+        let repaired = self.repair_all(horizon, free, caps, answer);
+        // What did not succeed is still a plan to start from.
+        let ramps = &mut answer.prices.ramps;
+        self.windows.iter().for_each(|window| ramps.extend_from_slice(&window.ramps));
+        ramps.sort_by_key(|price| price.t);
+        repaired
+    }
+
+    fn repair_all(
+        &mut self,
+        horizon: &Horizon,
+        free: &mut Free,
+        caps: &[Cap],
+        answer: &mut Answer,
+    ) -> Result<(), Unrepaired> {
         self.watch(horizon);
-        self.windows.clear();
-        let n = horizon.len();
-        let mut t = 0;
-        while let Some(broken) = self.next_broken(horizon, answer, t, n) {
-            let from = broken.saturating_sub(BEFORE);
-            let to = (broken + AFTER).min(n);
-            match self.windows.last_mut() {
-                Some(last) if last.to() >= from => last.widen(from, to),
-                Some(_) | None => {
-                    let (parts, splits) = (vec![(from, to)], Vec::new());
-                    self.windows.push(Chain { parts, splits, solved: false, grown: 0 });
-                }
-            }
-            t = broken + 1;
+        for window in &mut self.windows {
+            (window.solved, window.grown) = (false, 0);
         }
+        self.open_broken(horizon, answer);
         if self.windows.is_empty() {
             return Ok(());
         }
         free.backward(horizon);
+        self.gains.clear();
         self.settle_all(horizon, free, caps, answer)?;
         // Where two windows are joined, those before need not agree any more.
         let (mut from, mut joined) = (0, false);
         loop {
             let Some(seam) = self.seam(horizon, answer, from) else {
-                if !joined {
+                // What was fitted around a window that was then joined to another may
+                // break a ramp that neither looks at.
+                if !joined && !self.open_broken(horizon, answer) {
                     break;
                 }
+                self.settle_all(horizon, free, caps, answer)?;
                 (from, joined) = (0, false);
                 continue;
             };
@@ -157,6 +192,53 @@ impl Repair {
         Ok(())
     }
 
+    /// Opens a window around every ramp that the plan breaks and no window looks at.
+    /// Says whether there was one.
+    fn open_broken(&mut self, horizon: &Horizon, answer: &Answer) -> bool {
+        let n = horizon.len();
+        let (mut t, mut opened) = (0, false);
+        while let Some(broken) = self.next_broken(horizon, answer, t, n) {
+            t = broken + 1;
+            if self.is_looked_at(broken) {
+                continue;
+            }
+            opened = true;
+            let (from, to) = (broken.saturating_sub(BEFORE), (broken + AFTER).min(n));
+            let mut at = self.windows.partition_point(|window| window.from() < to);
+            if at > 0 && self.windows[at - 1].to() >= from {
+                at -= 1;
+                self.windows[at].widen(from, to);
+                self.join_overlapping(at);
+            } else {
+                let parts = vec![(from, to)];
+                self.windows.insert(at, Chain { parts, ..Chain::default() });
+            }
+        }
+        opened
+    }
+
+    /// Whether a window looks at a ramp into an interval.
+    fn is_looked_at(&self, t: usize) -> bool {
+        let around = self.windows.partition_point(|window| window.from() < t);
+        around.checked_sub(1).is_some_and(|around| self.windows[around].has_inside(t))
+    }
+
+    /// Joins a window to those that it reaches into; returns where it stands then.
+    fn join_overlapping(&mut self, mut at: usize) -> usize {
+        while at + 1 < self.windows.len()
+            && self.windows[at + 1].from() < self.windows[at].to()
+        {
+            self.join(at);
+        }
+        while at > 0 && self.windows[at - 1].to() > self.windows[at].from() {
+            at -= 1;
+            self.join(at);
+        }
+        at
+    }
+
+    /// Solves windows until all are. Narrow ones come first: what several of them reach
+    /// into is then solved once with all of them.
     fn settle_all(
         &mut self,
         horizon: &Horizon,
@@ -164,8 +246,23 @@ impl Repair {
         caps: &[Cap],
         answer: &mut Answer,
     ) -> Result<(), Unrepaired> {
-        while let Some(at) = self.windows.iter().position(|window| !window.solved) {
-            self.settle(horizon, free, caps, answer, at)?;
+        let unsolved = self.windows.iter().filter(|window| !window.solved);
+        self.open.clear();
+        self.open.extend(unsolved.map(|window| Reverse((window.width(), window.from()))));
+        while let Some(Reverse((width, from))) = self.open.pop() {
+            let at = self.windows.partition_point(|window| window.from() < from);
+            // What was joined or has grown since stands in the list anew.
+            let is_current = |window: &&Chain| {
+                !window.solved && window.from() == from && window.width() == width
+            };
+            if self.windows.get(at).filter(is_current).is_none() {
+                continue;
+            }
+            let at = self.settle(horizon, free, caps, answer, at)?;
+            let window = &self.windows[at];
+            if !window.solved {
+                self.open.push(Reverse((window.width(), window.from())));
+            }
         }
         Ok(())
     }
@@ -176,6 +273,7 @@ impl Repair {
         let window = &mut self.windows[at];
         window.parts.extend(next.parts);
         window.splits.extend(next.splits);
+        window.ramps.extend(next.ramps);
         window.grown = window.grown.max(next.grown);
         window.tidy();
     }
@@ -184,7 +282,6 @@ impl Repair {
     /// of what lies between its parts.
     fn lay_out(&mut self, free: &Free, at: usize) {
         self.steps.clear();
-        self.gains.clear();
         let window = &mut self.windows[at];
         window.splits.sort_unstable();
         window.splits.dedup();
@@ -193,8 +290,9 @@ impl Repair {
             let ends = window.splits.iter().map(|split| split + 1).chain([*from]);
             for to in ends {
                 if to > end && to <= *from {
-                    self.gains.push(free.gains_of(end, to));
-                    self.steps.push(Step::Stretch(end, to));
+                    let step = Step::Stretch(end, to);
+                    self.gains.entry(step).or_insert_with(|| free.gains_of(end, to));
+                    self.steps.push(step);
                     end = to;
                 }
             }
@@ -205,7 +303,7 @@ impl Repair {
 
     /// Solves one window and fits the plan around it. Where that breaks a limit
     /// outside, or reaches into another window, the window has grown and is not
-    /// solved.
+    /// solved. Returns where it stands then.
     fn settle(
         &mut self,
         horizon: &Horizon,
@@ -213,7 +311,7 @@ impl Repair {
         caps: &[Cap],
         answer: &mut Answer,
         at: usize,
-    ) -> Result<(), Unrepaired> {
+    ) -> Result<usize, Unrepaired> {
         let (from, to) = (self.windows[at].from(), self.windows[at].to());
         let n = horizon.len();
         self.lay_out(free, at);
@@ -235,15 +333,17 @@ impl Repair {
         }
         let outside = (before.as_slice(), after.as_slice());
         self.window.stand_alone();
+        let ramps = &mut self.windows[at].ramps;
+        let (steps, gains) = (&self.steps, &self.gains);
         let solved =
-            self.window.solve(horizon, caps, &self.steps, &self.gains, outside, answer);
+            self.window.solve(horizon, caps, steps, gains, outside, answer, ramps);
         answer.found.pivots += self.window.pivots();
         solved.map_err(|stop| match stop {
             Stop::Infeasible(conflict) => Unrepaired::Conflict(conflict),
             Stop::Stuck => Unrepaired::TooWide,
         })?;
         let planned = answer.stored_mwh.get(to - 1).copied().unwrap_or(0.0);
-        self.window.write(horizon, answer);
+        self.window.write(horizon, answer, ramps);
         self.windows[at].solved = true;
         for step in &self.steps {
             let Step::Stretch(from, to) = *step else { continue };
@@ -256,7 +356,7 @@ impl Repair {
             }
         }
         if !self.windows[at].solved {
-            return Ok(());
+            return Ok(at);
         }
         let (mut first, mut last) = (from, to);
         if stores > 0 {
@@ -270,12 +370,13 @@ impl Repair {
                 .trace_on(horizon, caps, answer, to, on, planned)
                 .map_err(Unrepaired::Conflict)?;
         }
-        // What was fitted around lies within other windows: they are one.
+        // What was fitted around lies within other windows: they are one, with all that
+        // lie between. Those that are not solved yet see to themselves.
         let (mut at, mut overlaps) = (at, false);
-        while at + 1 < self.windows.len()
-            && self.windows[at + 1].solved
-            && self.windows[at + 1].from() < last
-        {
+        let until = self.windows.partition_point(|window| window.from() < last);
+        let right = &self.windows[at + 1..until.max(at + 1)];
+        let joined = right.iter().rposition(|window| window.solved).map_or(0, |k| k + 1);
+        for _ in 0..joined {
             self.join(at);
             overlaps = true;
         }
@@ -284,14 +385,14 @@ impl Repair {
             self.join(at);
             overlaps = true;
         }
-        if !overlaps {
-            self.grow(horizon, answer, at, first, last);
+        if overlaps {
+            return Ok(at);
         }
-        Ok(())
+        Ok(self.grow(horizon, answer, at, first, last))
     }
 
     /// Widens a window by the ramps that its plan breaks at its edges, in its
-    /// stretches and in what was fitted around it.
+    /// stretches and in what was fitted around it. Returns where it stands then.
     fn grow(
         &mut self,
         horizon: &Horizon,
@@ -299,35 +400,23 @@ impl Repair {
         at: usize,
         first: usize,
         last: usize,
-    ) {
+    ) -> usize {
         let n = horizon.len();
         let mut t = first;
-        let inside = |parts: &[(usize, usize)], t: usize| {
-            parts.iter().any(|(a, b)| *a < t && t < *b)
-        };
-        let parts = self.windows[at].parts.clone();
-        while let Some(broken) = self.next_broken(horizon, answer, t, (last + 1).min(n)) {
-            t = broken + 1;
-            let elsewhere = self
-                .windows
-                .iter()
-                .enumerate()
-                .any(|(other, window)| other != at && inside(&window.parts, broken));
-            if !inside(&parts, broken) && !elsewhere {
-                let far = 1 << self.windows[at].grown.min(4);
-                let to = (broken + AFTER * far).min(n);
-                self.windows[at].widen(broken.saturating_sub(BEFORE * far), to);
+        let mut broken = Vec::new();
+        while let Some(next) = self.next_broken(horizon, answer, t, (last + 1).min(n)) {
+            t = next + 1;
+            if !self.is_looked_at(next) {
+                broken.push(next);
             }
         }
-        self.windows[at].grown += u32::from(!self.windows[at].solved);
-        while at + 1 < self.windows.len()
-            && self.windows[at + 1].from() < self.windows[at].to()
-        {
-            self.join(at);
+        let window = &mut self.windows[at];
+        let far = 1 << window.grown.min(4);
+        for t in broken {
+            window.widen(t.saturating_sub(BEFORE * far), (t + AFTER * far).min(n));
         }
-        if at > 0 && self.windows[at - 1].to() > self.windows[at].from() {
-            self.join(at - 1);
-        }
+        window.grown += u32::from(!window.solved);
+        self.join_overlapping(at)
     }
 
     /// The first interval from `from` on at whose end stored energy has two prices
@@ -361,6 +450,7 @@ impl Repair {
             }
             from = to;
         }
+        self.ramped_loads = self.ramped.len();
         if !horizon.grid.ramp.is_free() {
             let Ramp { up_mw: up, down_mw: down, before_mw: before } = horizon.grid.ramp;
             self.ramped.push(Ramped { segments: None, up, down, before });
@@ -382,8 +472,23 @@ impl Repair {
                 answer.segments_mw[t * count + from..t * count + to].iter().sum::<f64>()
             }
         };
+        let all = &answer.segments_mw;
         (from..to).find(|t| {
-            self.ramped.iter().any(|ramped| {
+            // Most of the time no load moves at all.
+            let moves = t.checked_sub(1).is_none_or(|before| {
+                !is_same(&all[before * count..][..count], &all[t * count..][..count])
+            });
+            let watched = if moves { 0 } else { self.ramped_loads };
+            self.ramped[watched..].iter().any(|ramped| {
+                if let (Some(before), Some((from, to))) =
+                    (t.checked_sub(1), ramped.segments)
+                    && is_same(
+                        &all[before * count..][from..to],
+                        &all[t * count..][from..to],
+                    )
+                {
+                    return false;
+                }
                 let before = match t.checked_sub(1) {
                     Some(before) => drawn(ramped, before),
                     None => match ramped.before {
@@ -396,6 +501,12 @@ impl Repair {
             })
         })
     }
+}
+
+/// Without a branch for each figure.
+fn is_same(a: &[f64], b: &[f64]) -> bool {
+    let differs = |(a, b): (&f64, &f64)| a.to_bits() ^ b.to_bits();
+    a.iter().zip(b).map(differs).fold(0, |all, one| all | one) == 0
 }
 
 /// A ramp is broken by more than this, MW.

@@ -16,25 +16,44 @@ use super::factor::{Factor, Sparse};
 /// Where a column that is not in the basis stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    Basic(usize),
+    Basic(u32),
     Low,
     High,
+}
+
+/// What belongs to a column: side by side, as a step asks for all of it at once.
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    cost: f64,
+    low: f64,
+    high: f64,
+    reduced: f64,
+    /// Its figure in the row of the tableau that was worked out last.
+    alpha: f64,
+    place: Place,
+    /// Where its entries begin.
+    head: u32,
+    seen: bool,
+    has_moved: bool,
+}
+
+/// An entry of a column, and where its next stands.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    row: u32,
+    next: u32,
+    value: f64,
 }
 
 /// A linear program and the state of its solution.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Program {
-    cost: Vec<f64>,
-    low: Vec<f64>,
-    high: Vec<f64>,
-    place: Vec<Place>,
-    reduced: Vec<f64>,
+    columns: Vec<Column>,
     /// Entries by row: where each row's begin, and last where they end.
     row_from: Vec<usize>,
     row_entries: Vec<(usize, f64)>,
     /// Entries by column, as lists.
-    column_head: Vec<usize>,
-    column_entries: Vec<(usize, f64, usize)>,
+    column_entries: Vec<Entry>,
     right: Vec<f64>,
     basis: Vec<usize>,
     basic: Vec<f64>,
@@ -47,9 +66,12 @@ pub(super) struct Program {
     flipped: Sparse,
     /// What the cost rises by per unit of each row's right side, once solved.
     multipliers: Vec<f64>,
-    alpha: Vec<f64>,
     touched: Vec<usize>,
-    seen: Vec<bool>,
+    /// Columns whose value changed since somebody asked, and whether all may have.
+    moved: Vec<usize>,
+    all_moved: bool,
+    /// Whether values were worked out from the basis and not summed up in steps.
+    is_exact: bool,
     candidates: Vec<(f64, f64, usize)>,
     /// Steps taken since the program was begun.
     pub(super) pivots: usize,
@@ -64,54 +86,54 @@ pub(super) enum Failure {
     Stuck,
 }
 
-const NONE: usize = usize::MAX;
+const NONE: u32 = u32::MAX;
 /// How far outside its bounds a value may be: a tenth of a watt, in MW.
 const PRIMAL: f64 = 1e-8;
 /// What is taken for zero in reduced costs and pivots.
 const DUAL: f64 = 1e-9;
 const PIVOT: f64 = 1e-9;
+/// How often what was summed up may turn out not to stand.
+pub(super) const ROUNDS: usize = 50;
 
 impl Program {
     /// Begins anew.
     pub(super) fn clear(&mut self) {
-        self.cost.clear();
-        self.low.clear();
-        self.high.clear();
-        self.place.clear();
-        self.reduced.clear();
+        self.columns.clear();
         self.row_from.clear();
         self.row_from.push(0);
         self.row_entries.clear();
-        self.column_head.clear();
         self.column_entries.clear();
         self.right.clear();
         self.basis.clear();
         self.basic.clear();
-        self.seen.clear();
-        self.alpha.clear();
+        self.moved.clear();
         self.pivots = 0;
     }
 
     /// Adds a column; returns its index.
     pub(super) fn column(&mut self, cost: f64, low: f64, high: f64) -> usize {
         debug_assert!(low <= high, "bounds in order");
-        self.cost.push(cost);
-        self.low.push(low);
-        self.high.push(high);
-        self.place.push(Place::Low);
-        self.reduced.push(0.0);
-        self.column_head.push(NONE);
-        self.alpha.push(0.0);
-        self.seen.push(false);
-        self.cost.len() - 1
+        self.columns.push(Column {
+            cost,
+            low,
+            high,
+            reduced: 0.0,
+            alpha: 0.0,
+            place: Place::Low,
+            head: NONE,
+            seen: false,
+            has_moved: false,
+        });
+        self.columns.len() - 1
     }
 
     /// Adds an entry to the row being written.
     pub(super) fn entry(&mut self, column: usize, value: f64) {
-        let row = self.right.len();
+        let row = self.right.len() as u32;
         self.row_entries.push((column, value));
-        self.column_entries.push((row, value, self.column_head[column]));
-        self.column_head[column] = self.column_entries.len() - 1;
+        let next = self.columns[column].head;
+        self.columns[column].head = self.column_entries.len() as u32;
+        self.column_entries.push(Entry { row, next, value });
     }
 
     /// Ends the row being written; `basic` is its first basic variable. Returns
@@ -140,32 +162,33 @@ impl Program {
 
     /// Stands a column at its upper bound as long as its cost does not object.
     pub(super) fn prefer_high(&mut self, column: usize) {
-        self.place[column] = Place::High;
+        self.columns[column].place = Place::High;
     }
 
     /// Marks a column as one to choose for a first basis.
     pub(super) fn mark(&mut self, column: usize) {
-        self.seen[column] = true;
+        self.columns[column].seen = true;
     }
 
     /// Whether a column was marked.
     pub(super) fn is_marked(&self, column: usize) -> bool {
-        self.seen[column]
+        self.columns[column].seen
     }
 
     /// The bounds of a column.
     pub(super) fn bounds(&self, column: usize) -> (f64, f64) {
-        (self.low[column], self.high[column])
+        (self.columns[column].low, self.columns[column].high)
     }
 
     /// Whether a value would stand strictly between the bounds of a column.
     pub(super) fn is_inside(&self, column: usize, value: f64) -> bool {
-        value > self.low[column] + 1e-7 && value < self.high[column] - 1e-7
+        let (low, high) = self.bounds(column);
+        value > low + 1e-7 && value < high - 1e-7
     }
 
     /// How many columns there are.
     pub(super) fn count(&self) -> usize {
-        self.cost.len()
+        self.columns.len()
     }
 
     /// How many rows there are.
@@ -175,11 +198,23 @@ impl Program {
 
     /// The value of a column.
     pub(super) fn value(&self, column: usize) -> f64 {
-        match self.place[column] {
-            Place::Basic(at) => self.basic[at],
-            Place::Low => self.low[column],
-            Place::High => self.high[column],
+        let Column { low, high, place, .. } = self.columns[column];
+        match place {
+            Place::Basic(at) => self.basic[at as usize],
+            Place::Low => low,
+            Place::High => high,
         }
+    }
+
+    /// The sum of the values of columns.
+    #[inline]
+    pub(super) fn sum_of(&self, columns: std::ops::Range<usize>) -> f64 {
+        let value = |column: &Column| match column.place {
+            Place::Basic(at) => self.basic[at as usize],
+            Place::Low => column.low,
+            Place::High => column.high,
+        };
+        self.columns[columns].iter().map(value).sum()
     }
 
     /// The multiplier of a row, once solved: what the cost rises by per unit of its
@@ -190,7 +225,7 @@ impl Program {
 
     /// Starts from the basis that was chosen with the rows. False if it is none.
     pub(super) fn start(&mut self) -> bool {
-        self.seen.fill(false);
+        self.columns.iter_mut().for_each(|column| column.seen = false);
         let rows = self.rows();
         for vector in [&mut self.rho, &mut self.entering, &mut self.flipped] {
             vector.reset(rows);
@@ -199,7 +234,7 @@ impl Program {
             return false;
         }
         for (at, column) in self.basis.iter().enumerate() {
-            self.place[*column] = Place::Basic(at);
+            self.columns[*column].place = Place::Basic(at as u32);
         }
         self.price_out();
         true
@@ -209,10 +244,10 @@ impl Program {
     fn factor(&mut self) -> bool {
         self.factor.begin(self.rows());
         for column in &self.basis {
-            let mut entry = self.column_head[*column];
+            let mut entry = self.columns[*column].head;
             while entry != NONE {
-                let (row, value, next) = self.column_entries[entry];
-                self.factor.entry(row, value);
+                let Entry { row, next, value } = self.column_entries[entry as usize];
+                self.factor.entry(row as usize, value);
                 entry = next;
             }
             self.factor.end_column();
@@ -224,7 +259,7 @@ impl Program {
     fn multiply(&mut self) {
         self.rho.clear();
         for (at, column) in self.basis.iter().enumerate() {
-            let cost = self.cost[*column];
+            let cost = self.columns[*column].cost;
             if cost != 0.0 {
                 self.rho.add(at, cost);
             }
@@ -239,7 +274,7 @@ impl Program {
     fn price_out(&mut self) {
         let rows = self.rows();
         self.multiply();
-        self.reduced.copy_from_slice(&self.cost);
+        self.columns.iter_mut().for_each(|column| column.reduced = column.cost);
         for row in 0..rows {
             let multiplier = self.multipliers[row];
             if multiplier == 0.0 {
@@ -248,24 +283,24 @@ impl Program {
             for (column, value) in
                 &self.row_entries[self.row_from[row]..self.row_from[row + 1]]
             {
-                self.reduced[*column] -= multiplier * value;
+                self.columns[*column].reduced -= multiplier * value;
             }
         }
-        for column in 0..self.cost.len() {
-            if let Place::Basic(_) = self.place[column] {
-                self.reduced[column] = 0.0;
+        for column in &mut self.columns {
+            if let Place::Basic(_) = column.place {
+                column.reduced = 0.0;
                 continue;
             }
-            let reduced = self.reduced[column];
-            let finite = (self.low[column].is_finite(), self.high[column].is_finite());
-            self.place[column] = match finite {
+            let finite = (column.low.is_finite(), column.high.is_finite());
+            column.place = match finite {
                 (true, false) => Place::Low,
                 (false, _) => Place::High,
-                (true, true) if reduced < -DUAL => Place::High,
-                (true, true) if reduced > DUAL => Place::Low,
-                (true, true) => self.place[column],
+                (true, true) if column.reduced < -DUAL => Place::High,
+                (true, true) if column.reduced > DUAL => Place::Low,
+                (true, true) => column.place,
             };
         }
+        self.all_moved = true;
         self.values();
     }
 
@@ -279,25 +314,20 @@ impl Program {
                 supply.add(row, self.right[row]);
             }
         }
-        for column in 0..self.cost.len() {
-            let value = match self.place[column] {
+        for column in &self.columns {
+            let value = match column.place {
                 Place::Basic(_) => continue,
-                Place::Low => self.low[column],
-                Place::High => self.high[column],
+                Place::Low => column.low,
+                Place::High => column.high,
             };
-            if value == 0.0 {
-                continue;
-            }
-            let mut entry = self.column_head[column];
-            while entry != NONE {
-                let (row, a, next) = self.column_entries[entry];
-                supply.add(row, -a * value);
-                entry = next;
+            if value != 0.0 {
+                add_column(supply, &self.column_entries, column.head, -value);
             }
         }
         self.factor.solve(supply);
         self.basic.clear();
         self.basic.extend((0..rows).map(|at| supply.at(at)));
+        self.is_exact = true;
     }
 
     /// Takes in rows that were written since the last solution; their first basic
@@ -319,35 +349,25 @@ impl Program {
                     continue;
                 }
                 value -= a * self.value(column);
-                if let Place::Basic(at) = self.place[column] {
-                    self.factor.row_entry(at, a);
+                if let Place::Basic(at) = self.columns[column].place {
+                    self.factor.row_entry(at as usize, a);
                 }
             }
             self.factor.end_row(begin, row, scale);
-            self.place[own] = Place::Basic(row);
-            self.reduced[own] = 0.0;
+            self.columns[own].place = Place::Basic(row as u32);
+            self.columns[own].reduced = 0.0;
             self.basic.push(value / scale);
         }
     }
 
-    /// Goes on until every value is within its bounds.
+    /// Goes on until every value is within its bounds. Values are then summed up in
+    /// steps, and there are no multipliers yet: see [`Self::finish`].
     pub(super) fn solve(&mut self) -> Result<(), Failure> {
-        let most = 200 + 20 * self.rows();
-        let mut fresh = false;
-        for step in 0..most {
-            let Some((at, below)) = self.furthest_outside() else {
-                // What was summed up in many steps is worked out once more.
-                if step == 0 || fresh {
-                    self.multiply();
-                    return Ok(());
-                }
-                self.values();
-                fresh = true;
-                continue;
-            };
-            fresh = false;
+        for _ in 0..200 + 20 * self.rows() {
+            let Some((at, below)) = self.furthest_outside() else { return Ok(()) };
             if self.factor.is_worn() {
                 self.begin_afresh()?;
+                continue;
             }
             if self.step(at, below)? {
                 self.pivots += 1;
@@ -358,6 +378,39 @@ impl Program {
             }
         }
         Err(Failure::Stuck)
+    }
+
+    /// Works out once more, from the basis, what was summed up in many steps, and
+    /// the multipliers. False where that leaves something to solve.
+    pub(super) fn finish(&mut self) -> bool {
+        if !self.is_exact {
+            self.values();
+            if self.furthest_outside().is_some() {
+                return false;
+            }
+        }
+        self.multiply();
+        true
+    }
+
+    /// Solves to the end.
+    pub(super) fn optimum(&mut self) -> Result<(), Failure> {
+        for _ in 0..ROUNDS {
+            self.solve()?;
+            if self.finish() {
+                return Ok(());
+            }
+        }
+        Err(Failure::Stuck)
+    }
+
+    /// Writes the columns whose value changed since this was last asked. False if
+    /// all may have.
+    pub(super) fn take_moved(&mut self, moved: &mut Vec<usize>) -> bool {
+        moved.clear();
+        moved.append(&mut self.moved);
+        moved.iter().for_each(|column| self.columns[*column].has_moved = false);
+        !std::mem::take(&mut self.all_moved)
     }
 
     /// Factors the basis anew and works out what follows from it.
@@ -373,8 +426,9 @@ impl Program {
         let mut worst = (PRIMAL, None);
         for (at, column) in self.basis.iter().enumerate() {
             let value = self.basic[at];
-            let below = self.low[*column] - value;
-            let above = value - self.high[*column];
+            let (low, high) = self.bounds(*column);
+            let below = low - value;
+            let above = value - high;
             if below > worst.0 {
                 worst = (below, Some((at, true)));
             } else if above > worst.0 {
@@ -392,7 +446,8 @@ impl Program {
         self.tableau_row();
         self.gather_candidates(below);
         let leaving = self.basis[at];
-        let bound = if below { self.low[leaving] } else { self.high[leaving] };
+        let (low, high) = self.bounds(leaving);
+        let bound = if below { low } else { high };
         let Some((flips, chosen)) = self.choose((self.basic[at] - bound).abs()) else {
             // All of them together do not bring it back.
             let rows = (0..self.rows()).filter(|row| self.rho.at(*row).abs() > 1e-9);
@@ -403,35 +458,39 @@ impl Program {
         add_column(
             &mut self.entering,
             &self.column_entries,
-            self.column_head[entering],
+            self.columns[entering].head,
             1.0,
         );
         self.factor.solve(&mut self.entering);
         let pivot = self.entering.at(at);
         if pivot.abs() < PIVOT
-            || (pivot - self.alpha[entering]).abs() > 1e-6 * (1.0 + pivot.abs())
+            || (pivot - self.columns[entering].alpha).abs() > 1e-6 * (1.0 + pivot.abs())
         {
             return Ok(false);
         }
         self.flip(flips);
-        let dual = self.reduced[entering] / pivot;
+        let dual = self.columns[entering].reduced / pivot;
         for column in &self.touched {
-            if !matches!(self.place[*column], Place::Basic(_)) {
-                self.reduced[*column] -= dual * self.alpha[*column];
+            let column = &mut self.columns[*column];
+            if !matches!(column.place, Place::Basic(_)) {
+                column.reduced -= dual * column.alpha;
             }
         }
-        self.reduced[entering] = 0.0;
-        self.reduced[leaving] = -dual;
+        self.columns[entering].reduced = 0.0;
+        self.columns[leaving].reduced = -dual;
         let primal = (self.basic[at] - bound) / pivot;
         let before = self.value(entering);
         let mut from = 0;
         while let Some(place) = self.entering.next(from) {
             from = place + 1;
             self.basic[place] -= primal * self.entering.at(place);
+            moves(&mut self.moved, &mut self.columns, self.basis[place]);
         }
+        moves(&mut self.moved, &mut self.columns, entering);
+        self.is_exact = false;
         self.basic[at] = before + primal;
-        self.place[leaving] = if below { Place::Low } else { Place::High };
-        self.place[entering] = Place::Basic(at);
+        self.columns[leaving].place = if below { Place::Low } else { Place::High };
+        self.columns[entering].place = Place::Basic(at as u32);
         self.basis[at] = entering;
         self.factor.exchange(at, &self.entering);
         Ok(true)
@@ -447,15 +506,16 @@ impl Program {
             if rho.abs() < 1e-13 {
                 continue;
             }
-            for (column, value) in
-                &self.row_entries[self.row_from[row]..self.row_from[row + 1]]
-            {
-                if !self.seen[*column] {
-                    self.seen[*column] = true;
-                    self.alpha[*column] = 0.0;
+            let entries = &self.row_entries[self.row_from[row]..self.row_from[row + 1]];
+            self.touched.reserve(entries.len());
+            for (column, value) in entries {
+                let place = &mut self.columns[*column];
+                if !place.seen {
+                    place.seen = true;
+                    place.alpha = 0.0;
                     self.touched.push(*column);
                 }
-                self.alpha[*column] += rho * value;
+                place.alpha += rho * value;
             }
         }
     }
@@ -464,18 +524,19 @@ impl Program {
     /// change sign and how much they bring.
     fn gather_candidates(&mut self, below: bool) {
         self.candidates.clear();
-        for column in &self.touched {
-            self.seen[*column] = false;
-            let alpha = self.alpha[*column];
+        for at in &self.touched {
+            let column = &mut self.columns[*at];
+            column.seen = false;
+            let alpha = column.alpha;
             let toward = if below { alpha } else { -alpha };
-            let eligible = match self.place[*column] {
+            let eligible = match column.place {
                 Place::Basic(_) => false,
                 Place::Low => toward < -PIVOT,
                 Place::High => toward > PIVOT,
             };
-            if eligible && self.low[*column] < self.high[*column] {
-                let ratio = (self.reduced[*column] / alpha).abs();
-                self.candidates.push((ratio, alpha.abs(), *column));
+            if eligible && column.low < column.high {
+                let ratio = (column.reduced / alpha).abs();
+                self.candidates.push((ratio, alpha.abs(), *at));
             }
         }
     }
@@ -489,7 +550,8 @@ impl Program {
         for place in 0..count {
             sorted = sort_until(&mut self.candidates, sorted, place);
             let (_, size, column) = self.candidates[place];
-            slope -= size * (self.high[column] - self.low[column]);
+            let (low, high) = self.bounds(column);
+            slope -= size * (high - low);
             if slope < PRIMAL {
                 chosen = Some(place);
                 break;
@@ -520,14 +582,16 @@ impl Program {
         self.flipped.clear();
         for place in 0..count {
             let column = self.candidates[place].2;
-            let range = self.high[column] - self.low[column];
-            let (to, change) = match self.place[column] {
+            let (low, high) = self.bounds(column);
+            let range = high - low;
+            let (to, change) = match self.columns[column].place {
                 Place::Low => (Place::High, range),
                 Place::High => (Place::Low, -range),
                 Place::Basic(_) => continue,
             };
-            self.place[column] = to;
-            let head = self.column_head[column];
+            self.columns[column].place = to;
+            moves(&mut self.moved, &mut self.columns, column);
+            let head = self.columns[column].head;
             add_column(&mut self.flipped, &self.column_entries, head, change);
         }
         self.factor.solve(&mut self.flipped);
@@ -535,20 +599,25 @@ impl Program {
         while let Some(place) = self.flipped.next(from) {
             from = place + 1;
             self.basic[place] -= self.flipped.at(place);
+            moves(&mut self.moved, &mut self.columns, self.basis[place]);
         }
     }
 }
 
+/// Notes that the value of a column changes.
+#[inline]
+fn moves(moved: &mut Vec<usize>, columns: &mut [Column], column: usize) {
+    if !columns[column].has_moved {
+        columns[column].has_moved = true;
+        moved.push(column);
+    }
+}
+
 /// Adds a column of `A`, so many times, to a vector by row.
-fn add_column(
-    to: &mut Sparse,
-    entries: &[(usize, f64, usize)],
-    mut entry: usize,
-    times: f64,
-) {
+fn add_column(to: &mut Sparse, entries: &[Entry], mut entry: u32, times: f64) {
     while entry != NONE {
-        let (row, value, next) = entries[entry];
-        to.add(row, value * times);
+        let Entry { row, next, value } = entries[entry as usize];
+        to.add(row as usize, value * times);
         entry = next;
     }
 }
@@ -564,9 +633,27 @@ fn sort_until(list: &mut [(f64, f64, usize)], sorted: usize, place: usize) -> us
     };
     let rest = &mut list[sorted..];
     let more = (8 + 3 * sorted).min(rest.len());
-    if more < rest.len() {
+    if more > INSERTED && more < rest.len() {
         rest.select_nth_unstable_by(more, before);
     }
-    rest[..more].sort_unstable_by(before);
+    let (first, others) = rest.split_at_mut(more);
+    first.sort_unstable_by(before);
+    if more <= INSERTED {
+        // Nearly all of the others come after the last that is kept.
+        for other in others {
+            let last = &mut first[more - 1];
+            if other.0 <= last.0 && before(other, last).is_lt() {
+                std::mem::swap(other, last);
+                let mut at = more - 1;
+                while at > 0 && before(&first[at], &first[at - 1]).is_lt() {
+                    first.swap(at, at - 1);
+                    at -= 1;
+                }
+            }
+        }
+    }
     sorted + more
 }
+
+/// So many candidates are kept in order while the others are looked at.
+const INSERTED: usize = 32;

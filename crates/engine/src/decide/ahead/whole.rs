@@ -6,6 +6,8 @@
 //! day further than it is kept for: a plan that keeps every limit and need not be
 //! the best; what it may miss is the distance to the bound.
 
+use std::collections::BTreeMap;
+
 use super::answer::Answer;
 use super::free::Free;
 use super::horizon::{Cap, Horizon};
@@ -81,11 +83,18 @@ fn part(
         })
         .collect();
     window.follow_on(horizon, answer, from);
-    let solved = window.solve(horizon, caps, &steps, &[], (&before, &after), answer);
+    let at = |t: usize| answer.prices.ramps.partition_point(|price| price.t < t);
+    let known = at(from)..at(to);
+    let mut ramps = answer.prices.ramps[known.clone()].to_vec();
+    let outside = (before.as_slice(), after.as_slice());
+    let solved =
+        window.solve(horizon, caps, &steps, &BTreeMap::new(), outside, answer, &ramps);
     answer.found.pivots += window.pivots();
     match solved {
         Ok(()) => {
-            window.write(horizon, answer);
+            window.write(horizon, answer, &mut ramps);
+            ramps.sort_by_key(|price| price.t);
+            answer.prices.ramps.splice(known, ramps);
             Ok(())
         }
         Err(Stop::Infeasible(conflict)) if from == 0 && to == horizon.len() => {

@@ -7,10 +7,12 @@
 //! Ramps and feeders become rows when a solution breaks them: few ever bind. The
 //! first basis is read off the plan without ramps, so few steps are needed.
 
+use std::collections::BTreeMap;
+
 use super::answer::{Answer, RampPrice};
 use super::conflict::{Bound, Conflict};
 use super::horizon::{Cap, End, Horizon, Ramp};
-use super::simplex::{Failure, Program};
+use super::simplex::{Failure, Program, ROUNDS};
 use super::stored::{Piece, Span};
 
 /// What lies outside a window for one store.
@@ -25,7 +27,7 @@ pub(super) enum Outside<'a> {
 }
 
 /// What a window goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
     /// An interval, with all its limits.
     Interval(usize),
@@ -97,6 +99,9 @@ pub(super) struct Window {
     has_row: Vec<bool>,
     /// The first segment of each load, and one past the last of all.
     first: Vec<usize>,
+    moved: Vec<usize>,
+    suspects: Vec<usize>,
+    taken: Vec<bool>,
 }
 
 /// Where the columns of a step are. Those of a stretch are what it gains, and
@@ -108,7 +113,9 @@ struct Columns {
     grid_end: usize,
     stores: usize,
     gains: (usize, usize),
-    /// What the exchange counts from, MW.
+    /// One past the last of an interval.
+    end: usize,
+    /// What the exchange counts from, MW, or what a stretch gains at the least, MWh.
     least: f64,
 }
 
@@ -135,15 +142,16 @@ impl Window {
     }
 
     /// Solves `steps`, which follow each other. `answer` holds a plan to start
-    /// from.
+    /// from, and `ramps` are those that had a price in it.
     pub(super) fn solve(
         &mut self,
         horizon: &Horizon,
         caps: &[Cap],
         steps: &[Step],
-        gains: &[Gains],
+        gains: &BTreeMap<Step, Gains>,
         outside: (&[Outside<'_>], &[Outside<'_>]),
         answer: &Answer,
+        ramps: &[RampPrice],
     ) -> Result<(), Stop> {
         self.steps.clear();
         self.steps.extend_from_slice(steps);
@@ -161,39 +169,39 @@ impl Window {
         self.has_row.clear();
         self.has_row.resize(steps.len() * limits, false);
         self.outside(horizon, outside.0, outside.1, answer);
-        let mut stretches = gains.iter();
-        let mut least = Vec::with_capacity(gains.len());
         for step in steps {
             match step {
                 Step::Interval(t) => self.add_columns(horizon, caps, *t, answer),
                 Step::Stretch(from, to) => {
-                    let gains = stretches.next().expect("gains for each stretch");
-                    least.push(gains.least);
-                    self.add_stretch(horizon, (*from, *to), gains, answer);
+                    self.add_stretch(horizon, (*from, *to), &gains[step], answer);
                 }
             }
         }
-        let mut least = least.into_iter();
         for at in 0..steps.len() {
-            self.add_rows(horizon, at, &mut least);
+            self.add_rows(horizon, at);
         }
         self.choose_basis(horizon, answer);
-        self.known_rows(horizon, answer);
+        self.known_rows(horizon, answer, ramps);
         if !self.program.start() {
             self.safe_basis(horizon);
             if !self.program.start() {
                 return Err(Stop::Stuck);
             }
         }
-        loop {
+        let mut unfinished = 0;
+        while unfinished < ROUNDS {
             self.program.solve().map_err(|failure| self.stop(failure))?;
             let rows = self.program.rows();
             self.add_broken(horizon);
-            if self.program.rows() == rows {
+            if self.program.rows() > rows {
+                self.program.take_in_rows(rows);
+            } else if self.program.finish() {
                 return Ok(());
+            } else {
+                unfinished += 1;
             }
-            self.program.take_in_rows(rows);
         }
+        Err(Stop::Stuck)
     }
 
     fn from(&self) -> usize {
@@ -344,6 +352,7 @@ impl Window {
                 program.prefer_high(held);
             }
         }
+        columns.end = program.count();
         self.columns.push(columns);
     }
 
@@ -371,18 +380,20 @@ impl Window {
         if answer.stored_mwh[to - 1] > 0.5 * (least + most) {
             self.program.prefer_high(held);
         }
-        let gains = (first, stores);
+        let (least, gains) = (gains.least, (first, stores));
         // What is held stands where it does in an interval.
         let stores = held - (PER_STORE - 1);
-        self.columns.push(Columns { stores, gains, ..Columns::default() });
+        let segments = first;
+        self.columns.push(Columns {
+            segments,
+            stores,
+            gains,
+            least,
+            ..Columns::default()
+        });
     }
 
-    fn add_rows(
-        &mut self,
-        horizon: &Horizon,
-        at: usize,
-        least: &mut impl Iterator<Item = f64>,
-    ) {
+    fn add_rows(&mut self, horizon: &Horizon, at: usize) {
         let columns = self.columns[at];
         let interval = match self.steps[at] {
             Step::Interval(t) => Some(t),
@@ -423,7 +434,7 @@ impl Window {
                 for column in columns.gains.0..columns.gains.1 {
                     self.program.entry(column, -1.0);
                 }
-                right += least.next().expect("what a stretch gains at the least");
+                right += columns.least;
             }
             if at == 0 {
                 for column in &self.before[store] {
@@ -471,10 +482,14 @@ impl Window {
             let end = self.steps[at].to() - 1;
             let mut balance = None;
             if let Step::Interval(t) = self.steps[at] {
-                balance = (columns.segments..columns.grid).find(|column| {
+                let part = |column: &usize| {
                     let segment = t * count + column - columns.segments;
                     self.program.is_inside(*column, answer.segments_mw[segment])
-                });
+                };
+                // What stands below a full feeder is settled by the feeder's row.
+                balance = (columns.segments..columns.grid)
+                    .filter(part)
+                    .find(|column| !self.is_below_full(horizon, answer, t, at, *column));
                 if balance.is_none() {
                     let mut left = answer.exchange_mw[t] - columns.least;
                     balance = (columns.grid..columns.grid_end).find(|column| {
@@ -542,6 +557,28 @@ impl Window {
         }
     }
 
+    /// Whether a load's column is below a feeder that has a price in a plan.
+    fn is_below_full(
+        &self,
+        horizon: &Horizon,
+        answer: &Answer,
+        t: usize,
+        at: usize,
+        column: usize,
+    ) -> bool {
+        let segment = column - self.columns[at].segments;
+        let load = self.first.partition_point(|first| *first <= segment) - 1;
+        let prices = &answer.prices.feeders_usd_per_mwh[t * horizon.feeders.len()..];
+        let mut above = horizon.loads[load].feeder;
+        while let Some(feeder) = above {
+            if prices[feeder] > PRICED {
+                return true;
+            }
+            above = horizon.feeders[feeder].parent;
+        }
+        false
+    }
+
     /// A basis whatever the plan: one column of each row's own.
     fn safe_basis(&mut self, horizon: &Horizon) {
         for row in 0..self.rows.len() {
@@ -561,11 +598,14 @@ impl Window {
     /// Writes rows for ramps that have a price in the plan to start from: they bind
     /// again as a rule. What stands between its bounds next to such a ramp is basic
     /// in its row.
-    fn known_rows(&mut self, horizon: &Horizon, answer: &Answer) {
+    fn known_rows(&mut self, horizon: &Horizon, answer: &Answer, ramps: &[RampPrice]) {
         let limits = horizon.feeders.len() + horizon.loads.len() + 1;
-        let mut taken = vec![false; self.program.count()];
+        let mut taken = std::mem::take(&mut self.taken);
+        taken.clear();
+        taken.resize(self.program.count(), false);
         self.program.basis().iter().for_each(|column| taken[*column] = true);
-        for price in &answer.prices.ramps {
+        self.known_feeders(horizon, answer, &mut taken);
+        for price in ramps {
             let at = self.steps.partition_point(|step| step.to() <= price.t);
             if self.steps.get(at) != Some(&Step::Interval(price.t)) {
                 continue;
@@ -589,6 +629,40 @@ impl Window {
             if let Some(column) = between {
                 taken[column] = true;
                 self.program.set_basic(written, column);
+            }
+        }
+        self.taken = taken;
+    }
+
+    /// The same of feeders that have a price: innermost first, so that each finds what
+    /// stands between its bounds below it and is not taken.
+    fn known_feeders(
+        &mut self,
+        horizon: &Horizon,
+        answer: &Answer,
+        taken: &mut Vec<bool>,
+    ) {
+        let feeders = horizon.feeders.len();
+        let limits = feeders + horizon.loads.len() + 1;
+        for at in 0..self.steps.len() {
+            let Step::Interval(t) = self.steps[at] else { continue };
+            for feeder in (0..feeders).rev() {
+                if answer.prices.feeders_usd_per_mwh[t * feeders + feeder] <= PRICED {
+                    continue;
+                }
+                let below = (0..horizon.loads.len())
+                    .filter(|load| horizon.is_below(*load, feeder))
+                    .find_map(|load| {
+                        self.between(horizon, answer, at, t, Some(load), taken)
+                    });
+                self.has_row[at * limits + feeder] = true;
+                let written = self.program.rows();
+                self.feeder_row(horizon, at, feeder);
+                taken.resize(self.program.count(), false);
+                if let Some(column) = below {
+                    taken[column] = true;
+                    self.program.set_basic(written, column);
+                }
             }
         }
     }
@@ -622,38 +696,121 @@ impl Window {
         }
     }
 
-    /// Writes rows for feeders and ramps that the solution breaks.
+    /// Writes rows for feeders and ramps that the solution breaks. What nothing moved
+    /// since they were last looked at keeps them.
     fn add_broken(&mut self, horizon: &Horizon) {
-        let limits = horizon.feeders.len() + horizon.loads.len() + 1;
-        for at in 0..self.steps.len() {
-            let Step::Interval(t) = self.steps[at] else { continue };
-            let place = at * limits;
-            for feeder in 0..horizon.feeders.len() {
-                if !self.has_row[place + feeder] && self.is_over(horizon, at, feeder) {
-                    self.has_row[place + feeder] = true;
-                    self.feeder_row(horizon, at, feeder);
-                }
+        let mut moved = std::mem::take(&mut self.moved);
+        let mut suspects = std::mem::take(&mut self.suspects);
+        suspects.clear();
+        if self.program.take_moved(&mut moved) {
+            for column in &moved {
+                self.suspect(horizon, *column, &mut suspects);
             }
-            for who in 0..=horizon.loads.len() {
-                let load = (who < horizon.loads.len()).then_some(who);
-                let row = place + horizon.feeders.len() + who;
-                let ramp = horizon.ramp(load);
-                if self.has_row[row] || ramp.is_free() {
+            suspects.sort_unstable();
+            suspects.dedup();
+        } else {
+            self.suspect_all(horizon, &mut suspects);
+        }
+        let limits = horizon.feeders.len() + horizon.loads.len() + 1;
+        for row in &suspects {
+            let (at, limit) = (row / limits, row % limits);
+            let Step::Interval(t) = self.steps[at] else { continue };
+            if self.has_row[*row] {
+                continue;
+            }
+            if limit < horizon.feeders.len() {
+                if self.is_over(horizon, at, limit) {
+                    self.has_row[*row] = true;
+                    self.feeder_row(horizon, at, limit);
+                }
+                continue;
+            }
+            let who = limit - horizon.feeders.len();
+            let load = (who < horizon.loads.len()).then_some(who);
+            let ramp = horizon.ramp(load);
+            if ramp.is_free() {
+                continue;
+            }
+            let before = match self.earlier(at) {
+                Some(earlier) => self.drawn(earlier, load),
+                None => match self.settled_before(at, t, who, ramp) {
+                    Some(before) => before,
+                    None => continue,
+                },
+            };
+            let rise = self.drawn(at, load) - before;
+            if rise > ramp.up_mw + PRIMAL || rise < -ramp.down_mw - PRIMAL {
+                self.has_row[*row] = true;
+                self.ramp_row(at, load, ramp);
+            }
+        }
+        (self.moved, self.suspects) = (moved, suspects);
+    }
+
+    /// All feeders, and the ramps that something moves further than one way allows.
+    fn suspect_all(&self, horizon: &Horizon, suspects: &mut Vec<usize>) {
+        let feeders = horizon.feeders.len();
+        let whos = horizon.loads.len() + 1;
+        let loads = |who: usize| (who + 1 < whos).then_some(who);
+        let mut before: Vec<f64> = Vec::with_capacity(whos);
+        for at in 0..self.steps.len() {
+            let first = at * (feeders + whos);
+            suspects.extend(first..first + feeders);
+            let Step::Interval(t) = self.steps[at] else {
+                before.clear();
+                continue;
+            };
+            let is_first = before.is_empty();
+            for who in 0..whos {
+                let ramp = horizon.ramp(loads(who));
+                let free = ramp.is_free();
+                let drawn = if free { 0.0 } else { self.drawn(at, loads(who)) };
+                if is_first {
+                    if !free && self.settled_before(at, t, who, ramp).is_some() {
+                        suspects.push(first + feeders + who);
+                    }
+                    before.push(drawn);
                     continue;
                 }
-                let before = match self.earlier(at) {
-                    Some(earlier) => self.drawn(earlier, load),
-                    None => match self.settled_before(at, t, who, ramp) {
-                        Some(before) => before,
-                        None => continue,
-                    },
-                };
-                let rise = self.drawn(at, load) - before;
-                if rise > ramp.up_mw + PRIMAL || rise < -ramp.down_mw - PRIMAL {
-                    self.has_row[row] = true;
-                    self.ramp_row(at, load, ramp);
+                let moved = drawn - before[who];
+                if moved > ramp.up_mw || moved < -ramp.down_mw {
+                    suspects.push(first + feeders + who);
                 }
+                before[who] = drawn;
             }
+        }
+    }
+
+    /// The limits that a column counts for: feeders of its step, and ramps into the
+    /// step and out of it.
+    fn suspect(&self, horizon: &Horizon, column: usize, suspects: &mut Vec<usize>) {
+        let from = |columns: &Columns| columns.segments;
+        let Some(at) =
+            self.columns.partition_point(|step| from(step) <= column).checked_sub(1)
+        else {
+            return;
+        };
+        let columns = self.columns[at];
+        if matches!(self.steps[at], Step::Stretch(..)) || column >= columns.end {
+            return;
+        }
+        let feeders = horizon.feeders.len();
+        let limits = feeders + horizon.loads.len() + 1;
+        let who = if column < columns.grid {
+            let segment = column - columns.segments;
+            self.first.partition_point(|first| *first <= segment) - 1
+        } else if column < columns.grid_end {
+            horizon.loads.len()
+        } else {
+            suspects.extend(at * limits..at * limits + feeders);
+            return;
+        };
+        if who < horizon.loads.len() {
+            suspects.extend(at * limits..at * limits + feeders);
+        }
+        suspects.push(at * limits + feeders + who);
+        if at + 1 < self.steps.len() {
+            suspects.push((at + 1) * limits + feeders + who);
         }
     }
 
@@ -680,10 +837,8 @@ impl Window {
 
     /// What a load draws in a step, or the exchange.
     fn drawn(&self, at: usize, load: Option<usize>) -> f64 {
-        let columns = self.columns[at];
-        let sum = |list: std::ops::Range<usize>| -> f64 {
-            list.map(|column| self.program.value(column)).sum()
-        };
+        let columns = &self.columns[at];
+        let sum = |list: std::ops::Range<usize>| self.program.sum_of(list);
         match load {
             Some(load) => sum(self.of_load(at, load)),
             None => columns.least + sum(columns.grid..columns.grid_end),
@@ -727,9 +882,17 @@ impl Window {
                 self.program.entry(columns.discharge(store), -1.0);
             }
         }
-        let slack = self.program.column(0.0, 0.0, f64::INFINITY);
+        let t = self.steps[at].from();
+        let limit = horizon.feeders[feeder].limit_mw.at(t);
+        // Bounded as a ramp is: nothing sends back more than stores can.
+        let mut room = 1.0 + limit.max(0.0);
+        for battery in &horizon.batteries {
+            if horizon.hangs_below(battery.feeder, feeder) {
+                room += battery.discharge_mw.at(t);
+            }
+        }
+        let slack = self.program.column(0.0, 0.0, room);
         self.program.entry(slack, 1.0);
-        let limit = horizon.feeders[feeder].limit_mw.at(self.steps[at].from());
         self.program.end_row(limit, slack);
         self.rows.push(Row::Feeder(at, feeder));
     }
@@ -752,30 +915,37 @@ impl Window {
                 self.settled_before(at, t, who, ramp).unwrap_or(0.0)
             }
         };
+        // What nothing limits moves no further than from one end to the other: bounds on
+        // both sides let any basis be made one to start from.
+        let mut reach = 1.0 + (before - least).abs();
         for column in now {
             self.program.entry(column, 1.0);
+            reach += self.program.bounds(column).1;
         }
         for column in earlier.into_iter().flat_map(|(columns, _)| columns) {
             self.program.entry(column, -1.0);
+            reach += self.program.bounds(column).1;
         }
-        let rise = self.program.column(0.0, -ramp.down_mw, ramp.up_mw);
+        let (down, up) = (ramp.down_mw.min(reach), ramp.up_mw.min(reach));
+        let rise = self.program.column(0.0, -down, up);
         self.program.entry(rise, -1.0);
         self.program.end_row(before - least, rise);
         self.rows.push(Row::Ramp(at, load));
     }
 
-    /// Writes plan and prices of the window's intervals.
-    pub(super) fn write(&self, horizon: &Horizon, answer: &mut Answer) {
+    /// Writes plan and prices of the window's intervals; what ramps are worth goes
+    /// to `ramps`, which held what was known of them before.
+    pub(super) fn write(
+        &self,
+        horizon: &Horizon,
+        answer: &mut Answer,
+        ramps: &mut Vec<RampPrice>,
+    ) {
         let count = horizon.segments();
         let stores = horizon.batteries.len();
         let feeders = horizon.feeders.len();
         let hours = horizon.hours;
-        let (from, to) = (self.from(), self.to());
-        // A ramp into the first interval belongs to what lies before, unless
-        // nothing does.
-        let follows = !self.drawn_before.is_empty();
-        let own = |t: usize| (from < t || t == 0 || follows) && (from..to).contains(&t);
-        answer.prices.ramps.retain(|price| !own(price.t));
+        ramps.clear();
         for (at, step) in self.steps.iter().enumerate() {
             let columns = self.columns[at];
             for store in 0..stores {
@@ -825,11 +995,7 @@ impl Window {
                     // What nothing limits has no price but what rounding leaves.
                     if price.abs() > 1e-9 && limit.is_finite() {
                         let t = self.steps[at].from();
-                        answer.prices.ramps.push(RampPrice {
-                            t,
-                            load,
-                            usd_per_mw: price,
-                        });
+                        ramps.push(RampPrice { t, load, usd_per_mw: price });
                     }
                 }
             }
@@ -925,6 +1091,9 @@ fn held_within(horizon: &Horizon, store: usize, t: usize) -> (f64, f64) {
 
 /// Two powers this close are the same, MW.
 const TOUCH: f64 = 1e-7;
+
+/// A feeder that is worth more has a row from the start, USD/MWh.
+const PRICED: f64 = 1e-6;
 
 /// How far a limit may be passed before its row is written, MW.
 const PRIMAL: f64 = 1e-8;
