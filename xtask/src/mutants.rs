@@ -409,7 +409,8 @@ fn apart(command: &mut Command, tree: &Path) {
 /// An error is code that does not compile: a mutant is a fault of meaning, and
 /// one that the compiler finds proves nothing.
 fn compiled(command: &mut Command) -> anyhow::Result<()> {
-    let compiled = command.stderr(Stdio::piped()).output().context("cannot start cargo")?;
+    let compiled =
+        command.stderr(Stdio::piped()).output().context("cannot start cargo")?;
     ensure!(
         compiled.status.success(),
         "expected code that compiles, found\n{}",

@@ -221,7 +221,11 @@ fn say(arguments: &Arguments, words: &[&str]) -> anyhow::Result<()> {
     let data = arguments.folder.join("data");
     let mut command = program(arguments);
     for word in words {
-        if *word == "FOLDER" { command.arg(&data) } else { command.arg(word) };
+        if *word == "FOLDER" {
+            command.arg(&data)
+        } else {
+            command.arg(word)
+        };
     }
     let output = command.output()?;
     if !output.status.success() {

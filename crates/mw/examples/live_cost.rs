@@ -245,11 +245,8 @@ fn restart(
 ) -> anyhow::Result<()> {
     let history = arguments.folder.join("history");
     let synth = ["history", "synth", "--seed", "7", "--years", "1", "--out"];
-    let made = Command::new(mw)
-        .args(synth)
-        .arg(&history)
-        .stdout(Stdio::null())
-        .status()?;
+    let made =
+        Command::new(mw).args(synth).arg(&history).stdout(Stdio::null()).status()?;
     ensure!(made.success(), "the history cannot be made: {made}");
     let mut took = Vec::new();
     for time in 1..=arguments.kills {
@@ -295,11 +292,7 @@ fn restart(
     Ok(())
 }
 
-fn emulate(
-    mw: &Path,
-    site: &Path,
-    from: Timestamp,
-) -> anyhow::Result<(Child, String)> {
+fn emulate(mw: &Path, site: &Path, from: Timestamp) -> anyhow::Result<(Child, String)> {
     let mut command = Command::new(mw);
     command.arg("emulate").arg(site).args(["--listen", "127.0.0.1:0", "--from"]);
     command.arg(from.to_string()).stdin(Stdio::null()).stdout(Stdio::piped());

@@ -82,13 +82,8 @@ impl Vendor {
     }
 
     fn named(name: &str) -> Option<Self> {
-        let all = [
-            Self::Whatsminer,
-            Self::Cgminer,
-            Self::AsicRs,
-            Self::Redfish,
-            Self::Modbus,
-        ];
+        let all =
+            [Self::Whatsminer, Self::Cgminer, Self::AsicRs, Self::Redfish, Self::Modbus];
         all.into_iter().find(|vendor| vendor.name() == name)
     }
 

@@ -23,8 +23,10 @@ struct Client {
     network: u8,
 }
 
-const PYASIC: Client = Client { package: "pyasic", script: "drive_pyasic.py", network: 41 };
-const ASIC_RS: Client = Client { package: "pyasic_rs", script: "drive_asic_rs.py", network: 43 };
+const PYASIC: Client =
+    Client { package: "pyasic", script: "drive_pyasic.py", network: 41 };
+const ASIC_RS: Client =
+    Client { package: "pyasic_rs", script: "drive_asic_rs.py", network: 43 };
 
 impl Client {
     /// An address of this process's own.
@@ -213,13 +215,10 @@ fn oracle_asic_rs_drives_luxos() {
             "pool": "stratum+tcp://pool.example:3333", "mac": "C4:11:04:00:00:00",
         })
     };
-    let expected = json!([
-        data(3_500, Some(200)),
-        true,
-        data(30, Some(0)),
-        true,
-        data(3_500, None),
-    ]);
+    let expected =
+        json!(
+            [data(3_500, Some(200)), true, data(30, Some(0)), true, data(3_500, None),]
+        );
     // It takes a miner that sleeps to be mining.
     let said = read(said, 4, &["mining"]);
     assert_eq!(said, expected, "{said:#}");
