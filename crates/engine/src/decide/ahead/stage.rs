@@ -235,6 +235,11 @@ impl Stage {
         let lowest = -horizon.grid.export_limit_mw.at(t) - drawn;
         if !layout.simple {
             self.room_inside(horizon, layout, t, lowest);
+            // With all loads served and as much sent back as may be, less cannot flow.
+            if let Some(place) = self.rem.iter().position(|rem| *rem < -1e-9) {
+                let limits = vec![Bound::Export, Bound::Feeder(layout.path[place])];
+                return Err(Conflict::at(t, limits));
+            }
         }
         self.least = lowest.max(-discharge);
         let skip = self.least - lowest;
