@@ -206,9 +206,10 @@ fn a_dead_machine_is_released_by_two_people_and_wiped_before_anybody_has_it() {
         campus.pass(60);
         campus.look_only();
     }
+    // Its orders are numbered on from those of its last slot.
     assert_eq!(
         campus.estate.wait(moved).expect("waits").to_string(),
-        "expected the report of wipe 1, observed no wipe"
+        "expected the report of wipe 3, observed no wipe"
     );
     campus.pass(60);
     campus.look();
