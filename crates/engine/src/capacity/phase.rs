@@ -236,10 +236,10 @@ pub struct Shows {
     /// When it last started (Redfish `LastResetTime`), where it says so.
     pub started: Option<Timestamp>,
     /// The least power limit of its GPUs in watts, where it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cap_w: Option<u32>,
     /// The serial number that was read, if it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub serial: Option<String>,
 }
 

@@ -206,9 +206,10 @@ fn a_dead_machine_is_released_by_two_people_and_wiped_before_anybody_has_it() {
         campus.pass(60);
         campus.look_only();
     }
+    // Its orders are numbered on from those of its last slot.
     assert_eq!(
         campus.estate.wait(moved).expect("waits").to_string(),
-        "expected the report of wipe 1, observed no wipe"
+        "expected the report of wipe 3, observed no wipe"
     );
     campus.pass(60);
     campus.look();
@@ -307,4 +308,19 @@ fn a_block_is_promised_whole_or_not_at_all() {
     let refused = campus.tell(operator(), body).expect_err("one is taken");
     assert_eq!(refused.to_string(), "expected a free tray, found R1.t02: it has a seat");
     assert!(campus.estate.tray(campus.tray(rack, 0)).seat.is_none());
+}
+
+#[test]
+fn a_snapshot_is_the_estate() {
+    let mut campus = Campus::new("2026-05-01");
+    let rack = campus.put_up("R1", "HGX B300");
+    campus.burn_in(rack);
+    let block = campus.deliver("red", "H1", rack, 0..2);
+    campus.say(Body::HandOver { block });
+    campus.pass(60);
+    campus.look();
+    campus.see(campus.tray(rack, 0), |_| {});
+    let bytes = postcard::to_stdvec(&campus.estate).expect("a snapshot");
+    let again: engine::capacity::Estate = postcard::from_bytes(&bytes).expect("the same");
+    assert_eq!(again, campus.estate);
 }
