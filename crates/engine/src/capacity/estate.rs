@@ -572,8 +572,8 @@ impl Estate {
         }
         match &sweep.of {
             Asked::All => {
-                for place in 0..self.trays.len() {
-                    if !told[place] {
+                for (place, told) in told.into_iter().enumerate() {
+                    if !told {
                         self.take_look(TrayNo(number(place)), sweep.at, None, led);
                     }
                 }
