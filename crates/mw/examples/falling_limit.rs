@@ -178,7 +178,6 @@ impl Drop for Program {
 }
 
 /// The program, with the login that the site file names.
-#[expect(clippy::disallowed_methods, reason = "measures other processes")]
 fn program(arguments: &Arguments) -> Command {
     let mut command = Command::new(&arguments.mw);
     command.env("MW_BENCH_MINERS", "a word of the site").stdin(Stdio::null());
@@ -199,6 +198,7 @@ fn emulate(arguments: &Arguments) -> anyhow::Result<Program> {
     Ok(Program(child))
 }
 
+#[expect(clippy::disallowed_methods, reason = "measures other processes")]
 fn run(arguments: &Arguments) -> anyhow::Result<Program> {
     let data = arguments.folder.join("data");
     let mut command = program(arguments);
