@@ -125,7 +125,10 @@ impl Emulate {
             None => Clock::set(Clock::wall().now(), self.speed),
         };
         let tempers = self.faults.tempers(&loaded.site, self.seed);
-        let site = Emulated::new(loaded.site.clone(), self.seed, tempers, clock);
+        let mut site = Emulated::new(loaded.site.clone(), self.seed, tempers, clock);
+        if self.devices {
+            site = site.with_dynamics(self.profile.timing().dynamics());
+        }
         let ways = Ways {
             timing: self.profile.timing(),
             hang_percent: self.hang_percent,
