@@ -126,7 +126,8 @@ impl Emulate {
         };
         let tempers = self.faults.tempers(&loaded.site, self.seed);
         let mut site = Emulated::new(loaded.site.clone(), self.seed, tempers, clock);
-        if self.devices {
+        // What answers at once draws at once.
+        if self.profile == Profile::Realistic {
             site = site.with_dynamics(self.profile.timing().dynamics());
         }
         let ways = Ways {
