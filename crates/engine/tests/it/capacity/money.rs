@@ -94,6 +94,16 @@ fn lines(campus: &Campus, period: &str) -> Vec<String> {
         .collect()
 }
 
+/// The gaps between acceptances were not looked at: a person finds that all was well.
+fn all_was_well(campus: &mut Campus) {
+    let open: Vec<String> =
+        campus.estate.incidents().iter().map(|incident| incident.id.clone()).collect();
+    for incident in open {
+        let class = engine::capacity::Class::Available;
+        campus.say(Body::Classify { incident, class, evidence: None });
+    }
+}
+
 /// Looks every two minutes until an instant.
 fn watch(campus: &mut Campus, until: &str) {
     while campus.at + units::Seconds::minutes(2) < at(until) {
@@ -106,13 +116,7 @@ fn watch(campus: &mut Campus, until: &str) {
 #[test]
 fn late_in_parts_and_out_of_order_comes_to_these_cents() {
     let mut campus = delivered();
-    // The gaps between acceptances were not looked at: a person finds that all was well.
-    let open: Vec<String> =
-        campus.estate.incidents().iter().map(|incident| incident.id.clone()).collect();
-    for incident in open {
-        let class = engine::capacity::Class::Available;
-        campus.say(Body::Classify { incident, class, evidence: None });
-    }
+    all_was_well(&mut campus);
     watch(&mut campus, "2026-05-01T00:00Z");
     // Fees: R1 for 20 days, R2 for 9.5 and R3 for 10.25, 32 GPUs each:
     //   32 x 24 x (20 + 9.5) = 22,656.00; 32 x 24 x 10.25 = 7,872.00.
@@ -128,12 +132,7 @@ fn late_in_parts_and_out_of_order_comes_to_these_cents() {
 #[test]
 fn accepted_and_then_failed_is_credited_to_the_second() {
     let mut campus = delivered();
-    let open: Vec<String> =
-        campus.estate.incidents().iter().map(|incident| incident.id.clone()).collect();
-    for incident in open {
-        let class = engine::capacity::Class::Available;
-        campus.say(Body::Classify { incident, class, evidence: None });
-    }
+    all_was_well(&mut campus);
     // H1 in May is 64 x 31 x 86,400 = 171,417,600 GPU-seconds; half of one per cent is
     // 857,088, which is 107,136 s of one tray of eight: one second more costs 5 %.
     watch(&mut campus, "2026-05-10T06:00:05Z");
