@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 
 from pyasic_rs import MinerFactory
@@ -50,3 +51,7 @@ async def main(address, commands):
 
 
 asyncio.run(main(sys.argv[1], sys.argv[2:]))
+# The library's own threads outlive the loop, and now and then take the interpreter down
+# with them while it tidies up: everything is said, so there is nothing to tidy.
+sys.stdout.flush()
+os._exit(0)
