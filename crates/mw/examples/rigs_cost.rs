@@ -2,13 +2,16 @@
 //! loopback, some of which hang, and the fleet that a living run drives.
 //!
 //! Prints each figure with its bound. Nothing here passes or fails by time: a slow machine
-//! is not a fault. `--serve` only lets the rigs answer, for another program to be
-//! measured.
+//! is not a fault. With `--beside PYTHON` the libraries `pyasic` and `asic-rs`, as far as
+//! that Python has them, do the same with the same rigs. `--serve` only lets the rigs
+//! answer, for another program to be measured.
 #![expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,11 +41,14 @@ const LOAD: &str = "s21";
 /// A rig that was not seen where it is to be by then is not waited for.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(120);
 
+/// Another library is given up after this.
+const OTHERS_GIVEN_UP_AFTER: Duration = Duration::from_secs(600);
+
 /// Where the first rig answers.
 const FIRST: Ipv4Addr = Ipv4Addr::new(127, 42, 0, 1);
 
 /// What a fleet of rigs costs.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 struct Arguments {
     /// A site with a load named `s21`, whose rigs are multiplied.
     #[arg(long, default_value = "examples/mixed-10mw")]
@@ -62,6 +68,12 @@ struct Arguments {
     /// They take as long as real ones.
     #[arg(long)]
     realistic: bool,
+    /// A Python with `pyasic` and `pyasic_rs`, which are measured beside us.
+    #[arg(long)]
+    beside: Option<PathBuf>,
+    /// How many of the rigs they are given.
+    #[arg(long, default_value_t = 1_000)]
+    beside_rigs: usize,
     /// Only serve, for so many seconds.
     #[arg(long)]
     serve: Option<u64>,
@@ -111,22 +123,7 @@ async fn run(
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         return Ok(());
     }
-    let loopback = Network::parse("127.0.0.0/8")?;
-    let allowed = Allowed::new(vec![loopback], Vec::new());
-    let drivers: Vec<Arc<dyn Driver>> = addresses
-        .iter()
-        .map(|address| {
-            let at = allowed.reach(*address)?;
-            Ok(match arguments.firmware {
-                What::Whatsminer => {
-                    let login = Secret::new(PASSWORD.to_owned());
-                    Arc::new(Whatsminer::new(at, Some(login))) as Arc<dyn Driver>
-                }
-                What::Luxos => Arc::new(Cgminer::new(at)),
-            })
-        })
-        .collect::<anyhow::Result<_>>()?;
-
+    let drivers = drivers(arguments, addresses)?;
     let mut asking = Asking::of(arguments, site, drivers);
     for sweep in ["first sweep, logins and all", "sweep", "sweep"] {
         let took = asking.until_seen(None).await?;
@@ -153,7 +150,123 @@ async fn run(
         "{} of {} devices are only probed, {hanging} hang",
         standing.probed_only, standing.devices
     );
+    match &arguments.beside {
+        Some(python) => beside(python, arguments, machines, addresses).await,
+        None => Ok(()),
+    }
+}
+
+/// Lets other libraries do what we do, with the same rigs, and says how much longer they
+/// take: each found, read, and sent to rest and read back, by us first.
+async fn beside(
+    python: &Path,
+    arguments: &Arguments,
+    machines: &[Machine],
+    addresses: &[SocketAddr],
+) -> anyhow::Result<()> {
+    let count = arguments.beside_rigs.min(addresses.len());
+    let (machines, addresses) = (&machines[..count], &addresses[..count]);
+    let all_run = || {
+        machines.iter().for_each(|machine| {
+            machine.go_to(2);
+        })
+    };
+
+    let fewer = Arguments { rigs: u32::try_from(count)?, ..arguments.clone() };
+    let site = site_of(&fewer)?;
+    all_run();
+    let mut ours = Asking::of(&fewer, site, drivers(&fewer, addresses)?);
+    let found = ours.until_seen(None).await?;
+    let swept = ours.until_seen(None).await?;
+    let rested = ours.until_seen(Some(0)).await?;
+    drop(ours);
+    println!(
+        "{count} rigs, by us: found after {found:.2} s, read {swept:.2} s, at rest {rested:.2} s"
+    );
+
+    for library in ["pyasic", "asic-rs"] {
+        all_run();
+        let theirs = other(python, library, addresses).await?;
+        let Some(theirs) = theirs else { continue };
+        let number = |key: &str| theirs[key].as_f64().unwrap_or_default();
+        let times = |key: &str, ours: f64| number(key) / ours.max(0.01);
+        println!(
+            "{count} rigs, by {library}: {} found after {:.2} s ({:.1} times ours), \
+             {} read {:.2} s ({:.1} times), {} at rest {:.2} s ({:.1} times)",
+            theirs["found"],
+            number("find_s"),
+            times("find_s", found),
+            theirs["read"],
+            number("sweep_s"),
+            times("sweep_s", swept),
+            theirs["rested"],
+            number("rest_s"),
+            times("rest_s", rested),
+        );
+    }
     Ok(())
+}
+
+/// What a library makes of the rigs; nothing where that Python does not have it.
+async fn other(
+    python: &Path,
+    library: &str,
+    addresses: &[SocketAddr],
+) -> anyhow::Result<Option<serde_json::Value>> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/rigs_cost/others.py");
+    let mut child = Command::new(python)
+        .args([script, library, PASSWORD])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot start {}", python.display()))?;
+    let each = addresses.iter().map(|at| format!("{}\n", at.ip()));
+    let mut stdin = child.stdin.take().context("it reads what it is given")?;
+    stdin.write_all(each.collect::<String>().as_bytes())?;
+    drop(stdin);
+    let end = Instant::now() + OTHERS_GIVEN_UP_AFTER;
+    while child.try_wait()?.is_none() {
+        if Instant::now() >= end {
+            child.kill()?;
+            child.wait()?;
+            println!("{library} is given up after {} s", OTHERS_GIVEN_UP_AFTER.as_secs());
+            return Ok(None);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let said = child.wait_with_output()?.stdout;
+    let said = String::from_utf8_lossy(&said);
+    let said = said.lines().last().unwrap_or_default();
+    let said: serde_json::Value =
+        serde_json::from_str(said).with_context(|| format!("{library} says `{said}`"))?;
+    if let Some(absent) = said["absent"].as_str() {
+        println!("skipped: {library}, because {} has no {absent}", python.display());
+        return Ok(None);
+    }
+    Ok(Some(said))
+}
+
+/// A driver for each rig.
+fn drivers(
+    arguments: &Arguments,
+    addresses: &[SocketAddr],
+) -> anyhow::Result<Vec<Arc<dyn Driver>>> {
+    let loopback = Network::parse("127.0.0.0/8")?;
+    let allowed = Allowed::new(vec![loopback], Vec::new());
+    addresses
+        .iter()
+        .map(|address| {
+            let at = allowed.reach(*address)?;
+            Ok(match arguments.firmware {
+                What::Whatsminer => {
+                    let login = Secret::new(PASSWORD.to_owned());
+                    Arc::new(Whatsminer::new(at, Some(login))) as Arc<dyn Driver>
+                }
+                What::Luxos => Arc::new(Cgminer::new(at)),
+            })
+        })
+        .collect()
 }
 
 /// A fleet that is asked, and what it says.
@@ -221,14 +334,20 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// Machines that hang and machines that do not, and the rigs that they are.
-fn shed(arguments: &Arguments) -> anyhow::Result<(Site, Vec<Machine>, Rigs)> {
+/// The site with so many rigs.
+fn site_of(arguments: &Arguments) -> anyhow::Result<Site> {
     let mut site = config::load(&arguments.site)?.site;
     let load = site.load_named(LOAD).context("expected a load named s21")?;
     match &mut site.loads[load].kind {
         LoadKind::Rigs(rigs) => rigs.machines.count = arguments.rigs,
         LoadKind::Racks(_) | LoadKind::Battery(_) => bail!("expected s21 to be rigs"),
     }
+    Ok(site)
+}
+
+/// Machines that hang and machines that do not, and the rigs that they are.
+fn shed(arguments: &Arguments) -> anyhow::Result<(Site, Vec<Machine>, Rigs)> {
+    let site = site_of(arguments)?;
     let timing = if arguments.realistic { Timing::Realistic } else { Timing::Fast };
     let clock = Clock::set(Clock::wall().now(), 1);
     let emulated = Emulated::new(site.clone(), 1, Tempers::none(), clock)

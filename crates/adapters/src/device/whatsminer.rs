@@ -10,16 +10,20 @@
 //! | [`Wanted::AtMost`] | `adjust_power_limit`, if it is another; `power_on`, if it is off |
 //!
 //! A power limit restarts the miner's program, which hashes again after minutes, so it is
-//! set only where a look shows another.
+//! set only where a look shows another. A look of the last minute counts, if the miner was
+//! told nothing since: it is then not looked at again before it is told. A miner that was
+//! seen at rest has no program to restart, and its limit is set whatever it was.
 
 pub mod seal;
 mod token;
 mod wire;
 mod words;
 
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
+use units::Power;
 
 use crate::deliver::Secret;
 
@@ -36,6 +40,9 @@ pub const PORT: u16 = 4_028;
 /// then is looked into.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a miner is taken to stand as it was seen. A fleet is looked at twice a minute.
+const SEEN_HOLDS: Duration = Duration::from_secs(60);
+
 /// One Whatsminer.
 #[derive(Debug)]
 pub struct Whatsminer {
@@ -43,13 +50,24 @@ pub struct Whatsminer {
     /// Nothing: it can be looked at alone.
     login: Option<Secret>,
     tokens: Tokens,
+    /// What the newest look showed, if it was told nothing since.
+    seen: Mutex<Option<Seen>>,
+}
+
+/// What a look showed that counts for what it is told next.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// When the look began.
+    from: Instant,
+    running: Option<Running>,
+    limit: Option<Power>,
 }
 
 impl Whatsminer {
     /// The miner at this address; with the password of its account `admin` it can be
     /// told things, without one it is looked at alone.
     pub fn new(at: Reached, login: Option<Secret>) -> Self {
-        Self { at, login, tokens: Tokens::default() }
+        Self { at, login, tokens: Tokens::default(), seen: Mutex::default() }
     }
 
     async fn identity(&self, by: Instant) -> Result<Identity, Unanswered> {
@@ -88,20 +106,62 @@ impl Whatsminer {
         Ok(look)
     }
 
+    /// As [`Self::stand`], and keeps what it showed, for what it is told next.
+    async fn stand_noted(&self, by: Instant) -> Result<Look, Unanswered> {
+        let from = Instant::now();
+        let look = self.stand(by).await?;
+        let running = look.running.map(|running| running.value);
+        let limit = look.limit.map(|limit| limit.value);
+        *self.seen() = Some(Seen { from, running, limit });
+        Ok(look)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.seen.lock().expect("what was seen is whole")
+    }
+
     async fn be(&self, wanted: Wanted, by: Instant) -> Answer {
+        // Whatever it is told now, what was seen before is over.
+        let seen = self.seen().take().filter(|seen| seen.from.elapsed() < SEEN_HOLDS);
         match wanted {
             Wanted::Rest => {
                 let params = [("respbefore", Value::from("true"))];
                 self.command("power_off", params.into_iter(), by).await
             }
-            Wanted::AtMost(power) => self.at_most(power, by).await,
+            Wanted::AtMost(power) => match seen {
+                Some(Seen { running: Some(Running::Resting), .. }) => {
+                    self.start(power, by).await
+                }
+                Some(Seen {
+                    running: Some(Running::Starting | Running::Working),
+                    limit: Some(limit),
+                    ..
+                }) if limit != power => self.limit(power, by).await,
+                // To tell it nothing is right only where it stands so now.
+                Some(_) | None => self.at_most(power, by).await,
+            },
             Wanted::Flow(_) => Answer::Refused(Refusal::Unsupported(
                 super::DeviceText::of("a miner takes no power setpoint with a sign"),
             )),
         }
     }
 
-    async fn at_most(&self, power: units::Power, by: Instant) -> Answer {
+    /// Starts one that rests, whatever its limit was.
+    async fn start(&self, power: Power, by: Instant) -> Answer {
+        match self.limit(power, by).await {
+            Answer::Accepted => self.command("power_on", std::iter::empty(), by).await,
+            answer @ (Answer::Refused(_) | Answer::Unknown(_)) => answer,
+        }
+    }
+
+    /// Sets its limit. Whether the limit was heard is seen by looking; a miner is not
+    /// started on a limit that it may not have.
+    async fn limit(&self, power: Power, by: Instant) -> Answer {
+        let watts = Value::from(power.as_watts().to_string());
+        self.command("adjust_power_limit", [("power_limit", watts)].into_iter(), by).await
+    }
+
+    async fn at_most(&self, power: Power, by: Instant) -> Answer {
         let look = match self.stand(by).await {
             Ok(look) => look,
             // Nothing was asked of it yet.
@@ -109,12 +169,8 @@ impl Whatsminer {
             Err(why) => return Answer::Unknown(why),
         };
         if look.limit.map(|limit| limit.value) != Some(power) {
-            let watts = Value::from(power.as_watts().to_string());
-            let params = [("power_limit", watts)].into_iter();
-            match self.command("adjust_power_limit", params, by).await {
+            match self.limit(power, by).await {
                 Answer::Accepted => {}
-                // Whether the limit was heard is seen by looking; it is not started on a
-                // limit that it may not have.
                 answer @ (Answer::Refused(_) | Answer::Unknown(_)) => return answer,
             }
         }
@@ -169,7 +225,7 @@ impl Driver for Whatsminer {
     }
 
     fn look(&self, by: Instant) -> Doing<'_, Result<Look, Unanswered>> {
-        Box::pin(self.stand(by))
+        Box::pin(self.stand_noted(by))
     }
 
     fn tell(&self, wanted: Wanted, by: Instant) -> Doing<'_, Answer> {

@@ -2,6 +2,7 @@
 //! hostile: a driver ends by its deadline and says what it met.
 
 mod hostile;
+mod order;
 mod peer;
 mod recorded;
 
