@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use units::{Power, Seconds, Timestamp};
 
-use crate::act::{Look, Move};
+use crate::act::{ANSWER_WITHIN, Look, Move};
 use crate::ranges::Ranges;
 use crate::site::Machines;
 
@@ -22,6 +22,11 @@ const ONE_SILENCE: Seconds = Seconds::from_seconds(20);
 /// How long a machine may take from an order to where it was ordered; until then a
 /// look that shows it elsewhere says that it is on its way.
 const SETTLES_WITHIN: Seconds = Seconds::from_seconds(30);
+
+/// A machine that says that it is where it was ordered, and still draws more, is looked
+/// at again after this: its draw follows within seconds, and until it is seen to, nobody
+/// may count on it.
+const LOOKED_AT_AGAIN_AFTER: Seconds = Seconds::from_seconds(4);
 
 /// A machine that does not do as it is told is tried again after this.
 const TRY_AGAIN_AFTER: Seconds = Seconds::minutes(15);
@@ -567,6 +572,12 @@ fn hear_one(
         && !machine.unseen
         && point != machine.ordered
         && observed_at < machine.known_since + SETTLES_WITHIN;
+    let draws_on = on_its_way && look.point == machine.ordered;
+    if draws_on && observed_at >= machine.known_since {
+        // As if it had been asked so long ago that it is to be asked again then.
+        let again = observed_at + LOOKED_AT_AGAIN_AFTER - ANSWER_WITHIN;
+        machine.asked_at = machine.asked_at.min(again);
+    }
     if too_old || on_its_way {
         return;
     }
@@ -632,3 +643,6 @@ fn moves(
     }
     moves
 }
+
+#[cfg(test)]
+mod tests;
