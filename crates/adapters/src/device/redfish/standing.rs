@@ -15,6 +15,9 @@ use crate::device::{DeviceText, Field, Quality, Running, Unanswered};
 /// The most that a reading's own age is believed; beyond it the clocks disagree.
 const AGE_MAX: i64 = 600;
 
+/// Of a group's leak detectors, the most that are read.
+const DETECTORS_MAX: usize = 64;
+
 /// What a GPU's limit is and may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Limit {
@@ -251,7 +254,7 @@ pub(super) fn is_absent(gpu: &Resource) -> bool {
     gpu.text("/Status/State") == Some("Absent")
 }
 
-/// What detectors say of leaks.
+/// What detectors say of leaks, each by itself or in groups.
 pub(super) async fn leaks(
     service: &Service,
     detectors: &[Path],
@@ -263,6 +266,17 @@ pub(super) async fn leaks(
             leaks.push(DeviceText::of(&format!("{} does not answer", path.name())));
             continue;
         };
+        let grouped = found.each("/LeakDetectorGroups").flat_map(|group| {
+            group["Detectors"].as_array().into_iter().flatten().take(DETECTORS_MAX)
+        });
+        for detector in grouped {
+            let state = resource::text(&detector["DetectorState"]);
+            if let Some(state) = state.filter(|state| *state != "OK") {
+                let name =
+                    resource::text(&detector["DeviceName"]).unwrap_or("a detector");
+                leaks.push(DeviceText::of(&format!("leak: {name} is {state}")));
+            }
+        }
         let state = found.text("/DetectorState");
         let state = state.or_else(|| found.text("/Status/Health"));
         if let Some(state) = state.filter(|state| *state != "OK") {

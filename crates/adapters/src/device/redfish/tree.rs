@@ -271,9 +271,14 @@ impl Walk {
                 && let Some(thermal) = self.find(service, &at, by).await?
                 && let Some(at) = thermal.link("/LeakDetection")
                 && let Some(detection) = self.find(service, &at, by).await?
-                && let Some(detectors) = detection.link("/LeakDetectors")
             {
-                leaks.extend(self.members(service, &detectors, by).await?);
+                match detection.link("/LeakDetectors") {
+                    Some(detectors) => {
+                        leaks.extend(self.members(service, &detectors, by).await?);
+                    }
+                    // Some tell of all their detectors in one place.
+                    None => leaks.push(at),
+                }
             }
         }
         draw.append(&mut later);
