@@ -16,7 +16,7 @@ use crate::shell::{program, quietly, run, target};
 /// What is installed, each at one version.
 const REQUIREMENTS: &str = include_str!("../oracles.txt");
 
-/// What the validator of FOCUS needs, in an environment of its own.
+/// What the validator of FOCUS and an emulated hall need, in an environment of their own.
 const FOCUS: &str = include_str!("../oracles-focus.txt");
 
 /// Accounting programs, which are packages of Debian too.
@@ -55,7 +55,7 @@ pub(crate) fn install() -> Oracles {
     }
 }
 
-/// Makes the environment of the validator of FOCUS, unless it is there already.
+/// Makes the environment of what needs a newer Python, unless it is there already.
 pub(crate) fn install_focus() -> Oracles {
     let made = newer_python().and_then(|python| {
         in_folder(&target().join("oracles-focus"), &python, FOCUS, &[])
@@ -64,7 +64,7 @@ pub(crate) fn install_focus() -> Oracles {
         Ok(python) => Oracles::Ready(python),
         Err(error) => {
             println!(
-                "skipped: the validator of FOCUS: {error:#}; it needs Python 3.12 with its \
+                "skipped: the validator of FOCUS, and simhall: {error:#}; they need Python 3.12 with its \
                  venv module, and a package index"
             );
             Oracles::Absent

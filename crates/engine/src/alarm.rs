@@ -74,6 +74,8 @@ pub enum Trouble {
     DevicesMissing,
     /// The census found devices that are new, moved, replaced, or of another firmware.
     DevicesChanged,
+    /// Devices show another certificate than the one that was kept of them.
+    CertificatesChanged,
 }
 
 /// An alarm that stands.

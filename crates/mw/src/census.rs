@@ -1,5 +1,7 @@
 //! The census of a site's networks: whom to look for, and what was kept of the last one.
 
+pub mod pools;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,6 +17,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::config::LoadedSite;
 use crate::fleet::open;
+use crate::fleet::pins::Pins;
 use crate::live::Happened;
 
 /// Its name in a run's data folder.
@@ -49,7 +52,7 @@ pub struct Plan {
 
 impl Plan {
     /// Every address of the allowed networks: the site's devices with their logins, and
-    /// strangers without.
+    /// strangers without. Whoever shows another certificate than its pin is shown none.
     ///
     /// # Errors
     ///
@@ -60,6 +63,7 @@ impl Plan {
         within: &[Network],
         ourselves: Vec<SocketAddr>,
         env: &dyn Fn(&str) -> Option<String>,
+        pins: &Pins,
     ) -> anyhow::Result<Self> {
         let allowed = &loaded.devices.allowed;
         if allowed.is_empty() {
@@ -71,7 +75,8 @@ impl Plan {
         }
         let within = if within.is_empty() { allowed.as_slice() } else { within };
         let addresses = addresses(within)?;
-        let open::Known { devices, strangers } = open::known(loaded, ourselves, env)?;
+        let open::Known { devices, strangers } =
+            open::known(loaded, ourselves, env, pins)?;
         let mut targets = Vec::new();
         let mut expected = BTreeMap::new();
         let is_within = |at: SocketAddr| match at.ip() {
@@ -160,7 +165,7 @@ pub fn write(folder: &Path, kept: &Kept) -> anyhow::Result<()> {
 /// Which of the program's troubles a census stands for, each with whether it does.
 pub fn troubles(differences: &[Difference]) -> [(Trouble, bool); 3] {
     let is_of = |difference: &Difference| match difference {
-        Difference::Pools { .. } => Trouble::PoolsChanged,
+        Difference::Pools { .. } | Difference::Unagreed { .. } => Trouble::PoolsChanged,
         Difference::Missing { .. } => Trouble::DevicesMissing,
         Difference::New { .. }
         | Difference::Moved { .. }

@@ -21,7 +21,6 @@ use adapters::fleet::Pace;
 use adapters::store::StoreAddress;
 use anyhow::{Context, ensure};
 use sim::campus::Tempers;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::{Sender, channel};
 use units::{Seconds, Timestamp};
 
@@ -36,6 +35,7 @@ use crate::emulate::redfish::Fault;
 use crate::emulate::rigs::Timing;
 use crate::feed::Feed;
 use crate::fleet::Driven;
+use crate::fleet::pins::Pins;
 use crate::live::Happened;
 use crate::live::clock::Clock;
 use crate::live::devices::Against;
@@ -56,9 +56,6 @@ const LOGINS: [(&str, &str); 3] = [
     ("login-racks", "demo:demo-racks"),
     ("login-grid", VEN),
 ];
-
-/// Where the campus' VTN listens, as the site file says.
-const VTN: &str = "127.77.251.1:18080";
 
 /// Which tray of the first rack fails.
 const TRAY_FAILS: usize = 4;
@@ -123,20 +120,13 @@ pub async fn run(
         "cannot put the campus on this machine's loopback; another demonstration may \
          be running",
     )?;
-    let vtn = Vtn::new("demand-response", clock);
-    let listener = TcpListener::bind(VTN).await.with_context(|| {
-        format!(
-            "cannot listen on {VTN} for the grid; another demonstration may be running"
-        )
-    })?;
-    let grid = vtn.clone();
-    let grid = tokio::spawn(async move { grid.serve(listener).await });
-
+    let (_, vtn) = answering.grids().first().context("the campus hears a grid")?;
     let (mailbox, inbox) = channel(INBOX);
     // The meter is read as often in the campus' time as a real one in ours.
     let pace = Pace::default();
     let pace = Pace { meter_every: pace.meter_every / settings.speed.min(20), ..pace };
-    let devices = Driven::start(loaded, vec![settings.http], pace, clock)?;
+    let devices =
+        Driven::start(loaded, vec![settings.http], pace, clock, Pins::default())?;
     let owner = Wanted {
         owner: "demo".to_owned(),
         role: Role::Admin,
@@ -162,10 +152,9 @@ pub async fn run(
     let board = ready.board();
     say(&opening(settings, &answering, &token))?;
 
-    let stage = Stage { answering: &answering, vtn: &vtn, board, settings };
+    let stage = Stage { answering: &answering, vtn, board, settings };
     let played = stage.play(mailbox, say);
     let (lived, played) = tokio::join!(ready.run(), played);
-    grid.abort();
     lived?;
     played
 }

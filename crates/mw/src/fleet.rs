@@ -7,6 +7,7 @@
 //! their fail-safe levels.
 
 pub mod open;
+pub mod pins;
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ use crate::config::LoadedSite;
 use crate::live::clock::Clock;
 use crate::live::wire::{self, FromSite, ToSite};
 use open::{Opened, open};
+use pins::Pins;
 
 /// What the fleet said and nobody took yet. More is lost, like on any wire.
 const SAID: usize = 1_024;
@@ -47,8 +49,8 @@ pub struct Driven {
 
 impl Driven {
     /// Puts the site's devices to work, by `clock`: the wall's, but where they are
-    /// emulated. `ourselves` are the program's
-    /// own listeners, which are no devices. On a current runtime.
+    /// emulated. `ourselves` are the program's own listeners, which are no devices; `pins`
+    /// the certificates that devices showed before. On a current runtime.
     ///
     /// # Errors
     ///
@@ -58,10 +60,12 @@ impl Driven {
         ourselves: Vec<SocketAddr>,
         pace: Pace,
         clock: Clock,
+        pins: Pins,
     ) -> anyhow::Result<Self> {
         let site = &loaded.site;
         let env = |name: &str| std::env::var(name).ok();
-        let Opened { loads, meter, batteries } = open(loaded, ourselves, &env)?;
+        let Opened { loads, meter, batteries } = open(loaded, ourselves, &env, &pins)?;
+        pins.keep_on();
         if loads.iter().all(Vec::is_empty) {
             anyhow::bail!(
                 "{}: expected to find where devices are, found no load with `devices`; \

@@ -75,10 +75,19 @@ pub enum Difference {
         /// Whether the site file says otherwise.
         pinned: bool,
     },
+    /// The site file names other pools than people agreed on.
+    Unagreed {
+        /// Of which load.
+        load: String,
+        /// What was agreed on.
+        agreed: Vec<String>,
+        /// What the file says.
+        written: Vec<String>,
+    },
 }
 
 impl Difference {
-    /// The address that it is about.
+    /// The address that it is about, or the load.
     pub fn address(&self) -> &str {
         match self {
             Self::Missing { address, .. }
@@ -87,6 +96,7 @@ impl Difference {
             | Self::Firmware { address, .. }
             | Self::Pools { address, .. } => address,
             Self::Moved { to, .. } => to,
+            Self::Unagreed { load, .. } => load,
         }
     }
 }
@@ -120,6 +130,18 @@ impl fmt::Display for Difference {
                 let was =
                     if *pinned { "is to send its work to" } else { "sent its work to" };
                 write!(f, "{address} {was} {from}, and sends it to {to}")
+            }
+            Self::Unagreed { load, agreed, written } => {
+                let named = |pools: &[String]| match pools {
+                    [] => "no pool".to_owned(),
+                    pools => pools.join(", "),
+                };
+                let (agreed, written) = (named(agreed), named(written));
+                write!(
+                    f,
+                    "{load} is to send its work to {agreed}, and the site file says \
+                     {written}; two people have to agree"
+                )
             }
         }
     }
@@ -167,7 +189,8 @@ impl Census {
                 | Difference::New { .. }
                 | Difference::Replaced { .. }
                 | Difference::Firmware { .. }
-                | Difference::Pools { .. } => None,
+                | Difference::Pools { .. }
+                | Difference::Unagreed { .. } => None,
             })
             .collect();
         for (address, entry) in &self.devices {

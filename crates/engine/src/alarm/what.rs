@@ -227,7 +227,8 @@ impl What {
                 Trouble::JournalNotWritable
                 | Trouble::StoreFull
                 | Trouble::SiteLinkLost
-                | Trouble::PoolsChanged => Urgency::Critical,
+                | Trouble::PoolsChanged
+                | Trouble::CertificatesChanged => Urgency::Critical,
                 Trouble::ClockJumped
                 | Trouble::DeliveryFailing
                 | Trouble::DevicesMissing
@@ -493,6 +494,16 @@ impl What {
                     .to_owned(),
                 "See `mw census --show` for which; if somebody changed them on purpose, \
                  correct the site file."
+                    .to_owned(),
+            ),
+            Self::Program(Trouble::CertificatesChanged) => (
+                "Those devices are not spoken to: somebody may stand between us and them."
+                    .to_owned(),
+                "Devices show another certificate than the one they showed first."
+                    .to_owned(),
+                "See `refused` in certificates.json of the data folder for which. Where \
+                 somebody renewed one on purpose, stop the driver, take its lines out and \
+                 start it anew."
                     .to_owned(),
             ),
         };

@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 
 use adapters::census::{Difference, Pace, search};
 use adapters::device::reach::Network;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
+use units::Timestamp;
 
 use super::Ending;
 use super::asking::line;
 use super::backtest::print;
+use crate::census::pools::{self, Agreed, Came};
 use crate::census::{self, Kept, Plan};
 use crate::config;
+use crate::fleet::pins::Pins;
 use crate::live::clock::Clock;
 
 /// Look who is on the site's networks, and tell what is different from the last time and
@@ -34,6 +37,13 @@ pub(super) struct Census {
     /// Do not search: show what the last census found.
     #[arg(long)]
     show: bool,
+    /// Agree to the pools that the site file has for this load now: two people have to,
+    /// before machines are held to them.
+    #[arg(long, value_name = "LOAD", requires = "token", conflicts_with = "show")]
+    agree_pools: Option<String>,
+    /// Where your token of the run is: `env:NAME` or `file:PATH`.
+    #[arg(long, value_name = "WHERE")]
+    token: Option<String>,
     /// Print it as JSON.
     #[arg(long)]
     json: bool,
@@ -52,10 +62,20 @@ impl Census {
             return self.tell(&kept);
         }
         let env = |name: &str| std::env::var(name).ok();
-        let Plan { targets, expected } =
-            Plan::of(&loaded, &self.network, Vec::new(), &env)?;
-        let before = before.unwrap_or_default().census;
+        let written = pools::written(&loaded);
         let at = Clock::wall().now();
+        if let (Some(load), Some(token)) = (&self.agree_pools, &self.token) {
+            return self.agree(load, token, &folder, &written, at);
+        }
+        let mut agreed = Agreed::read(&folder)?;
+        agreed.pin_first(&written, at);
+        agreed.write(&folder)?;
+        let Plan { targets, mut expected } =
+            Plan::of(&loaded, &self.network, Vec::new(), &env, &Pins::read(&folder)?)?;
+        for expected in expected.values_mut() {
+            expected.pools = agreed.of(&expected.load).to_vec();
+        }
+        let before = before.unwrap_or_default().census;
         let pace = Pace::of(loaded.devices.search_per_second);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -71,9 +91,41 @@ impl Census {
             // What was not searched is not missing.
             differences.retain(|difference| is_searched(difference, &self.network));
         }
+        differences.extend(agreed.differences(&written));
         let kept = Kept { census: now, differences };
         census::write(&folder, &kept)?;
         self.tell(&kept)
+    }
+
+    /// One person agrees to what the site file says.
+    fn agree(
+        &self,
+        load: &str,
+        token: &str,
+        folder: &Path,
+        written: &BTreeMap<String, Vec<String>>,
+        at: Timestamp,
+    ) -> anyhow::Result<Ending> {
+        let secret = match token.split_once(':') {
+            Some(("env", name)) => std::env::var(name)
+                .with_context(|| format!("expected a token in {name}, found none"))?,
+            Some(("file", path)) => std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the token in {path}"))?,
+            _ => bail!("expected `env:NAME` or `file:PATH` after --token"),
+        };
+        let by = pools::person(folder, &secret, at)?;
+        let mut agreed = Agreed::read(folder)?;
+        agreed.pin_first(written, at);
+        let came = agreed.agree(load, written, &by, at)?;
+        agreed.write(folder)?;
+        let pools = written.get(load).map(|pools| pools.join(", ")).unwrap_or_default();
+        print(&match came {
+            Came::Asked => {
+                format!("{by} wants {load} at {pools}; another has to agree\n")
+            }
+            Came::Pinned => format!("{load} is held to {pools}; {by} agreed\n"),
+        })?;
+        Ok(Ending::Well)
     }
 
     fn tell(&self, kept: &Kept) -> anyhow::Result<Ending> {

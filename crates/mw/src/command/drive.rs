@@ -13,6 +13,7 @@ use super::Ending;
 use super::backtest::print;
 use crate::config;
 use crate::fleet::Driven;
+use crate::fleet::pins::Pins;
 use crate::live::clock::Clock;
 use crate::live::log::{self, Log};
 
@@ -27,6 +28,10 @@ pub(super) struct Drive {
     /// Where to listen; loopback alone.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7401")]
     listen: SocketAddr,
+    /// Where the certificates that devices showed first are kept: the data folder of the run,
+    /// which raises an alarm when one changes. Without it they are forgotten at the end.
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
     /// Stop by itself after so many seconds.
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<u64>,
@@ -46,6 +51,7 @@ impl Drive {
         }
         let _log = log::start(self.log);
         let loaded = config::load(&self.site)?;
+        let pins = self.data.as_deref().map(Pins::read).transpose()?.unwrap_or_default();
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime
@@ -59,6 +65,7 @@ impl Drive {
                     vec![address],
                     Pace::default(),
                     Clock::wall(),
+                    pins,
                 )?;
                 print(&format!("{address}\n"))?;
                 let time_is_up = async {

@@ -17,6 +17,7 @@ use super::backtest::print;
 use crate::config;
 use crate::emulate::Emulated;
 use crate::emulate::devices::{Ways, answer};
+use crate::emulate::openadr::BUSINESS;
 use crate::emulate::rigs::Timing;
 use crate::live::clock::Clock;
 
@@ -43,8 +44,8 @@ pub(super) struct Emulate {
     /// How many of its seconds pass in one of the wall.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]
     speed: u32,
-    /// Also answer at the addresses that the site file gives its devices, over their real
-    /// protocols; loopback alone.
+    /// Also answer at the addresses that the site file gives its devices and its grids'
+    /// feeds, over their real protocols; loopback alone.
     #[arg(long)]
     devices: bool,
     /// How long devices take for what they do.
@@ -126,8 +127,7 @@ impl Emulate {
         };
         let tempers = self.faults.tempers(&loaded.site, self.seed);
         let mut site = Emulated::new(loaded.site.clone(), self.seed, tempers, clock);
-        // What answers at once draws at once.
-        if self.profile == Profile::Realistic {
+        if self.devices {
             site = site.with_dynamics(self.profile.timing().dynamics());
         }
         let ways = Ways {
@@ -153,6 +153,11 @@ impl Emulate {
                         answering.devices(),
                         answering.hanging()
                     ))?;
+                    for (at, _) in answering.grids() {
+                        print(&format!(
+                            "a grid answers at {at}, and is told by {BUSINESS}\n"
+                        ))?;
+                    }
                 }
                 let end = Duration::from_secs(self.seconds);
                 tokio::select! {

@@ -19,6 +19,7 @@ use crate::config::{self, LoadedSite};
 use crate::emulate::Emulated;
 use crate::feed::Feed;
 use crate::fleet::Driven;
+use crate::fleet::pins::{self, Pins};
 use crate::live::Happened;
 use crate::live::clock::Clock;
 use crate::live::devices::Against;
@@ -157,7 +158,8 @@ impl Run {
             Some(Target::Devices) => {
                 let ourselves = self.outward.listens();
                 let (pace, clock) = (Pace::default(), Clock::wall());
-                Against::Devices(Driven::start(&loaded, ourselves, pace, clock)?)
+                let pins = Pins::read(&folder)?;
+                Against::Devices(Driven::start(&loaded, ourselves, pace, clock, pins)?)
             }
             None => {
                 let tempers = self.faults.tempers(site, 1);
@@ -184,6 +186,7 @@ impl Run {
         .prepare(mailbox.clone(), inbox)
         .await?;
         census::follow(folder.clone(), mailbox.clone());
+        pins::follow(folder.clone(), mailbox.clone());
         stop_when_told(&mailbox, self.seconds)?;
         ready.run().await
     }

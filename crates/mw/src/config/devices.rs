@@ -52,6 +52,8 @@ pub struct Placed {
     pub tls: bool,
     /// The unit they answer to behind a gateway.
     pub unit: u8,
+    /// Where the power shelf of the first machine is.
+    pub shelves: Option<Ipv4Addr>,
 }
 
 /// What a device speaks.
@@ -109,6 +111,12 @@ impl Placed {
     pub fn of_machine(&self, machine: u32) -> impl Iterator<Item = SocketAddr> {
         let from = machine * self.per_machine;
         (from..from + self.per_machine).map(|number| self.address(number))
+    }
+
+    /// Where the power shelf of a machine is.
+    pub fn shelf(&self, machine: u32) -> Option<SocketAddr> {
+        let place = place_of(self.shelves?) + u64::from(machine);
+        Some((placed_at(place), self.port).into())
     }
 
     /// How many machines they make.
@@ -226,10 +234,24 @@ impl Reading<'_, '_> {
             profile: text_if_declared(table, "profile"),
             tls: table.declares("tls") && table.flag("tls")?,
             unit: self.unit(table)?,
+            shelves: self.shelves(table)?,
         };
         self.within(table, key, &placed)?;
         self.alone(table, key, &placed)?;
+        if let Some(first) = placed.shelves {
+            let shelves =
+                Placed { first, count: machines, per_machine: 1, ..placed.clone() };
+            self.within(table, "shelves", &shelves)?;
+            self.alone(table, "shelves", &shelves)?;
+        }
         Some(placed)
+    }
+
+    fn shelves(&mut self, table: &Table) -> Option<Option<Ipv4Addr>> {
+        match table.declares("shelves") && table.writes("shelves") {
+            true => self.address(table, "shelves").map(Some),
+            false => Some(None),
+        }
     }
 
     /// An address, as four numbers: no names, so that nobody else says where it is.
@@ -356,7 +378,9 @@ mod tests {
             profile: None,
             tls: true,
             unit: 0,
+            shelves: Some("10.0.9.254".parse().expect("an address")),
         };
+        assert_eq!(placed.shelf(1).expect("a shelf").to_string(), "10.0.10.1:443");
         let at = |number| placed.address(number).to_string();
         assert_eq!(at(0), "10.0.0.253:443");
         assert_eq!(at(1), "10.0.0.254:443");

@@ -1,12 +1,13 @@
 //! A simulated site's devices, each at the address that the site file gives it, over
-//! its real protocol.
+//! its real protocol, and the grids that its programmes are heard from.
 //!
 //! The machines, the meter and the batteries are the campus' own; here each gets the
-//! vendor's face that the site file names.
+//! vendor's face that the site file names. A grid is a VTN with nothing to say until
+//! somebody tells it.
 //!
 //! Invariant: only loopback is listened on.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use adapters::device::modbus::Profile;
 use anyhow::{Context, bail};
@@ -18,7 +19,8 @@ use tokio::task::JoinSet;
 use units::Seconds;
 
 use super::modbus::{Faults, serve_battery, serve_meter};
-use super::redfish::{self, Rack, Served, Tray, TraySpec};
+use super::openadr::Vtn;
+use super::redfish::{self, Rack, Served, Shelf, Tray, TraySpec};
 use super::rigs::{Firmware, Manner, Rigs, Timing};
 use super::{Emulated, Machine};
 use crate::config::{LoadedSite, Placed, Vendor};
@@ -45,6 +47,8 @@ pub struct Answering {
     trays: Vec<Served>,
     /// Meters, batteries, and what ties racks to the campus.
     others: JoinSet<()>,
+    shelves: Vec<Shelf>,
+    grids: Vec<(SocketAddr, Vtn)>,
     hanging: u32,
 }
 
@@ -52,12 +56,23 @@ impl Answering {
     /// How many devices answer, or hang.
     pub fn devices(&self) -> usize {
         let rigs: usize = self.rigs.iter().map(|rigs| rigs.addresses().len()).sum();
-        rigs + self.trays.iter().map(|served| served.addresses.len()).sum::<usize>()
+        rigs + self.shelves.len()
+            + self.trays.iter().map(|served| served.addresses.len()).sum::<usize>()
     }
 
     /// How many machines hang.
     pub fn hanging(&self) -> u32 {
         self.hanging
+    }
+
+    /// The racks' power shelves, in the site's order.
+    pub fn shelves(&self) -> &[Shelf] {
+        &self.shelves
+    }
+
+    /// The grids, each with where it answers.
+    pub fn grids(&self) -> &[(SocketAddr, Vtn)] {
+        &self.grids
     }
 
     /// The rigs, a group for each load that has some, in the site's order.
@@ -89,6 +104,8 @@ pub async fn answer(
         racks: Vec::new(),
         trays: Vec::new(),
         others: JoinSet::new(),
+        shelves: Vec::new(),
+        grids: Vec::new(),
         hanging: 0,
     };
     let mut draws = generator(ways.seed, "hang");
@@ -120,6 +137,17 @@ pub async fn answer(
                         .collect();
                     on_loopback(&at).context(told.clone())?;
                     let served = rack.serve(&at).await.context(told.clone())?;
+                    if let Some(at) = placed.shelf(machine.number()) {
+                        let listener = listen(at).await.context(told.clone())?;
+                        let login =
+                            login.as_deref().map(user_and_password).transpose()?;
+                        let shelf =
+                            Shelf::new(machine.number(), rack.clone(), login, clock);
+                        answering.shelves.push(shelf.clone());
+                        answering
+                            .others
+                            .spawn(async move { ended(shelf.serve(listener).await) });
+                    }
                     answering.trays.push(served);
                     answering.racks.push(rack.clone());
                     answering.others.spawn(async move { rack.drive(&machine).await });
@@ -146,6 +174,18 @@ pub async fn answer(
             let faults = Faults::default();
             ended(serve_meter(&site, listener, profile, unit, faults).await);
         });
+    }
+    for feed in &loaded.feeds {
+        let told = format!("cannot emulate the grid of `{}`", feed.programme);
+        let Some((at, path)) = here(&feed.url) else { continue };
+        let login = kept_in(&feed.login, &env).context(told.clone())?;
+        let listener = listen(at).await.context(told)?;
+        let clock = site.with(|works| works.clock);
+        let vtn = Vtn::new(&feed.program, clock).told_with(login);
+        answering.grids.push((at, vtn.clone()));
+        answering
+            .others
+            .spawn(async move { ended(vtn.serve_under(listener, &path).await) });
     }
     if answering.devices() == 0 && answering.others.is_empty() {
         bail!(
@@ -208,14 +248,28 @@ fn rack(
         Timing::Fast => redfish::Timing::FAST,
         Timing::Realistic => redfish::Timing::REALISTIC,
     };
-    let login = login.map(|text| match text.split_once(':') {
-        Some((user, password)) => Ok((user.to_owned(), password.to_owned())),
-        None => bail!("expected the login as `user:password`, found no colon in it"),
-    });
-    let login = login.transpose()?;
+    let login = login.map(user_and_password).transpose()?;
     let first = machine.number() * placed.per_machine;
     let tray = |number| Tray::new(number, spec, timing, login.clone(), clock);
     Ok(Rack::new((first..first + placed.per_machine).map(tray).collect()))
+}
+
+fn user_and_password(text: &str) -> anyhow::Result<(String, String)> {
+    // What is kept is a secret, and not repeated.
+    let both = text
+        .split_once(':')
+        .context("expected the login as `user:password`, found no colon in it")?;
+    Ok((both.0.to_owned(), both.1.to_owned()))
+}
+
+/// Where a VTN of this URL listens on this machine, and under which path; nothing where it
+/// is another machine's, or spoken to over TLS.
+fn here(url: &str) -> Option<(SocketAddr, String)> {
+    let url: hyper::Uri = url.parse().ok()?;
+    let address: IpAddr = url.host()?.parse().ok()?;
+    let is_here = url.scheme_str() == Some("http") && address.is_loopback();
+    is_here
+        .then(|| ((address, url.port_u16().unwrap_or(80)).into(), url.path().to_owned()))
 }
 
 fn profile(placed: &Placed) -> anyhow::Result<Profile> {

@@ -22,7 +22,7 @@ use units::{Power, Seconds, Timestamp};
 
 use crate::live::clock::Clock;
 
-/// The login of whoever is told: `ven-client:ven-secret`.
+/// The login of whoever is told, unless it is another: `ven-client:ven-secret`.
 pub const VEN: &str = "ven-client:ven-secret";
 
 /// The login of whoever tells: `bl-client:bl-secret`.
@@ -55,6 +55,8 @@ pub struct Vtn {
 #[derive(Debug)]
 struct Shared {
     program: Value,
+    /// The login of whoever is told.
+    ven: String,
     events: BTreeMap<String, Value>,
     reports: Vec<Value>,
     tokens: BTreeMap<String, (Scope, Instant)>,
@@ -97,6 +99,7 @@ impl Vtn {
         });
         let shared = Shared {
             program,
+            ven: VEN.to_owned(),
             events: BTreeMap::new(),
             reports: Vec::new(),
             tokens: BTreeMap::new(),
@@ -107,8 +110,20 @@ impl Vtn {
         Self { shared: Arc::new(Mutex::new(shared)), clock }
     }
 
+    /// The same for whoever is told with this login, `client-id:client-secret`.
+    #[must_use]
+    pub fn told_with(self, login: String) -> Self {
+        self.shared().ven = login;
+        self
+    }
+
     /// Answers on a listener until it or the caller ends.
     pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
+        self.serve_under(listener, "").await
+    }
+
+    /// The same under a path such as `/openadr3/3.1.0`.
+    pub async fn serve_under(&self, listener: TcpListener, path: &str) -> io::Result<()> {
         let routes = Router::new()
             .route("/auth/token", post(token))
             .route("/programs", get(programs))
@@ -116,6 +131,10 @@ impl Vtn {
             .route("/events/{id}", get(event).put(change).delete(cancel))
             .route("/reports", post(report))
             .with_state(self.clone());
+        let routes = match path.trim_end_matches('/') {
+            "" => routes,
+            path => Router::new().nest(path, routes),
+        };
         axum::serve(listener, routes).await
     }
 
@@ -264,16 +283,17 @@ fn answer(status: StatusCode, body: &Value) -> Response {
 async fn token(State(vtn): State<Vtn>, body: Bytes) -> Response {
     let form = String::from_utf8_lossy(&body);
     let field = |name: &str| {
-        form.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+        let mut pairs = form.split('&');
+        pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(decoded)
     };
     let login = field("client_id").zip(field("client_secret"));
     let login = login.map(|(id, secret)| format!("{id}:{secret}"));
-    let scope = match login.as_deref() {
-        Some(VEN) => Scope::Reads,
-        Some(BUSINESS) => Scope::Writes,
+    let mut shared = vtn.shared();
+    let scope = match login {
+        Some(login) if login == shared.ven => Scope::Reads,
+        Some(login) if login == BUSINESS => Scope::Writes,
         Some(_) | None => return problem(StatusCode::UNAUTHORIZED, "invalid_client"),
     };
-    let mut shared = vtn.shared();
     shared.counted += 1;
     let token = format!("token-{}", shared.counted);
     shared.tokens.insert(token.clone(), (scope, Instant::now() + TOKEN_LASTS));
@@ -282,6 +302,28 @@ async fn token(State(vtn): State<Vtn>, body: Bytes) -> Response {
         StatusCode::OK,
         &json!({"access_token": token, "token_type": "Bearer", "expires_in": lasts}),
     )
+}
+
+/// What a form's field says.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let digits: Vec<u8> = match byte {
+            b'%' => rest.clone().take(2).collect(),
+            _ => Vec::new(),
+        };
+        let digits = std::str::from_utf8(&digits).unwrap_or_default();
+        match (byte, u8::from_str_radix(digits, 16)) {
+            (b'%', Ok(meant)) => {
+                bytes.push(meant);
+                rest.by_ref().take(2).for_each(drop);
+            }
+            (b'+', _) => bytes.push(b' '),
+            (byte, _) => bytes.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 async fn programs(State(vtn): State<Vtn>, headers: HeaderMap, uri: Uri) -> Response {

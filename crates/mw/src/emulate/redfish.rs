@@ -12,6 +12,7 @@
 mod body;
 mod events;
 mod parts;
+mod shelf;
 mod tree;
 mod trouble;
 
@@ -35,12 +36,14 @@ use tokio::sync::watch;
 use units::Power;
 
 pub use body::{Timing, TraySpec};
+pub use shelf::Shelf;
 pub use trouble::Fault;
 
 use super::Machine;
 use crate::live::clock::Clock;
 use body::Body;
 use events::Events;
+use shelf::Feeds;
 use tree::View;
 use trouble::Trouble;
 
@@ -66,6 +69,8 @@ struct Shared {
     clock: Clock,
     /// Who may come in; nobody has to log in where there is none.
     login: Option<(String, String)>,
+    /// A power shelf shows what it feeds, and nothing of a tray.
+    shelf: Option<Feeds>,
     state: Mutex<Standing>,
     unreachable: watch::Sender<bool>,
 }
@@ -97,6 +102,17 @@ impl Tray {
         login: Option<(String, String)>,
         clock: Clock,
     ) -> Self {
+        Self::facing(number, spec, timing, login, clock, None)
+    }
+
+    fn facing(
+        number: u32,
+        spec: TraySpec,
+        timing: Timing,
+        login: Option<(String, String)>,
+        clock: Clock,
+        shelf: Option<Feeds>,
+    ) -> Self {
         let state = Standing {
             body: Body::off(spec, timing),
             passed: Instant::now(),
@@ -108,7 +124,7 @@ impl Tray {
         };
         let (unreachable, _) = watch::channel(false);
         let state = Mutex::new(state);
-        let shared = Shared { number, clock, login, state, unreachable };
+        let shared = Shared { number, clock, login, shelf, state, unreachable };
         Self { shared: Arc::new(shared) }
     }
 
@@ -241,6 +257,11 @@ impl Tray {
     /// What a resource shows now.
     fn show(&self, path: &str) -> Option<Value> {
         let (number, now) = (self.shared.number, self.shared.clock.now());
+        if let Some(shelf) = &self.shared.shelf {
+            let sessions: Vec<u64> =
+                self.with(|state| state.sessions.keys().copied().collect());
+            return shelf.at(path, number, &sessions);
+        }
         self.with(|state| {
             let sessions: Vec<u64> = state.sessions.keys().copied().collect();
             let view = View {
@@ -312,7 +333,9 @@ impl Tray {
     }
 
     fn act(&self, path: &str, asked: &Value) -> Response {
-        if path != "Systems/System_0/Actions/ComputerSystem.Reset" {
+        if path != "Systems/System_0/Actions/ComputerSystem.Reset"
+            || self.shared.shelf.is_some()
+        {
             return complain(StatusCode::NOT_FOUND, "There is no such action.");
         }
         let kind = asked.get("ResetType").and_then(Value::as_str).unwrap_or("On");

@@ -12,7 +12,9 @@ use adapters::device::modbus::{
     Battery, BatteryLimits, Kind, ModbusMeter, Plausible, Profile,
 };
 use adapters::device::rack::Rack;
-use adapters::device::redfish::{Login, Pin, Security, Shutdown, Tray, TraySettings};
+use adapters::device::redfish::{
+    Login, Pin, Security, Shelf, Shutdown, Tray, TraySettings,
+};
 use adapters::device::whatsminer::Whatsminer;
 use adapters::device::{Allowed, Driver, Reached};
 use adapters::meter::Meter;
@@ -23,6 +25,8 @@ use units::Power;
 
 use crate::config::{Devices, LoadedSite, Placed, Vendor};
 use crate::live::contacts::kept_in;
+
+use super::pins::Pins;
 
 /// The drivers of a site.
 #[derive(Debug)]
@@ -71,7 +75,8 @@ impl Strangers {
             let at = self.allowed.reach((address, *port).into()).ok()?;
             let speaks: Vec<(&'static str, Arc<dyn Driver>)> = match trays {
                 true => {
-                    let tray = Tray::new(at, tray_settings(Power::ZERO, 0, None, *tls));
+                    let pin = tls.then(Pin::default);
+                    let tray = Tray::new(at, tray_settings(Power::ZERO, 0, None, pin));
                     vec![(Vendor::Redfish.name(), Arc::new(tray))]
                 }
                 false => vec![
@@ -93,6 +98,7 @@ pub fn known(
     loaded: &LoadedSite,
     ourselves: Vec<SocketAddr>,
     env: &dyn Fn(&str) -> Option<String>,
+    pins: &Pins,
 ) -> anyhow::Result<Known> {
     let placed = &loaded.devices;
     let allowed = Allowed::new(placed.allowed.clone(), ourselves);
@@ -114,8 +120,8 @@ pub fn known(
                 (Vendor::Redfish, LoadKind::Racks(racks)) => {
                     let login = login.as_deref().map(user_and_password).transpose()?;
                     let (full, gpus) = of_tray(racks, placed);
-                    let settings = tray_settings(full, gpus, login, placed.tls);
-                    Arc::new(Tray::new(at, settings))
+                    let pin = placed.tls.then(|| pins.of(at.address()));
+                    Arc::new(Tray::new(at, tray_settings(full, gpus, login, pin)))
                 }
                 (Vendor::Whatsminer, _) => {
                     Arc::new(Whatsminer::new(at, login.clone().map(Secret::new)))
@@ -128,6 +134,15 @@ pub fn known(
             let target = Target { at, speaks: vec![(placed.driver.name(), driver)] };
             let (load, pools) = (load.name.clone(), placed.pools.clone());
             devices.push(Device { target, load, pools });
+        }
+        for at in (0..placed.machines()).filter_map(|machine| placed.shelf(machine)) {
+            let at = allowed.reach(at)?;
+            let login = login.as_deref().map(user_and_password).transpose()?;
+            let pin = placed.tls.then(|| pins.of(at.address()));
+            let security = pin.map_or(Security::Plain, Security::Pinned);
+            let shelf: Arc<dyn Driver> = Arc::new(Shelf::new(at, security, login));
+            let target = Target { at, speaks: vec![(placed.driver.name(), shelf)] };
+            devices.push(Device { target, load: load.name.clone(), pools: Vec::new() });
         }
     }
     Ok(Known { devices, strangers: Strangers { allowed, ports } })
@@ -143,6 +158,7 @@ pub fn open(
     loaded: &LoadedSite,
     ourselves: Vec<SocketAddr>,
     env: &dyn Fn(&str) -> Option<String>,
+    pins: &Pins,
 ) -> anyhow::Result<Opened> {
     let Devices { allowed, loads: placed, meter, .. } = &loaded.devices;
     let opening = Opening {
@@ -150,6 +166,7 @@ pub fn open(
         allowed: Allowed::new(allowed.clone(), ourselves),
         folder: loaded.path.parent().unwrap_or(Path::new(".")),
         env,
+        pins,
     };
     let mut loads = Vec::with_capacity(placed.len());
     let mut batteries = Vec::new();
@@ -190,6 +207,7 @@ struct Opening<'a> {
     allowed: Allowed,
     folder: &'a Path,
     env: &'a dyn Fn(&str) -> Option<String>,
+    pins: &'a Pins,
 }
 
 impl Opening<'_> {
@@ -237,7 +255,7 @@ impl Opening<'_> {
                 let first = machine * placed.per_machine;
                 let trays: Result<Vec<_>, _> =
                     (first..first + placed.per_machine).map(at).collect();
-                Arc::new(rack(load, placed, trays?, login)?)
+                Arc::new(rack(load, placed, trays?, login, self.pins)?)
             }
             Vendor::Modbus => bail!("only batteries are driven over Modbus"),
         })
@@ -288,14 +306,18 @@ fn rack(
     placed: &Placed,
     trays: Vec<Reached>,
     login: Option<&str>,
+    pins: &Pins,
 ) -> anyhow::Result<Rack> {
     let LoadKind::Racks(racks) = &load.kind else {
         bail!("only racks are driven over Redfish");
     };
     let login = login.map(user_and_password).transpose()?;
     let (full, gpus) = of_tray(racks, placed);
-    let settings = tray_settings(full, gpus, login, placed.tls);
-    let tray = |at| Box::new(Tray::new(at, settings.clone())) as Box<dyn Driver>;
+    let tray = |at: Reached| {
+        let pin = placed.tls.then(|| pins.of(at.address()));
+        let settings = tray_settings(full, gpus, login.clone(), pin);
+        Box::new(Tray::new(at, settings)) as Box<dyn Driver>
+    };
     // What no tray draws is in the share of each.
     Ok(Rack::new(trays.into_iter().map(tray).collect(), Power::ZERO))
 }
@@ -313,14 +335,11 @@ fn tray_settings(
     full: Power,
     gpus: i64,
     login: Option<Login>,
-    tls: bool,
+    pin: Option<Pin>,
 ) -> TraySettings {
     TraySettings {
         login,
-        security: match tls {
-            true => Security::Pinned(Pin::default()),
-            false => Security::Plain,
-        },
+        security: pin.map_or(Security::Plain, Security::Pinned),
         beside_gpus: (full - GPU_MOST.times(gpus)).max(Power::ZERO),
         unlimited: Some(full),
         shutdown: Shutdown::Graceful,

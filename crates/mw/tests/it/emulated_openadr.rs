@@ -57,7 +57,7 @@ fn context() -> Context {
     }
 }
 
-fn asks(heard: &Heard) -> Vec<Ask> {
+pub(crate) fn asks(heard: &Heard) -> Vec<Ask> {
     let asks = heard.signals.iter().filter_map(|signal| {
         let Signal::Instruction(told) = signal else { return None };
         Some(told.ask)

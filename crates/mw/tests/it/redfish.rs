@@ -4,6 +4,8 @@ mod campus;
 mod hostile;
 mod mockup;
 mod rack;
+pub(crate) mod shelf;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use adapters::device::redfish::{Security, Shutdown, Tray, TraySettings};
 use adapters::device::{Answer, Driver, Outcome, Running, Wanted, carry_out};
 use tokio::net::TcpListener;
 
+use crate::redfish::shelf::shelf;
 use crate::redfish::{by, emulated, reached, run, serve, watts};
 
 /// A program of the environment that has our peers, or why there is none.
@@ -125,33 +126,52 @@ fn sushy_emulator_is_switched_on_and_off() {
 /// DMTF's validator holds every resource of an emulated tray against the schemas.
 #[test]
 fn the_service_validator_accepts_an_emulated_tray() {
+    run(async {
+        let tray = emulated(3).found_working();
+        let served = serve(std::slice::from_ref(&tray)).await;
+        validated("tray", served.addresses[0], 1_000).await;
+    });
+}
+
+#[test]
+fn the_service_validator_accepts_an_emulated_power_shelf() {
+    run(async {
+        let (_, shelf) = shelf();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let at = listener.local_addr().expect("an address");
+        tokio::spawn(async move { shelf.serve(listener).await });
+        validated("shelf", at, 150).await;
+    });
+}
+
+/// Lets the validator look at a whole service: nothing fails, and more than so many
+/// properties pass.
+async fn validated(name: &str, at: SocketAddr, at_least: u64) {
     let Some(program) = program("rf_service_validator") else { return };
     let Some(schemas) = schemas() else {
         eprintln!("skipped: `cargo metadata` knows no nv-redfish-schema with schemas");
         return;
     };
-    let work = folder("validator");
-    run(async {
-        let tray = emulated(3).found_working();
-        let served = serve(std::slice::from_ref(&tray)).await;
-        let mut command = Command::new(program);
-        command
-            .current_dir(&work)
-            .args(["--rhost", &format!("http://{}", served.addresses[0])])
-            .args(["--user", "operator", "--password", "secret", "--authtype", "Basic"])
-            .arg("--schema_directory")
-            .arg(&schemas)
-            .args(["--nooemcheck", "--logdir"])
-            .arg(work.join("logs"));
-        let said = say(command).await;
-        let text = text(&said);
-        assert!(said.status.success(), "{text}");
-        // The table's row: passed, warned of, failed, not tested.
-        let counts = text.split("NOT TESTED").last().map(numbers).unwrap_or_default();
-        let [passed, warned, failed, ..] = counts[..] else { panic!("{text}") };
-        assert!(failed == 0 && passed > 1_000, "{text}");
-        eprintln!("rf_service_validator: {passed} pass, {warned} warn, {failed} fail");
-    });
+    let work = folder(&format!("validator-{name}"));
+    let mut command = Command::new(program);
+    command
+        .current_dir(&work)
+        .args(["--rhost", &format!("http://{at}")])
+        .args(["--user", "operator", "--password", "secret", "--authtype", "Basic"])
+        .arg("--schema_directory")
+        .arg(&schemas)
+        .args(["--nooemcheck", "--logdir"])
+        .arg(work.join("logs"));
+    let said = say(command).await;
+    let text = text(&said);
+    assert!(said.status.success(), "{text}");
+    // The table's row: passed, warned of, failed, not tested.
+    let counts = text.split("NOT TESTED").last().map(numbers).unwrap_or_default();
+    let [passed, warned, failed, ..] = counts[..] else { panic!("{text}") };
+    assert!(failed == 0 && passed > at_least, "{text}");
+    eprintln!(
+        "rf_service_validator on a {name}: {passed} pass, {warned} warn, {failed} fail"
+    );
 }
 
 /// The numbers in the cells of a table's row, without the colours of a terminal.

@@ -4,7 +4,7 @@
 //! What it showed first is kept, and whoever shows another is not spoken to.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -29,32 +29,48 @@ pub struct Fingerprint(pub [u8; 32]);
 
 /// The certificate that is expected, once one is known. Clones are the same pin.
 #[derive(Clone, Debug, Default)]
-pub struct Pin(Arc<Mutex<Option<Fingerprint>>>);
+pub struct Pin(Arc<Mutex<Held>>);
+
+#[derive(Debug, Default)]
+struct Held {
+    pinned: Option<Fingerprint>,
+    /// Another that was shown last, and that is not spoken to.
+    refused: Option<Fingerprint>,
+}
 
 impl Pin {
     /// The certificate that was seen before, or none yet.
     pub fn new(known: Option<Fingerprint>) -> Self {
-        Self(Arc::new(Mutex::new(known)))
+        Self(Arc::new(Mutex::new(Held { pinned: known, refused: None })))
     }
 
     /// What is expected now, to be kept for the next start.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held().pinned
     }
 
-    /// A first certificate, of a service that has proved to hold its key.
+    /// The certificate that it showed last, where that is another than is expected.
+    pub fn refused(&self) -> Option<Fingerprint> {
+        self.held().refused
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The certificate of a service that has proved to hold its key: a first one is kept.
     pub(super) fn hold(&self, shown: Option<&CertificateDer<'_>>) {
-        let mut pinned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if pinned.is_none() {
-            *pinned = shown.map(Fingerprint::of);
+        let mut held = self.held();
+        held.refused = None;
+        if held.pinned.is_none() {
+            held.pinned = shown.map(Fingerprint::of);
         }
     }
 
     /// How TLS is spoken with that service.
     pub(super) fn client(&self) -> ClientConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier =
-            Verifier { pinned: self.fingerprint(), provider: Arc::clone(&provider) };
+        let verifier = Verifier { pin: self.clone(), provider: Arc::clone(&provider) };
         ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring speaks TLS 1.2 and 1.3")
@@ -65,20 +81,37 @@ impl Pin {
 }
 
 impl Fingerprint {
+    /// What [`fmt::Display`] writes: 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        let is_hex =
+            text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        for (at, byte) in bytes.iter_mut().enumerate().filter(|_| is_hex) {
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+        }
+        is_hex.then_some(Self(bytes))
+    }
+
     fn of(certificate: &CertificateDer<'_>) -> Self {
         Self(Sha256::digest(certificate.as_ref()).into())
     }
 }
 
-impl fmt::Debug for Fingerprint {
+impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 #[derive(Debug)]
 struct Verifier {
-    pinned: Option<Fingerprint>,
+    pin: Pin,
     provider: Arc<CryptoProvider>,
 }
 
@@ -91,11 +124,16 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match self.pinned {
-            Some(pinned) if pinned != Fingerprint::of(end_entity) => Err(Error::General(
-                "the device shows another certificate than the one that is pinned"
-                    .to_owned(),
-            )),
+        let shown = Fingerprint::of(end_entity);
+        let mut held = self.pin.held();
+        match held.pinned {
+            Some(pinned) if pinned != shown => {
+                held.refused = Some(shown);
+                Err(Error::General(
+                    "the device shows another certificate than the one that is pinned"
+                        .to_owned(),
+                ))
+            }
             Some(_) | None => Ok(ServerCertVerified::assertion()),
         }
     }

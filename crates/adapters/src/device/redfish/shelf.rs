@@ -11,7 +11,10 @@ use super::pin::Security;
 use super::resource::Resource;
 use super::service::{Login, Service};
 use super::{Path, standing};
-use crate::device::{DeviceText, Field, Identity, Reached, Unanswered};
+use crate::device::{
+    Answer, DeviceText, Doing, Driver, Field, Identity, Look, Reached, Refusal,
+    Unanswered, Wanted,
+};
 
 /// A power shelf.
 pub struct Shelf {
@@ -121,6 +124,38 @@ fn unread(path: &Path) -> Supply {
         input: None,
         fault: Some(DeviceText::of(&fault)),
     }
+}
+
+/// As any device: what it draws and what it complains of, and no order.
+impl Driver for Shelf {
+    fn at(&self) -> Reached {
+        self.service.at()
+    }
+
+    fn identify(&self, by: Instant) -> Doing<'_, Result<Identity, Unanswered>> {
+        Box::pin(bounded(by, Self::identify(self, by)))
+    }
+
+    fn look(&self, by: Instant) -> Doing<'_, Result<Look, Unanswered>> {
+        Box::pin(async move {
+            let ShelfLook { supplies, input } = bounded(by, Self::look(self, by)).await?;
+            let faults = supplies.into_iter().filter_map(|supply| supply.fault).collect();
+            Ok(Look { draw: input, faults, ..Look::default() })
+        })
+    }
+
+    fn tell(&self, _: Wanted, _: Instant) -> Doing<'_, Answer> {
+        let why =
+            DeviceText::of("a power shelf is looked at alone: it feeds a whole rack");
+        Box::pin(async move { Answer::Refused(Refusal::Unsupported(why)) })
+    }
+}
+
+async fn bounded<T>(
+    by: Instant,
+    asking: impl Future<Output = Result<T, Unanswered>>,
+) -> Result<T, Unanswered> {
+    tokio::time::timeout_at(by.into(), asking).await.unwrap_or(Err(Unanswered::Late))
 }
 
 impl fmt::Debug for Shelf {

@@ -39,6 +39,12 @@ pub(super) static RACK_DEVICES: Section = Section {
         required("driver", Kind::Choice(&["redfish"]), "What their controllers speak."),
         required("first", Kind::Text, FIRST),
         defaulted("trays", positive(Q::Count), "18", "How many trays a rack has."),
+        optional(
+            "shelves",
+            Kind::Text,
+            "The address of the power shelf of rack 0; the others follow upward, one a \
+             rack. The census looks for them, and asks them with the login of the trays.",
+        ),
         defaulted("port", positive(Q::Count), "443", "The port they listen on."),
         defaulted(
             "tls",

@@ -614,7 +614,7 @@ fn event_service() -> Value {
     })
 }
 
-fn session_service() -> Value {
+pub(super) fn session_service() -> Value {
     json!({
         "@odata.id": "/redfish/v1/SessionService",
         "@odata.type": "#SessionService.v1_1_9.SessionService",
@@ -638,7 +638,7 @@ pub(super) fn session(id: &str) -> Value {
     })
 }
 
-fn collection<'a>(
+pub(super) fn collection<'a>(
     path: &str,
     of: &str,
     members: impl IntoIterator<Item = &'a str>,
@@ -655,11 +655,11 @@ fn collection<'a>(
     })
 }
 
-fn link(path: &str) -> Value {
+pub(super) fn link(path: &str) -> Value {
     json!({ "@odata.id": odata(path) })
 }
 
-fn odata(path: &str) -> String {
+pub(super) fn odata(path: &str) -> String {
     format!("/redfish/v1/{}", path.trim_matches('/'))
 }
 
@@ -672,7 +672,7 @@ fn tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
-fn uuid(number: u32, part: u32) -> String {
+pub(super) fn uuid(number: u32, part: u32) -> String {
     format!("00000000-0000-4000-8000-{part:04x}{number:08x}")
 }
 

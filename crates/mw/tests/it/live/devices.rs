@@ -212,6 +212,59 @@ fn a_census_finds_who_is_there_and_what_is_different() {
     assert_eq!(census(&["--show"]), (3, said));
 }
 
+/// Whoever edits the site file does not change by it where machines are to send their
+/// work: two people have to, by their tokens.
+#[test]
+fn pools_are_changed_by_two_people() {
+    let site = site("live-pools-site", Ipv4Addr::new(127, 80, 0, 1));
+    let folder = fresh("live-pools");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let data = folder.display().to_string();
+    let census = |more: &[&str], token: &str| {
+        let mut command = command(&["census", "--data", &data], &site);
+        command.env("MW_TEST_TOKEN", token).args(["--network", "127.80.0.0/24"]);
+        super::text_of(command.args(more).output().expect("it runs"))
+    };
+    let token = |owner: &str, role: &str| {
+        let made = mw(&["token", "create", &data, "--owner", owner, "--role", role]);
+        let (code, said) = super::text_of(made);
+        assert_eq!(code, 0, "{said}");
+        let token = said.split_whitespace().find(|word| word.starts_with("mw_pat_"));
+        token.expect("a token").to_owned()
+    };
+    let _emulated = Program::emulate(&site);
+    let (code, said) = census(&[], "");
+    assert_eq!(code, 0, "{said}");
+
+    let file = site.join("site.toml");
+    let text = std::fs::read_to_string(&file).expect("a site file");
+    let edited = text.replace("pool.example", "other.example");
+    std::fs::write(&file, edited).expect("written");
+    let (code, said) = census(&[], "");
+    // The machines still do as was agreed; that the file says otherwise is what is wrong.
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("1 differences:") && said.contains("two people"), "{said}");
+
+    let agree = ["--agree-pools", "rigs", "--token", "env:MW_TEST_TOKEN"];
+    let (ana, ben) = (token("Ana", "operator"), token("Ben", "admin"));
+    let viewer = token("Vera", "viewer");
+    for (who, code, word) in [
+        ("mw_pat_made_up", 1, "expected a token"),
+        (viewer.as_str(), 1, "operator or an admin"),
+        (ana.as_str(), 0, "another has to agree"),
+        (ana.as_str(), 1, "another person than Ana"),
+        (ben.as_str(), 0, "is held to stratum+tcp://other.example:3333"),
+    ] {
+        let (found, said) = census(&agree, who);
+        assert_eq!(found, code, "{said}");
+        assert!(said.contains(word), "{said}");
+    }
+    // Now the machines are what is wrong.
+    let (code, said) = census(&[], "");
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("20 differences") && !said.contains("two people"), "{said}");
+}
+
 #[test]
 fn a_site_without_devices_says_what_to_write() {
     let (code, said) =
