@@ -31,7 +31,7 @@ pub(crate) fn vtn(program: &str) -> (Vtn, String) {
     (vtn, format!("http://{address}"))
 }
 
-fn feed_as(login: &str, url: &str, program: &str) -> Feed {
+pub(crate) fn feed_as(login: &str, url: &str, program: &str) -> Feed {
     let (id, secret) = login.split_once(':').expect("a login");
     let client = Client::new(Access {
         url: url.to_owned(),
@@ -48,7 +48,7 @@ fn feed_as(login: &str, url: &str, program: &str) -> Feed {
     Feed::new(client.expect("a client"), program, "north", Book::new(0, reading, []))
 }
 
-fn context() -> Context {
+pub(crate) fn context() -> Context {
     Context {
         now: Clock::wall().now(),
         draw: Some(Power::from_mw(8)),

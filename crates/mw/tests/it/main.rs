@@ -6,6 +6,7 @@ mod books;
 mod books_oracle;
 mod capacity;
 mod driven;
+mod emulated_devices;
 mod emulated_modbus;
 mod emulated_openadr;
 mod hall_oracle;
