@@ -24,11 +24,14 @@ pub mod asset;
 pub mod estate;
 pub mod forecast;
 pub mod index;
+pub mod kept;
 pub mod meter;
 pub mod phase;
 pub mod place;
 pub mod shape;
 pub mod upkeep;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use settle::contract::Hash;
@@ -36,6 +39,7 @@ use units::{Interval, Timestamp};
 
 pub use asset::{Block, BlockNo, Rack, RackNo, Tray, TrayNo};
 pub use estate::Estate;
+pub use kept::Kept;
 pub use meter::NewFact;
 pub use phase::{Command, Phase, Power, Reported, Shows, Step, Times, Wait};
 pub use shape::Shape;
@@ -329,7 +333,7 @@ pub struct RackShows {
 }
 
 /// What follows from an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Output {
     /// Something a machine has to be told, until a look shows it.
     Order {
@@ -349,7 +353,7 @@ pub enum Output {
         /// To where.
         to: Phase,
         /// Why, in words.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// Something that `settle` counts.
     Fact(NewFact),
@@ -363,7 +367,7 @@ pub enum Output {
 }
 
 /// Why an event was not taken in.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// It comes before what is known already.
@@ -378,7 +382,7 @@ pub enum Refused {
     #[error("expected {what} of yours, found none of that name")]
     NotYours {
         /// What was named.
-        what: &'static str,
+        what: Cow<'static, str>,
     },
     /// Only the site's own people may say it.
     #[error("expected one of the site's people, found {by}")]
@@ -390,7 +394,7 @@ pub enum Refused {
     #[error("expected {what} that is known, found {found}")]
     Unknown {
         /// What was named.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// The name.
         found: String,
     },

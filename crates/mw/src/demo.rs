@@ -155,6 +155,8 @@ pub async fn run(
         site_file: loaded.path.clone(),
         signals: None,
         facts: None,
+        estate: None,
+        hands: None,
         outward: &outward::Options::console(settings.http, Log::Text),
     }
     .prepare(mailbox.clone(), inbox)

@@ -226,7 +226,8 @@ impl Estate {
 
     /// Who may say what: a tenant of its own, the site what it sees, people the rest.
     fn check_speaker(&self, event: &Event) -> Result<(), Refused> {
-        let not_theirs = |what| Err(Refused::NotYours { what });
+        let not_theirs =
+            |what: &'static str| Err(Refused::NotYours { what: what.into() });
         match (&event.by, &event.body) {
             (Actor::Operator(name), Body::Sweep(_) | Body::Wake) => {
                 Err(Refused::NotForYou { by: name.clone() })
@@ -435,5 +436,5 @@ fn refuse_if(
 }
 
 fn unknown(what: &'static str, found: &str) -> Refused {
-    Refused::Unknown { what, found: found.to_owned() }
+    Refused::Unknown { what: what.into(), found: found.to_owned() }
 }

@@ -298,6 +298,7 @@ impl Estate {
                         | Phase::Accepted
                         | Phase::InService => {}
                     }
+                    let why = why.into();
                     led.outputs.push(Output::Moved { tray: number, from, to, why });
                 }
             }

@@ -148,7 +148,7 @@ pub struct SeatMeter {
 }
 
 /// Something that `settle` counts, not yet numbered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewFact {
     /// From when it is true.
     pub valid_from: Timestamp,
@@ -161,7 +161,7 @@ pub struct NewFact {
 }
 
 /// What a fact says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Says {
     /// Seats were accepted.
     Acceptance {

@@ -158,6 +158,7 @@ pub fn said(record: &Record, site: Option<&Arc<Site>>) -> anyhow::Result<Said> {
             Output::Orders(_)
             | Output::ReadBack(_)
             | Output::Keep(_)
+            | Output::Estate(_)
             | Output::Notice(_) => {}
         }
     }
@@ -186,7 +187,8 @@ fn answered(outputs: &[Output], site: Option<&Site>) -> (&'static str, Option<St
         | Output::ReadBack(_)
         | Output::Keep(_)
         | Output::Metered(_)
-        | Output::Alarm(_) => None,
+        | Output::Alarm(_)
+        | Output::Estate(_) => None,
     });
     for notice in notices {
         if let Notice::Refused { why } = notice {

@@ -270,7 +270,8 @@ impl Speaker {
             | Output::ReadBack(_)
             | Output::Keep(_)
             | Output::Metered(_)
-            | Output::Alarm(_) => None,
+            | Output::Alarm(_)
+            | Output::Estate(_) => None,
         });
         Answer::Refused(
             refused.unwrap_or_else(|| "the engine did not take it".to_owned()),
@@ -310,7 +311,8 @@ fn last_dispatch(outputs: &[Output]) -> Option<&Dispatch> {
         | Output::Keep(_)
         | Output::Metered(_)
         | Output::Notice(_)
-        | Output::Alarm(_) => None,
+        | Output::Alarm(_)
+        | Output::Estate(_) => None,
     })
 }
 
@@ -345,7 +347,8 @@ fn answer_of(
             | Output::ReadBack(_)
             | Output::Keep(_)
             | Output::Metered(_)
-            | Output::Alarm(_) => {}
+            | Output::Alarm(_)
+            | Output::Estate(_) => {}
         }
     }
     let dispatch = last_dispatch(outputs);

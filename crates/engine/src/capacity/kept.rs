@@ -1,0 +1,78 @@
+//! An estate within a running engine: what happened comes in when it comes, and time
+//! passes between.
+//!
+//! The engine asks after every input when time alone wants something. Looking that up
+//! takes a walk over every tray, so it is kept beside the estate and looked up once for
+//! each event.
+
+use serde::{Deserialize, Serialize};
+use units::{Seconds, Timestamp};
+
+use super::{Actor, Body, Estate, Event, Output, Refused};
+
+/// An estate, and when it next wants to be woken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    estate: Estate,
+    wake: Option<Timestamp>,
+    /// How many facts were told.
+    facts: u64,
+}
+
+/// What is overdue and stays so when time has passed is looked at again after this.
+const AGAIN_AFTER: Seconds = Seconds::minutes(1);
+
+impl Kept {
+    /// The estate.
+    pub fn estate(&self) -> &Estate {
+        &self.estate
+    }
+
+    /// How many facts it has told: the number of the last one.
+    pub fn facts(&self) -> u64 {
+        self.facts
+    }
+
+    /// Takes in an event that reached us at `now`.
+    ///
+    /// # Errors
+    ///
+    /// What the estate refuses, and what is later than it reached us.
+    pub fn take(
+        &mut self,
+        event: &Event,
+        now: Timestamp,
+    ) -> Result<Vec<Output>, Refused> {
+        if event.at > now {
+            let (expected, found) = (format!("an event by {now}"), event.at.to_string());
+            return Err(Refused::Unfit { expected, found });
+        }
+        let outputs = self.estate.fold(event)?;
+        self.wake = self.estate.next_wake().map(|(due, _)| due);
+        self.count(&outputs);
+        Ok(outputs)
+    }
+
+    /// Lets time pass up to `now`, if it is time for anything.
+    pub fn pass(&mut self, now: Timestamp) -> Vec<Output> {
+        if self.wake.is_none_or(|due| now < due) {
+            return Vec::new();
+        }
+        let wake = Event { at: now, by: Actor::Site, body: Body::Wake };
+        let outputs = self.estate.fold(&wake).expect("the site may say that time passed");
+        let next = self.estate.next_wake().map(|(due, _)| due);
+        self.wake = next.map(|due| if due <= now { now + AGAIN_AFTER } else { due });
+        self.count(&outputs);
+        outputs
+    }
+
+    /// When time alone wants something, and why.
+    pub fn next_wake(&self) -> Option<(Timestamp, &'static str)> {
+        self.wake.map(|due| (due, "something about racks is due or overdue"))
+    }
+
+    fn count(&mut self, outputs: &[Output]) {
+        let facts = outputs.iter().filter(|output| matches!(output, Output::Fact(_)));
+        self.facts += facts.count() as u64;
+    }
+}
