@@ -26,6 +26,7 @@ pub mod forecast;
 pub mod index;
 pub mod kept;
 pub mod meter;
+pub mod news;
 pub mod phase;
 pub mod place;
 pub mod shape;
@@ -41,9 +42,10 @@ pub use asset::{Block, BlockNo, Rack, RackNo, Tray, TrayNo};
 pub use estate::Estate;
 pub use kept::Kept;
 pub use meter::NewFact;
+pub use news::News;
 pub use phase::{Command, Phase, Power, Reported, Shows, Step, Times, Wait};
 pub use shape::Shape;
-pub use upkeep::{Incident, Window};
+pub use upkeep::{Flex, Incident, Window};
 
 /// One thing that happened, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -253,6 +255,15 @@ pub enum Body {
         /// The window.
         id: String,
     },
+    /// Power is held below the floor of a tranche for a time, as its contract allows.
+    Flex {
+        /// The event's name, once for ever.
+        id: String,
+        /// The tranche.
+        tranche: TrancheOf,
+        /// When.
+        during: Interval,
+    },
     /// Somebody found out what an incident was.
     Classify {
         /// The incident.
@@ -357,6 +368,13 @@ pub enum Output {
     },
     /// Something that `settle` counts.
     Fact(NewFact),
+    /// Something that a tenant is to hear of. Only a running engine says it.
+    Told {
+        /// The tenant.
+        tenant: String,
+        /// What.
+        news: News,
+    },
     /// Something a person should see.
     Notice {
         /// The machine, where it is one.

@@ -67,10 +67,6 @@ pub enum Change {
 
 /// What to do about an input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one decision a tick, and most of it stands in lists of its own"
-)]
 pub enum Output {
     /// The decision, with its reasons.
     Dispatch(Dispatch),

@@ -137,7 +137,7 @@ impl Record {
             match output {
                 Output::Fact(fact) => self.facts.push(fact.clone()),
                 Output::Notice { text, .. } => self.notices.push(text.clone()),
-                Output::Order { .. } | Output::Moved { .. } => {}
+                Output::Order { .. } | Output::Moved { .. } | Output::Told { .. } => {}
             }
         }
         Ok(outputs)

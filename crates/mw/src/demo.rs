@@ -142,6 +142,7 @@ pub async fn run(
         role: Role::Admin,
         title: None,
         scope: None,
+        tenant: None,
         lasts: Seconds::hours(24),
     };
     let (_, token) = token::create(&settings.folder, owner, wall())?;

@@ -433,10 +433,10 @@ impl Live {
         // What only would happen, happens to a copy, which is forgotten.
         for (event, answer) in self.rounds.rehearsals.drain(..) {
             let at = self.clock.now().max(self.engine.at());
-            let event = match *event {
-                Event::Estate(asked) => of_racks(at, asked.by, asked.body),
-                event => event,
-            };
+            let mut event = *event;
+            if let Event::Estate(asked) = &mut event {
+                asked.at = at;
+            }
             let outputs = self.engine.clone().step(&Input { at, event });
             drop(answer.send(outputs));
         }

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 use units::{Seconds, Timestamp};
 
+use super::news::news;
 use super::{Actor, Body, Estate, Event, Output, Refused};
 
 /// An estate, and when it next wants to be woken.
@@ -47,7 +48,8 @@ impl Kept {
             let (expected, found) = (format!("an event by {now}"), event.at.to_string());
             return Err(Refused::Unfit { expected, found });
         }
-        let outputs = self.estate.fold(event)?;
+        let mut outputs = self.estate.fold(event)?;
+        outputs.extend(news(&self.estate, event, &outputs));
         self.wake = self.estate.next_wake().map(|(due, _)| due);
         self.count(&outputs);
         Ok(outputs)
@@ -59,7 +61,9 @@ impl Kept {
             return Vec::new();
         }
         let wake = Event { at: now, by: Actor::Site, body: Body::Wake };
-        let outputs = self.estate.fold(&wake).expect("the site may say that time passed");
+        let folded = self.estate.fold(&wake);
+        let mut outputs = folded.expect("the site may say that time passed");
+        outputs.extend(news(&self.estate, &wake, &outputs));
         let next = self.estate.next_wake().map(|(due, _)| due);
         self.wake = next.map(|due| if due <= now { now + AGAIN_AFTER } else { due });
         self.count(&outputs);

@@ -378,7 +378,8 @@ impl Forecast {
     fn run(self) -> anyhow::Result<Ending> {
         let record = Record::open(&self.folder)?;
         let versions = contract_files::versions(&self.contract)?;
-        let stakes = stakes(&record.estate, &record.facts, &versions)?;
+        let facts = lines(&record.facts, "site");
+        let stakes = stakes(&record.estate, &facts, &versions)?;
         if self.json {
             let value: Vec<_> = stakes
                 .iter()

@@ -162,6 +162,7 @@ impl Launch<'_> {
             folder: self.folder,
             site_file: self.site_file,
             contacts: &loaded.contacts,
+            contracts: &loaded.contracts,
             engine: &engine,
             clock,
             store: self.store,

@@ -90,7 +90,7 @@ impl Racks {
                 }
             }
             Output::Fact(fact) => self.facts.tell(fact),
-            Output::Moved { .. } | Output::Notice { .. } => {}
+            Output::Moved { .. } | Output::Notice { .. } | Output::Told { .. } => {}
         }
     }
 }

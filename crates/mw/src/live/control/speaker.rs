@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use adapters::store::{Access, Store, StoreAddress};
 use anyhow::Context;
+use engine::capacity::{self, Actor, Body};
 use engine::{Change, Dispatch, Event, Notice, Output, Person, Site};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
@@ -217,6 +218,31 @@ impl Speaker {
             answered.await.map_err(|_| unknown)
         };
         timeout(ANSWER_WITHIN, answered).await.unwrap_or(Err(unknown))
+    }
+
+    /// Hands what somebody says of racks to the loop, and returns what came of it once
+    /// that is durable, a refusal too.
+    ///
+    /// # Errors
+    ///
+    /// When it was not done, or it is not known whether it was.
+    pub async fn ask_racks(
+        &self,
+        by: Actor,
+        body: Body,
+        dry_run: bool,
+    ) -> Result<Vec<Output>, Failed> {
+        let (answer, answered) = oneshot::channel();
+        let body = Box::new(body);
+        let asked = if dry_run {
+            // The loop puts its own time to it.
+            let at = self.clock.now();
+            let said = capacity::Event { at, by, body: *body };
+            Happened::Rehearsed { event: Box::new(Event::Estate(Box::new(said))), answer }
+        } else {
+            Happened::Estate { by, body, answer: Some(answer) }
+        };
+        self.answered(asked, answered, dry_run).await
     }
 
     /// Reads the site file anew, and has the loop decide by it.
