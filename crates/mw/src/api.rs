@@ -88,6 +88,7 @@ pub struct Setup {
     secret: Secret,
     contracts: Vec<Versions>,
     facts: PathBuf,
+    folder: PathBuf,
 }
 
 impl Setup {
@@ -108,14 +109,16 @@ impl Setup {
             secret: Secret::load_or_create(folder)?,
             contracts: contracts.to_vec(),
             facts: folder.join(FACTS),
+            folder: folder.to_owned(),
         })
     }
 
     /// Begins to follow the journal; within the runtime that serves.
     fn begin(self, by_tls: bool) -> Api {
-        let Self { speaker, tokens, keys, secret, contracts, facts } = self;
+        let Self { folder, speaker, tokens, keys, secret, contracts, facts } = self;
         let (store, board) = (speaker.store.clone(), speaker.board.clone());
         let feed = Feed::follow(store, board, speaker.clock);
+        racks::hooks::follow(folder, feed.clone());
         Api {
             feed,
             speaker,

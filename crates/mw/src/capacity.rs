@@ -67,6 +67,15 @@ impl Record {
     /// A record that cannot be read, whose chain is broken, or that holds an event
     /// which the estate refuses: with its line.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        if !folder.join(LOG).is_file() {
+            bail!(
+                "expected the folder of an estate of racks, found no {LOG} in {}; name the \
+                 folder that `mw capacity add` writes to, or begin one with `mw capacity \
+                 add {} EVENTS`",
+                folder.display(),
+                folder.display()
+            );
+        }
         Self::read(folder, OpenOptions::new().read(true))
     }
 

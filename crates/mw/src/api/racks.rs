@@ -9,6 +9,7 @@
 pub mod act;
 pub mod document;
 pub mod facts;
+pub mod hooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

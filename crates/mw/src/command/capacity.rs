@@ -463,6 +463,10 @@ impl Log {
 
 impl Verify {
     fn run(self) -> anyhow::Result<Ending> {
+        if self.what.is_dir() {
+            // Says what a folder is that is none of an estate.
+            drop(Record::open(&self.what)?);
+        }
         let is_estate = self.what.join(LOG).is_file();
         let (facts, estate) = match is_estate {
             true => {

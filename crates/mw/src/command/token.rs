@@ -182,7 +182,7 @@ impl Revoke {
     }
 }
 
-fn is_folder(folder: &std::path::Path) -> anyhow::Result<()> {
+pub(super) fn is_folder(folder: &std::path::Path) -> anyhow::Result<()> {
     if !folder.is_dir() {
         bail!(
             "expected the data folder of a run, found none at {}; start the run first, or \

@@ -1,11 +1,16 @@
 //! Tenants over HTTP: blocks reserved, accepted, used and given back, and nobody sees
 //! what is another's.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use super::Run;
 use super::http::{Answer, Door, events_to};
@@ -263,6 +268,28 @@ fn a_tenant_reserves_uses_and_gives_back_and_sees_its_own_alone() {
     let (_, told) = events_to(&mut all, "racks");
     assert!(told.get("tenant").is_none() && told["says"].is_string(), "{told}");
 
+    // The tenant's receiver is posted the same, signed.
+    let receiver = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let place = receiver.local_addr().expect("an address");
+    let url = format!("http://{place}/t0ken");
+    let given = ["--tenant", "red", "--url", &url, "--json"];
+    let (code, made) = desk.door.run.mw(&["webhook", "create"], &given);
+    assert_eq!(code, 0, "{made}");
+    let made: Value = serde_json::from_str(&made).expect("JSON");
+    let (_, listed) = desk.door.run.mw(&["webhook", "list"], &[]);
+    assert!(listed.contains("red") && !listed.contains("t0ken"), "{listed}");
+    let posted = posted_to(&receiver, &mut desk, &ids[2]);
+    let secret = made["secret"].as_str().expect("a secret");
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key");
+    mac.update(format!("{}.{}", posted.stamp, posted.body).as_bytes());
+    let digest = mac.finalize().into_bytes();
+    let signature: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(posted.signature, format!("v1={signature}"));
+    let event: Value = serde_json::from_str(&posted.body).expect("JSON");
+    assert_eq!((&event["tenant"], &event["id"]), (&json!("red"), &json!(posted.key)));
+    let id = made["id"].as_str().expect("a name");
+    assert_eq!(desk.door.run.mw(&["webhook", "remove"], &[id]).0, 0);
+
     // Announced work, and a time to put it off.
     let instant = |text: &Value| units::Timestamp::parse(text.as_str().expect("text"));
     let now = instant(&desk.get("", &red)["at"]).expect("an instant");
@@ -339,6 +366,54 @@ fn a_tenant_reserves_uses_and_gives_back_and_sees_its_own_alone() {
         "refused",
         "the seat is empty"
     );
+}
+
+/// What a receiver was posted.
+struct Posted {
+    stamp: String,
+    signature: String,
+    key: String,
+    body: String,
+}
+
+/// Has something happen to a resource until its tenant's receiver is posted it.
+fn posted_to(receiver: &TcpListener, desk: &mut Desk, resource: &str) -> Posted {
+    receiver.set_nonblocking(true).expect("a port");
+    let mut stream = loop {
+        if let Ok((stream, _)) = receiver.accept() {
+            break stream;
+        }
+        // The run looks for new webhooks every second.
+        drop(desk.red("power-cycle", &json!({ "resource": resource })));
+        let back = json!({ "resource": resource, "why": "a look" });
+        drop(desk.red("cordon", &back));
+        desk.door.run.status();
+    };
+    stream.set_nonblocking(false).expect("a stream");
+    let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("a line");
+        match line.trim().split_once(": ") {
+            Some((name, value)) => {
+                headers.insert(name.to_lowercase(), value.to_owned());
+            }
+            None if line.trim().is_empty() => break,
+            None => assert!(line.starts_with("POST /t0ken "), "{line}"),
+        }
+    }
+    let length = headers["content-length"].parse().expect("a length");
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("a body");
+    let answer = "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+    stream.write_all(answer.as_bytes()).expect("an answer");
+    Posted {
+        stamp: headers["x-megawatt-timestamp"].clone(),
+        signature: headers["x-megawatt-signature"].clone(),
+        key: headers["idempotency-key"].clone(),
+        body: String::from_utf8(body).expect("text"),
+    }
 }
 
 /// The Capacity page: everything for the site's people, a tenant's own for a tenant.
