@@ -702,6 +702,7 @@ impl Engine {
             interval: self.interval,
             at: self.at,
             heard: &self.alarms.heard,
+            racks: self.estate.as_deref(),
         }
     }
 

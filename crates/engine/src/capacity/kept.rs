@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use units::{Seconds, Timestamp};
 
 use super::news::news;
-use super::{Actor, Body, Estate, Event, Output, Refused};
+use super::{Actor, Body, Estate, Event, Output, Refused, TrayNo};
 
 /// An estate, and when it next wants to be woken.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,18 @@ pub struct Kept {
     wake: Option<Timestamp>,
     /// How many facts were told.
     facts: u64,
+    overdue: Option<Overdue>,
+}
+
+/// Trays that a person was told of because they wait for longer than is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overdue {
+    /// How many.
+    pub trays: u32,
+    /// The slot of the first.
+    pub first: String,
+    /// Where that is, and what it waits for.
+    pub waits: String,
 }
 
 /// What is overdue and stays so when time has passed is looked at again after this.
@@ -52,6 +64,7 @@ impl Kept {
         outputs.extend(news(&self.estate, event, &outputs));
         self.wake = self.estate.next_wake().map(|(due, _)| due);
         self.count(&outputs);
+        self.overdue = overdue(&self.estate);
         Ok(outputs)
     }
 
@@ -67,7 +80,13 @@ impl Kept {
         let next = self.estate.next_wake().map(|(due, _)| due);
         self.wake = next.map(|due| if due <= now { now + AGAIN_AFTER } else { due });
         self.count(&outputs);
+        self.overdue = overdue(&self.estate);
         outputs
+    }
+
+    /// Trays that wait for longer than is allowed, where any do.
+    pub fn overdue(&self) -> Option<&Overdue> {
+        self.overdue.as_ref()
     }
 
     /// When time alone wants something, and why.
@@ -79,4 +98,18 @@ impl Kept {
         let facts = outputs.iter().filter(|output| matches!(output, Output::Fact(_)));
         self.facts += facts.count() as u64;
     }
+}
+
+fn overdue(estate: &Estate) -> Option<Overdue> {
+    let all = (0..).map(TrayNo).zip(estate.trays());
+    let mut told = all.filter(|(_, tray)| tray.told).map(|(number, _)| number);
+    let first = told.next()?;
+    let phase = estate.tray(first).phase.name();
+    let waits = match estate.wait(first) {
+        Some(wait) => format!("{phase}: {wait}"),
+        None => phase.to_owned(),
+    };
+    let others = u32::try_from(told.count()).unwrap_or(u32::MAX);
+    let trays = others.saturating_add(1);
+    Some(Overdue { trays, first: estate.slot_name(first), waits })
 }

@@ -153,6 +153,12 @@ fn view(
             TrancheOf { contract: one.contract.clone(), tranche: one.tranche.clone() };
         names.entry(name).or_insert_with(|| one.tenant.clone());
     }
+    if tenant.is_none() {
+        // Racks may be meant for what nobody has reserved yet.
+        for name in estate.racks().iter().filter_map(|rack| rack.meant_for.as_ref()) {
+            names.entry(name.clone()).or_default();
+        }
+    }
     let tranches: Vec<TrancheLine> = names
         .into_iter()
         .map(|(name, whose)| {

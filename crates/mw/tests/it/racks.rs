@@ -11,9 +11,11 @@ use engine::capacity::{
 use engine::journal::Step;
 use engine::{Event, Input, Output};
 use mw::capacity::facts::recount;
+use mw::capacity::{Record, events_by};
 use mw::config;
 use mw::live::journal::{Journal, Recovered, record_of};
 use mw::live::racks::{FACTS, Racks};
+use mw::live::resume;
 use mw::records::{KEY, STORE, runtime};
 use settle::contract::Hash;
 use settle::facts::Facts;
@@ -313,5 +315,43 @@ fn a_site_that_was_told_of_no_racks_has_none() {
         ));
         assert!(living.engine.estate().is_none());
         assert!(!living.folder.join(FACTS).exists());
+    });
+}
+
+#[test]
+fn a_record_kept_as_files_is_taken_over_once() {
+    let folder = fresh("racks-files");
+    let estate = folder.join("estate");
+    let mut record = Record::open_to_add(&estate).expect("a folder");
+    let at = |look: u64| start() + Seconds::from_seconds(10 * look as i64);
+    let event = |look| {
+        let (by, body) = said(look, at(look)).remove(0);
+        engine::capacity::Event { at: at(look), by, body }
+    };
+    record.add(&[event(1), event(2), event(3)]).expect("they may be");
+    let kept = record.estate.clone();
+    drop(record);
+    let early = events_by(&estate, at(2)).expect_err("the site's clock is behind");
+    assert!(early.to_string().contains("the site's time"), "{early}");
+    runtime().expect("a runtime").block_on(async {
+        let living = Living::begin("racks-files-run").await;
+        let site = living.engine.state().site.clone();
+        let recovered = |living: Living| async move {
+            drop(living.journal);
+            let key = Key::load(&living.folder.join(KEY)).expect("a key");
+            Journal::recover(&address(&living.folder), key).await.expect("a run")
+        };
+        let (data, now) = (living.folder.clone(), at(5));
+        let events = events_by(&estate, now).expect("events");
+        let found = recovered(living).await;
+        let resumed = resume(found, &site, events.clone(), now).await;
+        let (engine, journal, steps) = resumed.expect("it goes on");
+        assert_eq!(steps.len(), 4, "the start, and three events");
+        assert_eq!(engine.estate(), Some(&kept));
+        drop(journal);
+        let key = Key::load(&data.join(KEY)).expect("a key");
+        let found = Journal::recover(&address(&data), key).await.expect("a run");
+        let again = resume(found, &site, events, now).await.expect("it goes on");
+        assert_eq!(again.0.estate(), Some(&kept), "once is enough");
     });
 }

@@ -180,3 +180,35 @@ fn what_no_calendar_has_is_refused() {
     let block = engine::capacity::BlockNo(0);
     tell(Body::Accept { block, evidence: evidence() }).expect_err("no block");
 }
+
+#[test]
+fn trays_that_wait_too_long_are_an_alarm_until_they_go_on() {
+    let start = at("2026-05-01");
+    let mut campus = Campus::new("2026-05-01");
+    campus.put_up("R1", "GB300 NVL72");
+    let mut engine = Engine::live(world::site(), start);
+    let tell = |engine: &mut Engine, at, event| engine.step(&Input { at, event });
+    for event in std::mem::take(&mut campus.events) {
+        tell(&mut engine, start, engine::Event::Estate(Box::new(event)));
+    }
+    let stands = |engine: &Engine| {
+        let all = engine.alarms().standing().into_iter();
+        let ours = all
+            .filter(|one| matches!(one.what, engine::alarm::What::TraysOverdue { .. }));
+        ours.map(|one| one.what.consequence()).collect::<Vec<_>>()
+    };
+    let later = start + Seconds::hours(24);
+    tell(&mut engine, later - Seconds::from_seconds(1), engine::Event::Wake);
+    assert!(stands(&engine).is_empty());
+    tell(&mut engine, later, engine::Event::Wake);
+    assert_eq!(stands(&engine), ["18 trays of GPU racks do not come on by themselves."]);
+    campus.at = later;
+    campus.pass(60);
+    campus.look();
+    for event in std::mem::take(&mut campus.events) {
+        tell(&mut engine, campus.at, engine::Event::Estate(Box::new(event)));
+    }
+    let after = campus.at + Seconds::hours(1);
+    tell(&mut engine, after, engine::Event::Wake);
+    assert!(stands(&engine).is_empty(), "{:?}", stands(&engine));
+}

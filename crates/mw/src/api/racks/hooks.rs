@@ -276,11 +276,12 @@ async fn post(hook: Hook, sent: PathBuf, feed: Feed) {
             deliver(&hook, &receiver, &id, &data).await;
         }
         let more = events.len() >= BATCH;
-        if to != seen && !theirs.is_empty() {
-            if let Err(error) = replace(&sent, &format!("{to}\n")) {
-                // Then some come twice after a restart, under the same ids.
-                warn!(event = "webhook_not_noted", webhook = hook.id, %error);
-            }
+        if to != seen
+            && !theirs.is_empty()
+            && let Err(error) = replace(&sent, &format!("{to}\n"))
+        {
+            // Then some come twice after a restart, under the same ids.
+            warn!(event = "webhook_not_noted", webhook = hook.id, %error);
         }
         seen = to;
         if !more && news.changed().await.is_err() {
