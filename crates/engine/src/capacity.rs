@@ -24,11 +24,15 @@ pub mod asset;
 pub mod estate;
 pub mod forecast;
 pub mod index;
+pub mod kept;
 pub mod meter;
+pub mod news;
 pub mod phase;
 pub mod place;
 pub mod shape;
 pub mod upkeep;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use settle::contract::Hash;
@@ -36,10 +40,12 @@ use units::{Interval, Timestamp};
 
 pub use asset::{Block, BlockNo, Rack, RackNo, Tray, TrayNo};
 pub use estate::Estate;
+pub use kept::Kept;
 pub use meter::NewFact;
+pub use news::News;
 pub use phase::{Command, Phase, Power, Reported, Shows, Step, Times, Wait};
 pub use shape::Shape;
-pub use upkeep::{Incident, Window};
+pub use upkeep::{Flex, Incident, Window};
 
 /// One thing that happened, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -249,6 +255,15 @@ pub enum Body {
         /// The window.
         id: String,
     },
+    /// Power is held below the floor of a tranche for a time, as its contract allows.
+    Flex {
+        /// The event's name, once for ever.
+        id: String,
+        /// The tranche.
+        tranche: TrancheOf,
+        /// When.
+        during: Interval,
+    },
     /// Somebody found out what an incident was.
     Classify {
         /// The incident.
@@ -329,7 +344,7 @@ pub struct RackShows {
 }
 
 /// What follows from an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Output {
     /// Something a machine has to be told, until a look shows it.
     Order {
@@ -349,10 +364,17 @@ pub enum Output {
         /// To where.
         to: Phase,
         /// Why, in words.
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// Something that `settle` counts.
     Fact(NewFact),
+    /// Something that a tenant is to hear of. Only a running engine says it.
+    Told {
+        /// The tenant.
+        tenant: String,
+        /// What.
+        news: News,
+    },
     /// Something a person should see.
     Notice {
         /// The machine, where it is one.
@@ -363,7 +385,7 @@ pub enum Output {
 }
 
 /// Why an event was not taken in.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// It comes before what is known already.
@@ -378,7 +400,7 @@ pub enum Refused {
     #[error("expected {what} of yours, found none of that name")]
     NotYours {
         /// What was named.
-        what: &'static str,
+        what: Cow<'static, str>,
     },
     /// Only the site's own people may say it.
     #[error("expected one of the site's people, found {by}")]
@@ -390,7 +412,7 @@ pub enum Refused {
     #[error("expected {what} that is known, found {found}")]
     Unknown {
         /// What was named.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// The name.
         found: String,
     },

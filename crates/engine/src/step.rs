@@ -5,6 +5,7 @@ use units::{Interval, Power, Seconds, Timestamp};
 
 use crate::act::{Act, Lease, OrderBatch, ReachChanged, ReadBack, Receipt};
 use crate::alarm::{AlarmBook, AlarmChange, Trouble, View, next_deadline, what_is_wrong};
+use crate::capacity::{self, Estate, Kept};
 use crate::decide::{Dispatch, Memo, decide};
 use crate::journal::Step;
 use crate::meter::{Band, MeteredInterval, meter};
@@ -52,6 +53,9 @@ pub enum Event {
     /// Nobody watched for a while: the process was started, or started again.
     /// Every load may be anywhere until it is seen.
     Resume,
+    /// Something happened to racks or to who has them. It is not later than the
+    /// input; a record that was kept elsewhere may be earlier.
+    Estate(Box<capacity::Event>),
 }
 
 /// What can change in the configuration.
@@ -63,10 +67,6 @@ pub enum Change {
 
 /// What to do about an input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one decision a tick, and most of it stands in lists of its own"
-)]
 pub enum Output {
     /// The decision, with its reasons.
     Dispatch(Dispatch),
@@ -82,6 +82,8 @@ pub enum Output {
     Notice(Notice),
     /// An alarm was raised, has changed or is over.
     Alarm(AlarmChange),
+    /// What follows for racks and who has them.
+    Estate(capacity::Output),
 }
 
 /// Something a person should see.
@@ -140,6 +142,13 @@ pub enum Notice {
         /// The role that locked it out.
         role: String,
     },
+    /// What was said about racks was not taken in.
+    EstateRefused {
+        /// Who said it.
+        by: capacity::Actor,
+        /// Why.
+        why: capacity::Refused,
+    },
 }
 
 /// The engine: the state of one site and what is being done about it.
@@ -155,6 +164,8 @@ pub struct Engine {
     /// Up to when the meters' intervals were taken in.
     metered_to: Timestamp,
     alarms: AlarmBook,
+    /// The site's racks and who has them; nothing where none were ever told of.
+    estate: Option<Box<Kept>>,
 }
 
 /// What no load explains is decided on again when it rose by so much, or by one
@@ -189,7 +200,8 @@ impl Engine {
         let band = Band::of(&state);
         let alarms = AlarmBook::default();
         let memo = Memo::default();
-        Self { state, memo, act, band, interval: None, at, metered_to: at, alarms }
+        let (interval, metered_to, estate) = (None, at, None);
+        Self { state, memo, act, band, interval, at, metered_to, alarms, estate }
     }
 
     /// Takes in one thing that happened and returns what to do about it.
@@ -242,7 +254,9 @@ impl Engine {
             .filter(|due| *due > self.at)
             .map(|due| (due, "the interconnection meter has been silent"));
         let alarms = self.alarms_wake();
-        [Some(tick), act, told, meter, alarms].into_iter().flatten().min().unwrap_or(tick)
+        let racks = self.estate.as_ref().and_then(|kept| kept.next_wake());
+        let all = [Some(tick), act, told, meter, alarms, racks];
+        all.into_iter().flatten().min().unwrap_or(tick)
     }
 
     /// When alarms want to be looked at without anything having happened.
@@ -265,6 +279,16 @@ impl Engine {
     /// The alarms that stand.
     pub fn alarms(&self) -> &AlarmBook {
         &self.alarms
+    }
+
+    /// The site's racks and who has them, where any were ever told of.
+    pub fn estate(&self) -> Option<&Estate> {
+        self.estate.as_ref().map(|kept| kept.estate())
+    }
+
+    /// How many facts the estate has told.
+    pub fn facts_told(&self) -> u64 {
+        self.estate.as_ref().map_or(0, |kept| kept.facts())
     }
 
     /// The arrival of the last input.
@@ -291,7 +315,7 @@ impl Engine {
             self.at
         );
         self.at = input.at;
-        self.pass_time(outputs);
+        self.pass_time(input, outputs);
         let calls_for = match &input.event {
             Event::Tick(interval) => {
                 self.state.forget_before(interval.start);
@@ -316,6 +340,10 @@ impl Engine {
                 self.state.obligations.listen_from(&self.state.site, self.at);
                 self.band.widen(&self.state);
                 CallsFor::GoingOn
+            }
+            Event::Estate(event) => {
+                self.take_estate(event, outputs);
+                CallsFor::Nothing
             }
         };
         let calls_for = self.as_instructed(input, calls_for);
@@ -347,7 +375,7 @@ impl Engine {
             Output::ReadBack(asked) => self.act.asked(&mut self.state, asked, self.at),
             Output::Keep(lease) => self.act.lease = Some(*lease),
             Output::Alarm(change) => self.alarms.apply(change, self.at),
-            Output::Metered(_) | Output::Notice(_) => {}
+            Output::Metered(_) | Output::Notice(_) | Output::Estate(_) => {}
         }
     }
 
@@ -470,11 +498,33 @@ impl Engine {
     }
 
     /// What comes about by itself as time passes.
-    fn pass_time(&mut self, outputs: &mut Vec<Output>) {
+    fn pass_time(&mut self, input: &Input, outputs: &mut Vec<Output>) {
         let lapses = self.state.obligations.pass(&self.state.site, self.at);
         outputs.extend(lapses.into_iter().map(|l| Output::Notice(Notice::Lapsed(l))));
         if self.state.residual.pass(self.at) {
             outputs.push(Output::Notice(Notice::DrawUnknown));
+        }
+        // An event of the estate may be of earlier: then time has not passed for it.
+        if !matches!(input.event, Event::Estate(_))
+            && let Some(kept) = &mut self.estate
+        {
+            outputs.extend(kept.pass(self.at).into_iter().map(Output::Estate));
+        }
+    }
+
+    /// Takes in what happened to racks. What is refused changes nothing.
+    fn take_estate(&mut self, event: &capacity::Event, outputs: &mut Vec<Output>) {
+        let mut kept = self.estate.take().unwrap_or_default();
+        let taken = kept.take(event, self.at);
+        if kept.estate().events() > 0 {
+            self.estate = Some(kept);
+        }
+        match taken {
+            Ok(followed) => outputs.extend(followed.into_iter().map(Output::Estate)),
+            Err(why) => {
+                let by = event.by.clone();
+                outputs.push(Output::Notice(Notice::EstateRefused { by, why }));
+            }
         }
     }
 
@@ -501,7 +551,8 @@ impl Engine {
                 | Event::Operator { .. }
                 | Event::Change(_)
                 | Event::Trouble { .. }
-                | Event::Resume => false,
+                | Event::Resume
+                | Event::Estate(_) => false,
             };
             tighter = now.is_tighter_than(&decided.asked);
             differs = told && now != decided.asked;
@@ -631,7 +682,8 @@ impl Engine {
             | Output::Keep(_)
             | Output::Metered(_)
             | Output::Notice(_)
-            | Output::Alarm(_) => None,
+            | Output::Alarm(_)
+            | Output::Estate(_) => None,
         });
         let locked_out_by =
             load.map_or(Vec::new(), |load| self.state.locked_out_by(load, self.at));
@@ -650,6 +702,7 @@ impl Engine {
             interval: self.interval,
             at: self.at,
             heard: &self.alarms.heard,
+            racks: self.estate.as_deref(),
         }
     }
 

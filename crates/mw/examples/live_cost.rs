@@ -231,7 +231,8 @@ fn kind_of(event: &Event) -> &'static str {
         Event::Operator { .. }
         | Event::Change(_)
         | Event::Resume
-        | Event::Trouble { .. } => "other",
+        | Event::Trouble { .. }
+        | Event::Estate(_) => "other",
     }
 }
 

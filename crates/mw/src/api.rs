@@ -24,6 +24,7 @@ pub mod idempotency;
 pub mod openapi;
 pub mod past;
 pub mod problem;
+pub mod racks;
 pub mod read;
 pub mod role;
 pub mod route;
@@ -35,14 +36,16 @@ pub mod token;
 pub mod told;
 pub mod wire;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use settle::contract::Versions;
 use tokio::sync::Semaphore;
 use units::Timestamp;
 
 use crate::live::clock::Clock;
 use crate::live::control::speaker::Speaker;
+use crate::live::racks::FACTS;
 use feed::Feed;
 use idempotency::Keys;
 use secret::Secret;
@@ -68,6 +71,10 @@ pub struct Api {
     pub throttle: Throttle,
     /// Places of those who listen to events.
     pub listeners: Arc<Semaphore>,
+    /// The contracts that the site's racks serve.
+    pub contracts: Vec<Versions>,
+    /// The file of facts that follow from the racks.
+    pub facts: PathBuf,
     /// Whether the door is reached by TLS alone, and cookies may say so.
     pub by_tls: bool,
 }
@@ -79,6 +86,9 @@ pub struct Setup {
     tokens: Arc<Register>,
     keys: Arc<Keys>,
     secret: Secret,
+    contracts: Vec<Versions>,
+    facts: PathBuf,
+    folder: PathBuf,
 }
 
 impl Setup {
@@ -87,20 +97,28 @@ impl Setup {
     /// # Errors
     ///
     /// When a file of it cannot be read or made.
-    pub fn of(folder: &Path, speaker: Arc<Speaker>) -> anyhow::Result<Self> {
+    pub fn of(
+        folder: &Path,
+        speaker: Arc<Speaker>,
+        contracts: &[Versions],
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             speaker,
             tokens: Arc::new(Register::of(folder)),
             keys: Arc::new(Keys::load(folder, wall())?),
             secret: Secret::load_or_create(folder)?,
+            contracts: contracts.to_vec(),
+            facts: folder.join(FACTS),
+            folder: folder.to_owned(),
         })
     }
 
     /// Begins to follow the journal; within the runtime that serves.
     fn begin(self, by_tls: bool) -> Api {
-        let Self { speaker, tokens, keys, secret } = self;
+        let Self { folder, speaker, tokens, keys, secret, contracts, facts } = self;
         let (store, board) = (speaker.store.clone(), speaker.board.clone());
         let feed = Feed::follow(store, board, speaker.clock);
+        racks::hooks::follow(folder, feed.clone());
         Api {
             feed,
             speaker,
@@ -110,6 +128,8 @@ impl Setup {
             ended: Ended::default(),
             throttle: Throttle::default(),
             listeners: Arc::new(Semaphore::new(events::LISTENERS_MAX)),
+            contracts,
+            facts,
             by_tls,
         }
     }

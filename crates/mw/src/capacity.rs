@@ -20,9 +20,27 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use engine::capacity::{Estate, Event, NewFact, Output};
 use settle::contract::Hash;
+use units::Timestamp;
 
 /// The record's name in its folder.
 pub const LOG: &str = "estate.log";
+
+/// The events of a folder's record, for a run to take over at `now`.
+///
+/// # Errors
+///
+/// As [`Record::open`], and where the record goes on after `now`.
+pub fn events_by(folder: &Path, now: Timestamp) -> anyhow::Result<Vec<Event>> {
+    let record = Record::open(folder)?;
+    let last = record.estate.known();
+    if last > now {
+        bail!(
+            "{}: expected events by {now}, the site's time, found one of {last}",
+            record.path.display()
+        );
+    }
+    Ok(record.events)
+}
 
 /// An estate and the record it was folded from.
 #[derive(Debug)]
@@ -31,6 +49,8 @@ pub struct Record {
     path: PathBuf,
     /// The estate as it is.
     pub estate: Estate,
+    /// The events, in order.
+    pub events: Vec<Event>,
     /// Every fact that followed, in order.
     pub facts: Vec<NewFact>,
     /// What a person should have seen, in order.
@@ -47,6 +67,15 @@ impl Record {
     /// A record that cannot be read, whose chain is broken, or that holds an event
     /// which the estate refuses: with its line.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        if !folder.join(LOG).is_file() {
+            bail!(
+                "expected the folder of an estate of racks, found no {LOG} in {}; name the \
+                 folder that `mw capacity add` writes to, or begin one with `mw capacity \
+                 add {} EVENTS`",
+                folder.display(),
+                folder.display()
+            );
+        }
         Self::read(folder, OpenOptions::new().read(true))
     }
 
@@ -77,6 +106,7 @@ impl Record {
             file,
             path,
             estate: Estate::default(),
+            events: Vec::new(),
             facts: Vec::new(),
             notices: Vec::new(),
             chain: Hash::start(),
@@ -111,11 +141,12 @@ impl Record {
 
     fn fold(&mut self, event: &Event) -> anyhow::Result<Vec<Output>> {
         let outputs = self.estate.fold(event)?;
+        self.events.push(event.clone());
         for output in &outputs {
             match output {
                 Output::Fact(fact) => self.facts.push(fact.clone()),
                 Output::Notice { text, .. } => self.notices.push(text.clone()),
-                Output::Order { .. } | Output::Moved { .. } => {}
+                Output::Order { .. } | Output::Moved { .. } | Output::Told { .. } => {}
             }
         }
         Ok(outputs)

@@ -24,6 +24,7 @@ mod source;
 mod statement;
 mod token;
 mod verify;
+mod webhook;
 
 use clap::{Parser, Subcommand};
 
@@ -67,6 +68,9 @@ enum Command {
     /// Say who may come in to a run by HTTP, in which role, and for how long.
     #[command(subcommand)]
     Token(token::Token),
+    /// Say who is posted what a tenant hears of its racks.
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     /// Check what a run needs, and say what to do about what is wrong.
     Doctor(doctor::Doctor),
     /// Decide a run again from its journal and compare, byte for byte.
@@ -135,6 +139,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Alarm(command) => command.run(),
         Command::Capacity(command) => command.run(),
         Command::Token(command) => command.run(),
+        Command::Webhook(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Replay(command) => command.run(),
         Command::Verify(command) => command.run(),

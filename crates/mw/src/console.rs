@@ -9,6 +9,7 @@
 //! templates, which are the only place that writes markup.
 
 mod bar;
+mod capacity;
 mod day;
 mod next;
 mod now;
@@ -62,6 +63,8 @@ struct Who {
     guard: Option<String>,
     /// Whether they may look after alarms.
     acknowledges: bool,
+    /// Whether they see the site, and not only what is a tenant's own.
+    sees_site: bool,
 }
 
 #[derive(Template)]
@@ -120,6 +123,7 @@ fn who(api: &Api, caller: &Caller) -> Who {
         role: person.role,
         guard: caller.session.as_ref().map(|session| session.guard(&api.secret)),
         acknowledges: caller.may(Permission::Acknowledge) && caller.session.is_some(),
+        sees_site: caller.may(Permission::SeeSite),
     }
 }
 
@@ -135,6 +139,7 @@ pub async fn answer(
 ) -> Result<Response<Body>, Problem> {
     match page {
         Page::Now => html(200, &now::page(api, call)?),
+        Page::Capacity => html(200, &capacity::page(api, call).await?),
         Page::PowerDay => html(200, &power_day::page(api, call).await?),
         Page::Login => {
             let then = local(form::once(&call.query, "then")?.unwrap_or("/"));
@@ -194,6 +199,8 @@ fn log_in(api: &Api, call: &Call) -> Result<Response<Body>, Problem> {
         Kind::Internal.because("no session can be begun; see the log of the run")
     })?;
     tracing::info!(event = "login", owner = token.owner, token = token.id);
+    // A tenant has one page.
+    let then = if token.may(Permission::SeeSite) { then } else { "/capacity".to_owned() };
     let mut response = to(&then);
     let cookie = session.cookie(&api.secret);
     let lasts = LASTS.as_seconds();
@@ -234,7 +241,8 @@ async fn acknowledge(api: &Api, call: &Call) -> Result<Response<Body>, Problem> 
 
 /// An address of ours, whatever was written.
 fn local(then: &str) -> String {
-    let is_ours = then == "/" || then == "/power-day" || then.starts_with("/power-day?");
+    let is_ours = ["/", "/power-day", "/capacity"].contains(&then)
+        || then.starts_with("/power-day?");
     let plain = then.bytes().all(|byte| byte.is_ascii_graphic());
     if is_ours && plain { then.to_owned() } else { "/".to_owned() }
 }
@@ -283,6 +291,8 @@ mod tests {
             ("//elsewhere.example", "/"),
             ("https://elsewhere.example", "/"),
             ("/power-dayx", "/"),
+            ("/capacity", "/capacity"),
+            ("/capacity/x", "/"),
             ("/power-day?\r\nset-cookie: a=b", "/"),
             ("", "/"),
         ] {

@@ -10,6 +10,7 @@
 //!
 //! Invariant: only loopback is listened on and connected to.
 
+pub mod delivery;
 pub mod narrate;
 pub mod scenario;
 
@@ -42,8 +43,10 @@ use crate::live::devices::Against;
 use crate::live::launch::{INBOX, INFORMED_AFTER, Launch};
 use crate::live::log::Log;
 use crate::live::outward;
+use crate::live::racks::Hands;
 use crate::live::status::Board;
 use crate::records::STORE;
+use delivery::{Delivery, Said, TENANT};
 use narrate::Narrator;
 use scenario::{EMERGENCY_LASTS, Scene};
 
@@ -132,9 +135,17 @@ pub async fn run(
         role: Role::Admin,
         title: None,
         scope: None,
+        tenant: None,
         lasts: Seconds::hours(24),
     };
+    let tenant = Wanted {
+        owner: format!("{TENANT}'s desk"),
+        role: Role::Tenant,
+        tenant: Some(TENANT.to_owned()),
+        ..owner.clone()
+    };
     let (_, token) = token::create(&settings.folder, owner, wall())?;
+    let (_, tenants) = token::create(&settings.folder, tenant, wall())?;
     let ready = Launch {
         loaded,
         feed: &feed,
@@ -145,12 +156,14 @@ pub async fn run(
         site_file: loaded.path.clone(),
         signals: None,
         facts: None,
+        estate: None,
+        hands: Some(Hands::Sim),
         outward: &outward::Options::console(settings.http, Log::Text),
     }
     .prepare(mailbox.clone(), inbox)
     .await?;
     let board = ready.board();
-    say(&opening(settings, &answering, &token))?;
+    say(&opening(settings, &answering, &token, &tenants))?;
 
     let stage = Stage { answering: &answering, vtn, board, settings };
     let played = stage.play(mailbox, say);
@@ -159,10 +172,16 @@ pub async fn run(
     played
 }
 
-fn opening(settings: &Settings, answering: &Answering, token: &str) -> String {
+fn opening(
+    settings: &Settings,
+    answering: &Answering,
+    token: &str,
+    tenants: &str,
+) -> String {
     format!(
         "A campus of {} devices is on this machine's loopback, {} seconds of it in one.\n\
          Console  http://{}/   token {token}\n\
+         A tenant's           token {tenants}\n\
          Folder   {}\n\
          Ctrl-C ends everything.\n",
         answering.devices(),
@@ -202,6 +221,7 @@ impl Stage<'_> {
         let began = tokio::time::Instant::now();
         let mut scenes = Scene::ALL.into_iter().peekable();
         let mut narrator = Narrator::default();
+        let mut delivery = Delivery::default();
         let stopped = tokio::signal::ctrl_c();
         tokio::pin!(stopped);
         let end = self.settings.lasts.map(|lasts| began + lasts);
@@ -219,6 +239,16 @@ impl Stage<'_> {
             {
                 say(&format!("--- {}", scene.words()))?;
                 self.set(scene)?;
+            }
+            let estate = self.board.estate();
+            if let Some(said) = delivery.next(estate.as_deref(), began.elapsed()) {
+                let Said { events, words } = said;
+                say(&format!("--- {words}"))?;
+                for (by, body) in events {
+                    let body = Box::new(body);
+                    // The loop may have ended already.
+                    drop(mailbox.send(Happened::Estate { by, body, answer: None }).await);
+                }
             }
             if let Some(status) = self.board.status() {
                 for line in narrator.tell(&status) {

@@ -112,7 +112,10 @@ impl<'a> OnPlant<'a> {
                         outcome.metered = Some(metered);
                         continue;
                     }
-                    Output::Keep(_) | Output::Notice(_) | Output::Alarm(_) => continue,
+                    Output::Keep(_)
+                    | Output::Notice(_)
+                    | Output::Alarm(_)
+                    | Output::Estate(_) => continue,
                 };
                 inbox.push_back(Input { at: input.at, event: Event::Receipt(receipt) });
             }

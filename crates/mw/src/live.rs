@@ -22,6 +22,7 @@ pub mod log;
 pub mod metrics;
 pub mod numbering;
 pub mod outward;
+pub mod racks;
 pub mod signals;
 pub mod status;
 pub mod watchdog;
@@ -31,9 +32,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use engine::capacity::{self, Actor, Body};
 use engine::journal::Step;
 use engine::{
-    Change, Engine, Event, Input, Output, Person, Receipt, Request, Signal, Site,
+    Change, Engine, Event, Input, Notice, Output, Person, Receipt, Request, Signal, Site,
 };
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{oneshot, watch};
@@ -45,6 +47,7 @@ use clock::Clock;
 use devices::Devices;
 use journal::{Journal, Recovered, record_of};
 use numbering::Numbering;
+use racks::Racks;
 use signals::Signals;
 use status::Board;
 use watchdog::Watchdog;
@@ -99,6 +102,15 @@ pub enum Happened {
         /// Where the answer goes once it is durable.
         answer: oneshot::Sender<Vec<Output>>,
     },
+    /// Something happened to racks or to who has them.
+    Estate {
+        /// Who says so.
+        by: Actor,
+        /// What it is.
+        body: Box<Body>,
+        /// Where the answer goes once it is durable, where somebody waits for it.
+        answer: Option<oneshot::Sender<Vec<Output>>>,
+    },
     /// Somebody wants to know what would come of an event, which does not happen.
     Rehearsed {
         /// What would happen.
@@ -135,6 +147,8 @@ pub struct Live {
     pub journal: Journal,
     /// The site.
     pub devices: Devices,
+    /// Its racks, where there are any.
+    pub racks: Racks,
     /// The site's time.
     pub clock: Clock,
     /// What is known when, from files.
@@ -250,6 +264,13 @@ impl Live {
                 self.rounds.waiting.push((answer, events.len()));
                 events.push(Event::Change(Change::Site(site)));
             }
+            Happened::Estate { by, body, answer } => {
+                if let Some(answer) = answer {
+                    info!(event = "asked", by = %by, racks = ?body);
+                    self.rounds.waiting.push((answer, events.len()));
+                }
+                events.push(of_racks(self.engine.at(), by, *body));
+            }
             Happened::Rehearsed { event, answer } => {
                 self.rounds.rehearsals.push((event, answer));
             }
@@ -288,6 +309,7 @@ impl Live {
                 Event::Signal(heard) => {
                     Event::Signal(self.rounds.numbering.signal(heard))
                 }
+                Event::Estate(happened) => of_racks(at, happened.by, happened.body),
                 event @ (Event::Tick(_)
                 | Event::Wake
                 | Event::Operator { .. }
@@ -395,6 +417,7 @@ impl Live {
                     Output::Dispatch(dispatch) => {
                         self.devices.say(ToSite::Weather(dispatch.outside));
                     }
+                    Output::Estate(followed) => self.racks.carry_out(&followed),
                     Output::Metered(_) | Output::Notice(_) => {}
                 }
             }
@@ -410,7 +433,11 @@ impl Live {
         // What only would happen, happens to a copy, which is forgotten.
         for (event, answer) in self.rounds.rehearsals.drain(..) {
             let at = self.clock.now().max(self.engine.at());
-            let outputs = self.engine.clone().step(&Input { at, event: *event });
+            let mut event = *event;
+            if let Event::Estate(asked) = &mut event {
+                asked.at = at;
+            }
+            let outputs = self.engine.clone().step(&Input { at, event });
             drop(answer.send(outputs));
         }
     }
@@ -434,11 +461,18 @@ impl Live {
     }
 }
 
-/// Goes on with a run: the engine as it was, told that nobody watched, and that
-/// the site file may have changed meanwhile.
+/// What happened to racks, as it reached us at `at`.
+fn of_racks(at: Timestamp, by: Actor, body: Body) -> Event {
+    Event::Estate(Box::new(capacity::Event { at, by, body }))
+}
+
+/// Goes on with a run: the engine as it was, told that nobody watched, that the site
+/// file may have changed meanwhile, and of racks that a record of their own was kept of
+/// until now.
 pub async fn resume(
     recovered: Recovered,
     site: &Site,
+    estate: Vec<capacity::Event>,
     now: Timestamp,
 ) -> anyhow::Result<(Engine, Journal, Vec<Step>)> {
     let Recovered { mut engine, mut journal, folded, notes } = recovered;
@@ -459,10 +493,30 @@ pub async fn resume(
     if engine.state().site != *site {
         events.insert(0, Event::Change(Change::Site(Box::new(site.clone()))));
     }
+    if engine.estate().is_some() && !estate.is_empty() {
+        info!(event = "racks_known", "the record of racks was taken over before");
+    } else {
+        events
+            .extend(estate.into_iter().map(|happened| Event::Estate(Box::new(happened))));
+    }
     let mut steps = Vec::new();
     for event in events {
         let input = Input { at, event };
         let outputs = engine.step(&input);
+        let refused = outputs.iter().find_map(|output| match output {
+            Output::Notice(Notice::EstateRefused { why, .. }) => Some(why),
+            Output::Dispatch(_)
+            | Output::Orders(_)
+            | Output::ReadBack(_)
+            | Output::Keep(_)
+            | Output::Metered(_)
+            | Output::Notice(_)
+            | Output::Alarm(_)
+            | Output::Estate(_) => None,
+        });
+        if let Some(why) = refused {
+            bail!("the record of racks cannot be taken over: {why}");
+        }
         steps.push(Step { input, outputs });
     }
     let records: Vec<_> = steps.iter().map(record_of).collect();

@@ -226,7 +226,8 @@ impl Walk {
                 Output::ReadBack(_)
                 | Output::Keep(_)
                 | Output::Notice(_)
-                | Output::Alarm(_) => {}
+                | Output::Alarm(_)
+                | Output::Estate(_) => {}
             }
         }
         Ok(())

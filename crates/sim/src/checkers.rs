@@ -115,7 +115,7 @@ impl Checkers {
                 self.metering.change(site);
             }
             Event::Tick(interval) => self.books.interval = Some(*interval),
-            Event::Wake | Event::Resume | Event::Trouble { .. } => {}
+            Event::Wake | Event::Resume | Event::Trouble { .. } | Event::Estate(_) => {}
         }
     }
 
@@ -240,7 +240,8 @@ impl Checkers {
             | Notice::Lapsed(_)
             | Notice::DrawNotBelieved { .. }
             | Notice::DrawUnknown
-            | Notice::ChangeLosesLockOut { .. } => {
+            | Notice::ChangeLosesLockOut { .. }
+            | Notice::EstateRefused { .. } => {
                 self.broken.push(format!("expected no such notice, found {notice:?}"));
                 return;
             }

@@ -12,6 +12,8 @@ pub mod campus;
 
 pub mod capacity;
 
+pub mod hall;
+
 pub mod market;
 
 pub mod plant;

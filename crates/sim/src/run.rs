@@ -373,6 +373,9 @@ impl<'a> Runner<'a> {
                 Output::Alarm(_) => self.broken.push(format!(
                     "expected no alarm of ideal devices, found {output:?}"
                 )),
+                Output::Estate(_) => self.broken.push(format!(
+                    "expected nothing of racks that nobody told of, found {output:?}"
+                )),
             }
         }
         self.checkers.stepped(self.now);

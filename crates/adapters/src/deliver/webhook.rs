@@ -91,6 +91,22 @@ impl Webhook {
         now: Timestamp,
         deadline: Duration,
     ) -> Outcome {
+        self.send(&self.request(message, now), deadline)
+    }
+
+    /// Posts JSON of the caller's own, signed like a message. `id` names it, the same
+    /// in every attempt, so that a receiver can drop doubles.
+    pub fn post(
+        &self,
+        id: &str,
+        json: &str,
+        now: Timestamp,
+        deadline: Duration,
+    ) -> Outcome {
+        self.send(&self.signed(id, json.as_bytes(), now), deadline)
+    }
+
+    fn send(&self, request: &[u8], deadline: Duration) -> Outcome {
         let place = self.place();
         let mut talk = match self.open(Deadline::after(deadline)) {
             Ok(talk) => talk,
@@ -99,7 +115,7 @@ impl Webhook {
                 return Outcome::refused_for_now(why);
             }
         };
-        let said = talk.say(&self.request(message, now));
+        let said = talk.say(request);
         let mut budget = HEAD_MAX;
         let answer = match (said, status(&mut talk, &mut budget)) {
             // What has no end cannot have been taken; what the receiver said
@@ -146,6 +162,11 @@ impl Webhook {
             acknowledge_with: &wording.acknowledge_with,
         };
         let body = serde_json::to_vec(&posted).expect("text is JSON");
+        self.signed(&message.id, &body, now)
+    }
+
+    /// A request that its receiver can check.
+    fn signed(&self, id: &str, body: &[u8], now: Timestamp) -> Vec<u8> {
         let stamp = now.as_unix_seconds();
         let head = [
             format!("POST {} HTTP/1.1", self.url.path),
@@ -154,14 +175,14 @@ impl Webhook {
             "Accept: */*".to_owned(),
             "Content-Type: application/json".to_owned(),
             format!("Content-Length: {}", body.len()),
-            format!("Idempotency-Key: {}", header_id(&message.id)),
+            format!("Idempotency-Key: {}", header_id(id)),
             format!("X-Megawatt-Timestamp: {stamp}"),
-            format!("X-Megawatt-Signature: {}", signature(&self.secret, stamp, &body)),
+            format!("X-Megawatt-Signature: {}", signature(&self.secret, stamp, body)),
             "Connection: close".to_owned(),
             "\r\n".to_owned(),
         ];
         let mut request = head.join("\r\n").into_bytes();
-        request.extend_from_slice(&body);
+        request.extend_from_slice(body);
         request
     }
 }

@@ -8,6 +8,7 @@ use units::{Interval, Power, Seconds, Timestamp};
 use super::Trouble;
 use super::what::{Group, LimitNamed, Unheard, What};
 use crate::act::{Act, is_under};
+use crate::capacity::Kept;
 use crate::decide::{Limit, Setpoint};
 use crate::ranges::Ranges;
 use crate::site::{LoadIx, LoadKind, LockOut, ProgrammeIx, Site};
@@ -66,6 +67,8 @@ pub(crate) struct View<'a> {
     pub(crate) interval: Option<Interval>,
     pub(crate) at: Timestamp,
     pub(crate) heard: &'a Heard,
+    /// The site's racks, where there are any.
+    pub(crate) racks: Option<&'a Kept>,
 }
 
 /// Something that is wrong.
@@ -114,6 +117,11 @@ pub(crate) fn what_is_wrong(view: &View<'_>) -> Vec<Wrong> {
             let what = What::Quarantined { programme, why, count: entry.count };
             wrong.push(Wrong::at_once(what));
         }
+    }
+    if let Some(overdue) = view.racks.and_then(Kept::overdue) {
+        let (first, waits) = (overdue.first.clone(), overdue.waits.clone());
+        let what = What::TraysOverdue { trays: overdue.trays, first, waits };
+        wrong.push(Wrong::at_once(what));
     }
     let troubles = view.heard.troubles.iter();
     wrong.extend(troubles.map(|trouble| Wrong::at_once(What::Program(*trouble))));

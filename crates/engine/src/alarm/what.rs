@@ -121,6 +121,15 @@ pub enum What {
     },
     /// Something is wrong with the program itself.
     Program(Trouble),
+    /// Trays of GPU racks wait for longer than is allowed.
+    TraysOverdue {
+        /// How many.
+        trays: u32,
+        /// The slot of the first.
+        first: String,
+        /// Where that is, and what it waits for.
+        waits: String,
+    },
 }
 
 /// Machines of one load.
@@ -195,6 +204,7 @@ impl What {
             Self::HashpriceStale { .. } => (11, String::new()),
             Self::Quarantined { programme, .. } => (12, programme.clone()),
             Self::Program(trouble) => (13, format!("{trouble:?}")),
+            Self::TraysOverdue { .. } => (14, String::new()),
         };
         Subject { kind, about }
     }
@@ -222,7 +232,8 @@ impl What {
             | Self::MeterSilent { .. }
             | Self::PriceStale { .. }
             | Self::HashpriceStale { .. }
-            | Self::Quarantined { .. } => Urgency::Warning,
+            | Self::Quarantined { .. }
+            | Self::TraysOverdue { .. } => Urgency::Warning,
             Self::Program(trouble) => match trouble {
                 Trouble::JournalNotWritable
                 | Trouble::StoreFull
@@ -251,6 +262,7 @@ impl What {
                 u64::from(machines.count)
             }
             Self::Quarantined { count, .. } => u64::from(*count),
+            Self::TraysOverdue { trays, .. } => u64::from(*trays),
             Self::LockOutOverdue { .. }
             | Self::LinkSilent { .. }
             | Self::MeterSilent { .. }
@@ -440,6 +452,17 @@ impl What {
                     }
                 ),
                 "Ask its control room what was meant, and enter that by hand.".to_owned(),
+            ),
+            Self::TraysOverdue { trays, first, waits } => (
+                match trays {
+                    1 => "A tray of a GPU rack does not come on by itself.".to_owned(),
+                    trays => {
+                        format!("{trays} trays of GPU racks do not come on by themselves.")
+                    }
+                },
+                format!("{first} is {waits}."),
+                "Look at the machine; have it ordered once more, or take it out for repair."
+                    .to_owned(),
             ),
             Self::Program(Trouble::JournalNotWritable) => (
                 "No order is given any more; loads go to their fail-safe levels when \

@@ -5,12 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use units::{Interval, Timestamp};
+use units::{Interval, Seconds, Timestamp};
 
 use super::asset::{Block, BlockNo, RackNo, TrayNo};
 use super::meter::Counted;
 use super::phase::Phase;
 use super::{Actor, Body, Class, Estate, Event, Place, Refused, Sweep};
+
+/// The longest that anything may be allowed to take.
+const LONGEST: Seconds = Seconds::hours(10 * 366 * 24);
 
 impl Estate {
     pub(super) fn check(&self, event: &Event) -> Result<(), Refused> {
@@ -20,7 +23,14 @@ impl Estate {
         }
         self.check_speaker(event)?;
         match &event.body {
-            Body::Times(_) | Body::Wake => Ok(()),
+            Body::Wake => Ok(()),
+            Body::Times(times) => {
+                let (shortest, longest) = (times.shortest(), times.longest());
+                let fits = shortest >= Seconds::from_seconds(1) && longest <= LONGEST;
+                let found = format!("{shortest} to {longest}");
+                refuse_if(!fits, format!("times of 1 s to {LONGEST}"), &found)?;
+                refuse_if(times.attempts == 0, "at least one attempt", "none")
+            }
             Body::Shape(shape) => {
                 if let Some(fault) = shape.fault() {
                     return Err(Refused::unfit("a shape that can be counted", fault));
@@ -28,7 +38,8 @@ impl Estate {
                 let known = self.shapes.iter().any(|known| known.name == shape.name);
                 refuse_if(known, "a new generation", &shape.name)
             }
-            Body::Rack { name, shape, hall, .. } => {
+            Body::Rack { name, shape, hall, due, .. } => {
+                due.map_or(Ok(()), plausible)?;
                 refuse_if(name.is_empty() || hall.is_empty(), "a name and a hall", name)?;
                 refuse_if(self.rack_named.contains_key(name), "a new rack", name)?;
                 match self.shapes.iter().any(|known| known.name == *shape) {
@@ -36,7 +47,10 @@ impl Estate {
                     false => Err(unknown("a generation", shape)),
                 }
             }
-            Body::Due { rack, .. } => self.known_rack(*rack),
+            Body::Due { rack, at } => {
+                plausible(*at)?;
+                self.known_rack(*rack)
+            }
             Body::Received { rack, serials } => {
                 self.known_rack(*rack)?;
                 self.all_in(*rack, Phase::Ordered)?;
@@ -193,6 +207,7 @@ impl Estate {
                         &self.slot_name(*tray),
                     )?;
                 }
+                plausible(window.end)?;
                 refuse_if(window.start >= window.end, "an end after its start", "none")?;
                 refuse_if(window.start < at, "a window to come", "one begun")?;
                 let seats = trays.iter().any(|tray| self.tray(*tray).seat.is_some());
@@ -208,6 +223,18 @@ impl Estate {
                 let place =
                     self.window_named(id).ok_or_else(|| unknown("a window", id))?;
                 refuse_if(self.windows[place].done.is_some(), "work under way", "done")
+            }
+            Body::Flex { id, tranche, during } => {
+                refuse_if(id.is_empty(), "a name for the flex event", "none")?;
+                let known = self.flexes.iter().any(|flex| flex.id == *id);
+                refuse_if(known, "a new flex event", id)?;
+                plausible(during.end)?;
+                let backwards = during.start >= during.end;
+                refuse_if(backwards, "an end after its start", "none")?;
+                refuse_if(during.start < at, "a flex event to come", "one begun")?;
+                let mut live = self.blocks.iter().filter(|block| block.is_live());
+                let any = live.any(|block| block.tranche == *tranche);
+                refuse_if(!any, "a tranche that has blocks", &tranche.tranche)
             }
             Body::Classify { incident, class, .. } => {
                 let found = self.incidents.iter().find(|known| known.id == *incident);
@@ -226,7 +253,8 @@ impl Estate {
 
     /// Who may say what: a tenant of its own, the site what it sees, people the rest.
     fn check_speaker(&self, event: &Event) -> Result<(), Refused> {
-        let not_theirs = |what| Err(Refused::NotYours { what });
+        let not_theirs =
+            |what: &'static str| Err(Refused::NotYours { what: what.into() });
         match (&event.by, &event.body) {
             (Actor::Operator(name), Body::Sweep(_) | Body::Wake) => {
                 Err(Refused::NotForYou { by: name.clone() })
@@ -279,6 +307,7 @@ impl Estate {
                 | Body::Release { .. }
                 | Body::Announce { .. }
                 | Body::Done { .. }
+                | Body::Flex { .. }
                 | Body::Classify { .. }
                 | Body::Wake => Err(Refused::NotForYou { by: event.by.to_string() }),
             },
@@ -354,6 +383,7 @@ impl Estate {
         let begun = window.done.is_some() || window.during.start <= event.at;
         refuse_if(begun, "a window to come", "one begun or done")?;
         refuse_if(window.emergency, "work that can wait", "an emergency")?;
+        plausible(to.end)?;
         let later = to.start > window.during.start && to.start < to.end;
         refuse_if(!later, "a later time", &to.to_string())?;
         let latest = window.announced + self.times.hand_back + self.times.hand_back;
@@ -434,6 +464,13 @@ fn refuse_if(
     if wrong { Err(Refused::unfit(expected, found)) } else { Ok(()) }
 }
 
+/// Nobody means a time that no calendar here has.
+fn plausible(at: Timestamp) -> Result<(), Refused> {
+    let (first, last) = (0, 7_258_118_400);
+    let fits = (first..last).contains(&at.as_unix_seconds());
+    refuse_if(!fits, "a time from 1970 to 2199", "another")
+}
+
 fn unknown(what: &'static str, found: &str) -> Refused {
-    Refused::Unknown { what, found: found.to_owned() }
+    Refused::Unknown { what: what.into(), found: found.to_owned() }
 }

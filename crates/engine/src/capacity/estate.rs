@@ -12,7 +12,7 @@ use super::phase::{
     Times, Wait, Word, next, shown,
 };
 use super::shape::{Shape, shapes};
-use super::upkeep::{Incident, Timer, Window};
+use super::upkeep::{Flex, Incident, Timer, Window};
 use super::{Actor, Asked, Body, Event, Output, Refused, Sweep};
 
 /// All of a site's GPU racks and who has them.
@@ -32,6 +32,7 @@ pub struct Estate {
     pub(super) meters: Vec<Vec<SeatMeter>>,
     pub(super) windows: Vec<Window>,
     pub(super) incidents: Vec<Incident>,
+    pub(super) flexes: Vec<Flex>,
     /// What counts from a known instant on, without an event.
     pub(super) timers: BTreeSet<(Timestamp, Timer)>,
     /// Serial numbers of machines in slots, and where.
@@ -69,6 +70,7 @@ impl Default for Estate {
             meters: Vec::new(),
             windows: Vec::new(),
             incidents: Vec::new(),
+            flexes: Vec::new(),
             timers: BTreeSet::new(),
             serials: BTreeMap::new(),
             left: BTreeMap::new(),
@@ -145,6 +147,11 @@ impl Estate {
         &self.incidents
     }
 
+    /// The flex events that were ever called.
+    pub fn flexes(&self) -> &[Flex] {
+        &self.flexes
+    }
+
     /// The rack of a name.
     pub fn rack_named(&self, name: &str) -> Option<RackNo> {
         self.rack_named.get(name).copied()
@@ -174,6 +181,15 @@ impl Estate {
     pub fn slot_name(&self, tray: TrayNo) -> String {
         let tray = self.tray(tray);
         format!("{}.t{:02}", self.rack(tray.rack).name, tray.slot)
+    }
+
+    /// The tray of a slot's name.
+    pub fn slot_named(&self, name: &str) -> Option<TrayNo> {
+        let (rack, slot) = name.rsplit_once(".t")?;
+        let rack = self.rack(self.rack_named(rack)?);
+        let slot: u8 = slot.parse().ok()?;
+        let tray = TrayNo(rack.first.0 + u32::from(slot));
+        (slot < rack.trays && self.slot_name(tray) == name).then_some(tray)
     }
 
     /// What a tray waits for; nothing when it is where it should be.
@@ -298,6 +314,7 @@ impl Estate {
                         | Phase::Accepted
                         | Phase::InService => {}
                     }
+                    let why = why.into();
                     led.outputs.push(Output::Moved { tray: number, from, to, why });
                 }
             }
@@ -512,6 +529,7 @@ impl Estate {
             Body::Announce { .. }
             | Body::Defer { .. }
             | Body::Done { .. }
+            | Body::Flex { .. }
             | Body::Classify { .. } => self.keep_up(event, led),
             Body::Wake => self.wake(led),
         }

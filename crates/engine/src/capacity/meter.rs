@@ -148,7 +148,7 @@ pub struct SeatMeter {
 }
 
 /// Something that `settle` counts, not yet numbered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewFact {
     /// From when it is true.
     pub valid_from: Timestamp,
@@ -161,7 +161,7 @@ pub struct NewFact {
 }
 
 /// What a fact says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Says {
     /// Seats were accepted.
     Acceptance {
@@ -189,6 +189,13 @@ pub enum Says {
     Notice {
         /// The window's name.
         id: String,
+    },
+    /// Power is held lower for a time, as a tranche's contract allows.
+    Flex {
+        /// The event's name.
+        id: String,
+        /// The tranche.
+        tranche: TrancheOf,
     },
     /// An incident was found to be something.
     Classification {
@@ -278,6 +285,15 @@ impl Says {
                     quoted(id)
                 );
                 ("notice", body)
+            }
+            Self::Flex { id, tranche } => {
+                let body = format!(
+                    "{{\"id\":{},\"contract\":{},\"tranche\":{}}}",
+                    quoted(id),
+                    quoted(&tranche.contract),
+                    quoted(&tranche.tranche)
+                );
+                ("flex", body)
             }
             Self::Classification { incident, class, evidence } => {
                 let reference = evidence
@@ -388,6 +404,17 @@ impl Estate {
         let found = &self.blocks[block.place()];
         let rack = &self.racks[found.rack.place()].name;
         format!("{}/{rack}/b{}.{seat:02}", found.tranche.tranche, block.0)
+    }
+
+    /// The block and seat of a seat's name.
+    pub fn seat_named(&self, name: &str) -> Option<(BlockNo, u8)> {
+        let (_, number) = name.rsplit_once("/b")?;
+        let (block, seat) = number.split_once('.')?;
+        let (block, seat) = (BlockNo(block.parse().ok()?), seat.parse().ok()?);
+        let seats = self.block(block)?.seats.len();
+        let inside = usize::from(seat) < seats;
+        (inside && self.seat_name(block, usize::from(seat)) == name)
+            .then_some((block, seat))
     }
 
     /// What a seat counts as, and what it counted as; nothing before acceptance.

@@ -143,6 +143,31 @@ impl Default for Times {
 }
 
 impl Times {
+    fn all(&self) -> [Seconds; 10] {
+        [
+            self.received,
+            self.installed,
+            self.discovered,
+            self.validating,
+            self.burn_in,
+            self.draining,
+            self.repair,
+            self.response,
+            self.silence,
+            self.hand_back,
+        ]
+    }
+
+    /// The shortest of them.
+    pub(crate) fn shortest(&self) -> Seconds {
+        self.all().into_iter().min().expect("ten of them")
+    }
+
+    /// The longest of them.
+    pub(crate) fn longest(&self) -> Seconds {
+        self.all().into_iter().max().expect("ten of them")
+    }
+
     /// How long a tray may be in a phase; nothing where it may stay.
     pub fn allowed(&self, phase: Phase) -> Option<Seconds> {
         match phase {

@@ -11,7 +11,7 @@ use units::{Interval, Timestamp};
 use super::asset::{BlockNo, RackNo, TrayNo};
 use super::estate::{Estate, Led, number};
 use super::meter::{Counted, NewFact, Says};
-use super::{Body, Class, Event, Output};
+use super::{Body, Class, Event, Output, TrancheOf};
 
 /// Something that did not work, once for all seats it took down together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,8 @@ pub struct Window {
     pub id: String,
     /// The machines.
     pub trays: Vec<TrayNo>,
+    /// The seats that they had when it was announced.
+    pub seats: Vec<(BlockNo, u8)>,
     /// When.
     pub during: Interval,
     /// When it was announced or put off.
@@ -61,6 +63,19 @@ pub struct Window {
     pub why: String,
     /// When it was done and looked over.
     pub done: Option<Timestamp>,
+}
+
+/// Power that is held lower for a time, as a tranche's contract allows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flex {
+    /// Its name, for ever.
+    pub id: String,
+    /// The tranche.
+    pub tranche: TrancheOf,
+    /// When.
+    pub during: Interval,
+    /// When it was called.
+    pub called: Timestamp,
 }
 
 /// Whose edge an instant is.
@@ -87,6 +102,10 @@ impl Estate {
                 self.windows.push(Window {
                     id: id.clone(),
                     trays: trays.clone(),
+                    seats: trays
+                        .iter()
+                        .filter_map(|tray| self.tray(*tray).seat)
+                        .collect(),
                     during: *window,
                     announced: at,
                     emergency: *emergency,
@@ -124,6 +143,16 @@ impl Estate {
                     self.trays[tray.place()].window = None;
                     self.count(tray, at, led);
                 }
+            }
+            Body::Flex { id, tranche, during } => {
+                let (id, tranche, during) = (id.clone(), tranche.clone(), *during);
+                led.outputs.push(Output::Fact(NewFact {
+                    valid_from: during.start,
+                    valid_to: Some(during.end),
+                    known_at: at,
+                    says: Says::Flex { id: id.clone(), tranche: tranche.clone() },
+                }));
+                self.flexes.push(Flex { id, tranche, during, called: at });
             }
             Body::Classify { incident, class, evidence } => {
                 let mut all = self.incidents.iter();

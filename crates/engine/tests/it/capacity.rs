@@ -2,6 +2,7 @@
 
 mod dates;
 mod estate;
+mod heard;
 mod metering;
 mod money;
 mod placing;
@@ -24,6 +25,8 @@ pub(crate) struct Campus {
     pub(crate) pending: BTreeMap<TrayNo, (Command, u32)>,
     pub(crate) facts: Vec<NewFact>,
     pub(crate) notices: Vec<String>,
+    /// What was taken in, in order.
+    pub(crate) events: Vec<Event>,
     /// Machines that do not answer.
     pub(crate) silent: Vec<TrayNo>,
 }
@@ -53,6 +56,7 @@ impl Campus {
             pending: BTreeMap::new(),
             facts: Vec::new(),
             notices: Vec::new(),
+            events: Vec::new(),
             silent: Vec::new(),
         }
     }
@@ -68,6 +72,7 @@ impl Campus {
                 return Err(refused);
             }
         };
+        self.events.push(event);
         for output in outputs {
             match output {
                 Output::Order { tray, command, generation } => {
@@ -75,7 +80,7 @@ impl Campus {
                 }
                 Output::Fact(fact) => self.facts.push(fact),
                 Output::Notice { text, .. } => self.notices.push(text),
-                Output::Moved { .. } => {}
+                Output::Moved { .. } | Output::Told { .. } => {}
             }
         }
         Ok(())

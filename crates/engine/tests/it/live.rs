@@ -179,7 +179,7 @@ impl Live {
                 };
                 self.show(&line);
             }
-            Output::Keep(_) | Output::Metered(_) => {}
+            Output::Keep(_) | Output::Metered(_) | Output::Estate(_) => {}
         }
     }
 

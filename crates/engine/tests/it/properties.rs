@@ -140,6 +140,7 @@ proptest! {
                             | Output::Keep(_)
                             | Output::Metered(_)
                             | Output::Alarm(_)
+                            | Output::Estate(_)
                             | Output::Notice(_) => {}
                         }
                     }
@@ -259,6 +260,7 @@ proptest! {
                             | Output::Keep(_)
                             | Output::Metered(_)
                             | Output::Alarm(_)
+                            | Output::Estate(_)
                             | Output::Notice(_) => {}
                         }
                     }

@@ -129,7 +129,8 @@ impl Scene {
             Output::ReadBack(_)
             | Output::Keep(_)
             | Output::Metered(_)
-            | Output::Alarm(_) => {}
+            | Output::Alarm(_)
+            | Output::Estate(_) => {}
         }
     }
 

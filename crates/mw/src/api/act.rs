@@ -4,9 +4,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
+use super::Api;
 use super::call::Call;
 use super::document::DoneDocument;
 use super::problem::{Kind, Problem};
+use super::racks::act as racks;
 use super::route::Act;
 use crate::live::control::speaker::Answer;
 use crate::live::control::{Told, Wish};
@@ -20,6 +22,8 @@ pub enum Wanted {
     Reload,
     /// The end of the run.
     Stop,
+    /// Something of the racks.
+    Racks(Box<racks::Asked>),
 }
 
 /// Someone works on a load: nothing starts it until their role releases it.
@@ -141,7 +145,8 @@ impl Act {
             | Self::Maintain
             | Self::Hold
             | Self::Instruct
-            | Self::Confirm => false,
+            | Self::Confirm
+            | Self::Racks(_) => false,
         }
     }
 
@@ -150,7 +155,7 @@ impl Act {
     /// # Errors
     ///
     /// When its body or address cannot be read.
-    pub fn wanted(self, call: &Call) -> Result<Wanted, Problem> {
+    pub fn wanted(self, api: &Api, call: &Call) -> Result<Wanted, Problem> {
         let load = || call.part("load").to_owned();
         let wish = match self {
             Self::LockOut => {
@@ -215,6 +220,9 @@ impl Act {
                 let EmptyBody {} = body_or_none(call)?;
                 return Ok(Wanted::Stop);
             }
+            Self::Racks(act) => {
+                return Ok(Wanted::Racks(Box::new(act.asked(api, call)?)));
+            }
         };
         Ok(Wanted::Wish(wish))
     }
@@ -237,7 +245,12 @@ fn body_or_none<T: DeserializeOwned + Default>(call: &Call) -> Result<T, Problem
     if call.body.is_empty() { Ok(T::default()) } else { body(call) }
 }
 
-fn body<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
+/// The body of a call.
+///
+/// # Errors
+///
+/// When it is not what the OpenAPI document shows.
+pub fn body<T: DeserializeOwned>(call: &Call) -> Result<T, Problem> {
     serde_json::from_slice(&call.body).map_err(|error| {
         let why = format!("expected the body that the OpenAPI document shows: {error}");
         Kind::BadRequest.because(why).at("")

@@ -22,6 +22,8 @@ pub struct MyselfDocument {
     pub owner: String,
     /// What they may do.
     pub role: Role,
+    /// The tenant they come from, where they do.
+    pub tenant: Option<String>,
     /// What the record calls their role.
     pub recorded_role: String,
     /// The name of the token.

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::call::Call;
 use super::feed::{Feed, Gone};
 use super::problem::{Kind, Problem};
+use super::route::Does;
 use super::token::Register;
 use super::told::{EventKind, Told};
 use super::{Api, wall};
@@ -35,8 +36,13 @@ pub const LISTENERS_MAX: usize = 64;
 /// # Errors
 ///
 /// When what they ask to hear first has gone, or too many listen.
-pub fn tell(api: &Api, call: &Call) -> Result<Response<Body>, Problem> {
-    let kinds = kinds(call.asked("types")?)?;
+pub fn tell(api: &Api, call: &Call, does: Does) -> Result<Response<Body>, Problem> {
+    let wants = match (does, &call.caller) {
+        (Does::RacksEvents, Some(caller)) => {
+            Wants::OfTenants(caller.token.tenant.clone())
+        }
+        _ => Wants::OfSite(kinds(call.asked("types")?)?),
+    };
     let written = api.speaker.board.status().map_or(0, |status| status.journal.seq);
     let last = match (call.header("last-event-id"), call.asked("after")?) {
         (Some(last), _) => Some(("Last-Event-ID", last)),
@@ -78,13 +84,32 @@ pub fn tell(api: &Api, call: &Call) -> Result<Response<Body>, Problem> {
     tokio::spawn(async move {
         let _permit = permit;
         // Whoever listened has left.
-        drop(run(&mut sender, &feed, &tokens, token.as_deref(), &kinds, after).await);
+        drop(run(&mut sender, &feed, &tokens, token.as_deref(), &wants, after).await);
     });
     let mut response = Response::new(Body::new(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// What a listener hears.
+enum Wants {
+    /// What the site's people are told, of these kinds.
+    OfSite(Vec<EventKind>),
+    /// What this tenant is told; what every tenant is, for the site's people.
+    OfTenants(Option<String>),
+}
+
+impl Wants {
+    fn hear(&self, told: &Told) -> bool {
+        match (self, &told.tenant) {
+            (Self::OfSite(kinds), None) => kinds.contains(&told.kind),
+            (Self::OfTenants(Some(own)), Some(tenant)) => own == tenant,
+            (Self::OfTenants(None), Some(_)) => true,
+            (Self::OfSite(_), Some(_)) | (Self::OfTenants(_), None) => false,
+        }
+    }
 }
 
 /// The listener has left, or takes nothing.
@@ -95,7 +120,7 @@ async fn run(
     feed: &Feed,
     tokens: &Register,
     token: Option<&str>,
-    kinds: &[EventKind],
+    wants: &Wants,
     after: u64,
 ) -> Result<(), Left> {
     let mut news = feed.news();
@@ -105,7 +130,7 @@ async fn run(
         match feed.events_after(seen, BATCH) {
             Ok((events, to)) => {
                 let more = events.len() >= BATCH;
-                let text = text_of(&events, kinds);
+                let text = text_of(&events, wants);
                 if !text.is_empty() {
                     say(sender, text).await?;
                 }
@@ -161,10 +186,9 @@ fn kinds(types: Option<&str>) -> Result<Vec<EventKind>, Problem> {
 }
 
 /// Events as a stream writes them.
-fn text_of(events: &[Told], kinds: &[EventKind]) -> String {
+fn text_of(events: &[Told], wants: &Wants) -> String {
     let mut text = String::new();
-    let wanted: Vec<&Told> =
-        events.iter().filter(|told| kinds.contains(&told.kind)).collect();
+    let wanted: Vec<&Told> = events.iter().filter(|told| wants.hear(told)).collect();
     for (place, told) in wanted.iter().enumerate() {
         let is_last = wanted.get(place + 1).is_none_or(|next| next.seq != told.seq);
         if is_last {
@@ -181,19 +205,30 @@ mod tests {
 
     #[test]
     fn the_last_event_of_a_record_carries_its_id() {
-        let told = |seq, kind, data: &str| Told { seq, kind, data: data.to_owned() };
+        let told = |seq, kind, tenant: Option<&str>, data: &str| Told {
+            seq,
+            kind,
+            tenant: tenant.map(str::to_owned),
+            data: data.to_owned(),
+        };
         let events = [
-            told(7, EventKind::Request, "1"),
-            told(7, EventKind::Decision, "2"),
-            told(8, EventKind::Alarm, "3"),
+            told(7, EventKind::Request, None, "1"),
+            told(7, EventKind::Decision, None, "2"),
+            told(7, EventKind::Racks, Some("red"), "4"),
+            told(7, EventKind::Racks, Some("blue"), "5"),
+            told(8, EventKind::Alarm, None, "3"),
         ];
+        let of = |tenant: &str| Wants::OfTenants(Some(tenant.to_owned()));
+        assert_eq!(text_of(&events, &of("blue")), "id: 7\nevent: racks\ndata: 5\n\n");
+        assert_eq!(text_of(&events, &of("green")), "");
+        assert_eq!(text_of(&events, &Wants::OfTenants(None)).matches("data").count(), 2);
         assert_eq!(
-            text_of(&events, &EventKind::ALL),
+            text_of(&events, &Wants::OfSite(EventKind::ALL.to_vec())),
             "event: request\ndata: 1\n\nid: 7\nevent: decision\ndata: 2\n\n\
              id: 8\nevent: alarm\ndata: 3\n\n"
         );
         assert_eq!(
-            text_of(&events, &[EventKind::Request]),
+            text_of(&events, &Wants::OfSite(vec![EventKind::Request])),
             "id: 7\nevent: request\ndata: 1\n\n"
         );
     }

@@ -299,7 +299,8 @@ mod tests {
 
     #[test]
     fn events_are_taken_up_where_they_were_left_or_are_gone() {
-        let told = |seq| Told { seq, kind: EventKind::Alarm, data: String::new() };
+        let told =
+            |seq| Told { seq, kind: EventKind::Alarm, tenant: None, data: String::new() };
         let feed = Feed::idle([10, 10, 11, 14].map(told).to_vec(), 8);
         let after = |seq, limit| {
             feed.events_after(seq, limit).map(|(events, seen)| {

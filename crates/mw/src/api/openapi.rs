@@ -17,6 +17,15 @@ use super::document::{
     MyselfDocument, OutlookDocument,
 };
 use super::problem::{Kind, ProblemDocument};
+use super::racks::RacksRead;
+use super::racks::act::{
+    AcceptBody, AnnounceBody, BlockBody, DeferBody, FlexBody, RacksAct, ReplaceBody,
+    ReserveBody, ResourceBody, ResourceWhyBody, ReturnBody, SayBody, WindowBody,
+};
+use super::racks::document::{
+    BlocksDocument, CapacityDocument, FactsDocument, FlexesDocument, IncidentsDocument,
+    RacksDoneDocument, ResourcesDocument, StatementsDocument, WindowsDocument,
+};
 use super::role::{Role, Rule};
 use super::route::{Act, Does, Method, Parameter, ROUTES, Read, Route, Values};
 use super::told::EventKind;
@@ -71,9 +80,83 @@ fn of_read(read: Read) -> (&'static str, Option<Shape>) {
             "Grid programmes, what they ask, and every limit that holds.",
             Some(shape::<GridDocument>()),
         ),
+        Read::Racks(racks) => of_racks(racks),
         Read::Checkpoint => (
             "The last signed checkpoint of the record.",
             Some(shape::<CheckpointDocument>()),
+        ),
+    }
+}
+
+fn of_racks(read: RacksRead) -> (&'static str, Option<Shape>) {
+    match read {
+        RacksRead::Overview => (
+            "What there is, and availability to date. A tenant sees its own alone, here and \
+             in everything below.",
+            Some(shape::<CapacityDocument>()),
+        ),
+        RacksRead::Resources => (
+            "The index of resources, with stable names and reasons.",
+            Some(shape::<ResourcesDocument>()),
+        ),
+        RacksRead::Blocks => {
+            ("Topology blocks, given and taken whole.", Some(shape::<BlocksDocument>()))
+        }
+        RacksRead::Incidents => ("Break-fix events.", Some(shape::<IncidentsDocument>())),
+        RacksRead::Windows => ("Announced work.", Some(shape::<WindowsDocument>())),
+        RacksRead::Flexes => ("Flex events.", Some(shape::<FlexesDocument>())),
+        RacksRead::Facts => (
+            "The record of facts that availability and money follow from.",
+            Some(shape::<FactsDocument>()),
+        ),
+        RacksRead::Statements => (
+            "Statements of every month that was cut off, and of the one that goes on.",
+            Some(shape::<StatementsDocument>()),
+        ),
+    }
+}
+
+fn of_racks_act(act: RacksAct) -> (&'static str, Shape) {
+    match act {
+        RacksAct::Reserve => (
+            "Reserve topology blocks, all of them or none. A tenant does for itself, under \
+             its own contract.",
+            shape::<ReserveBody>(),
+        ),
+        RacksAct::Accept => (
+            "Accept a block under its contract: its seconds are counted from then on.",
+            shape::<AcceptBody>(),
+        ),
+        RacksAct::HandOver => ("Give a block to its tenant.", shape::<BlockBody>()),
+        RacksAct::Return => ("Give a block back.", shape::<ReturnBody>()),
+        RacksAct::ReturnResource => (
+            "Give one resource's machine back because it does not work; the seat stays the \
+             tenant's.",
+            shape::<ResourceWhyBody>(),
+        ),
+        RacksAct::PowerCycle => {
+            ("Switch a resource's machine off and on.", shape::<ResourceBody>())
+        }
+        RacksAct::Cordon => (
+            "Keep a resource's machine from being given to anybody next.",
+            shape::<ResourceWhyBody>(),
+        ),
+        RacksAct::Replace => (
+            "Have a free machine of the same NVLink domain take a resource over.",
+            shape::<ReplaceBody>(),
+        ),
+        RacksAct::Announce => ("Announce work on machines.", shape::<AnnounceBody>()),
+        RacksAct::Defer => {
+            ("Put announced work off to a later window.", shape::<DeferBody>())
+        }
+        RacksAct::Done => (
+            "Announced work is done, and its machines are looked over.",
+            shape::<WindowBody>(),
+        ),
+        RacksAct::Flex => ("Call a contracted flex event.", shape::<FlexBody>()),
+        RacksAct::Say => (
+            "Say anything else of racks, as the reference of `mw capacity` has it.",
+            shape::<SayBody>(),
         ),
     }
 }
@@ -103,6 +186,7 @@ fn of_act(act: Act) -> (&'static str, Shape) {
         Act::Acknowledge => ("Look after an alarm.", shape::<EmptyBody>()),
         Act::Reload => ("Have the site file read anew.", shape::<EmptyBody>()),
         Act::Stop => ("End the run on purpose.", shape::<EmptyBody>()),
+        Act::Racks(act) => of_racks_act(act),
     }
 }
 
@@ -192,7 +276,12 @@ fn operation(route: &Route, schemas: &mut BTreeMap<String, Value>) -> Value {
                     "content": { "application/json": { "schema": schema } },
                 }),
             );
-            let schema = refer(shape::<DoneDocument>());
+            let of_racks = matches!(act, Act::Racks(_));
+            let schema = refer(if of_racks {
+                shape::<RacksDoneDocument>()
+            } else {
+                shape::<DoneDocument>()
+            });
             let done = content(
                 "Done and durable; or, with `dry_run`, what would come of it.",
                 "application/json",
@@ -222,12 +311,19 @@ fn operation(route: &Route, schemas: &mut BTreeMap<String, Value>) -> Value {
                 Kind::Unavailable,
             ]);
         }
-        Does::Events => {
-            let kinds = EventKind::ALL.map(EventKind::word).join(", ");
-            operation.insert(
-                "summary".into(),
-                "What happens, as it happens: server-sent events.".into(),
-            );
+        Does::Events | Does::RacksEvents => {
+            let (says, kinds) = if route.does == Does::RacksEvents {
+                (
+                    "What happens to a tenant's own, as it happens: server-sent events.",
+                    EventKind::Racks.word().to_owned(),
+                )
+            } else {
+                (
+                    "What happens, as it happens: server-sent events.",
+                    EventKind::ALL.map(EventKind::word).join(", "),
+                )
+            };
+            operation.insert("summary".into(), says.into());
             operation.insert(
                 "description".into(),
                 format!(

@@ -14,7 +14,7 @@ use super::past::{self, Wanted};
 use super::problem::{Kind, Problem};
 use super::role::Permission;
 use super::route::Read;
-use super::{Api, cursor, openapi};
+use super::{Api, cursor, openapi, racks};
 use crate::live::control::speaker::{Failed, last_checkpoint};
 use crate::live::status::Status;
 
@@ -78,6 +78,7 @@ pub async fn answer(api: &Api, call: &Call, what: Read) -> Result<Value, Problem
                 limits: status.limits.clone(),
             })
         }
+        Read::Racks(what) => racks::answer(api, call, what).await,
         Read::Checkpoint => {
             let checkpoint = last_checkpoint(&api.speaker.store).await;
             let checkpoint = checkpoint.map_err(store_away)?;
@@ -115,6 +116,7 @@ fn myself(call: &Call) -> Result<Value, Problem> {
     json(&MyselfDocument {
         owner: token.owner.clone(),
         role: token.role,
+        tenant: token.tenant.clone(),
         recorded_role: token.person().role,
         token: token.id.clone(),
         permissions: permissions.collect(),
@@ -261,7 +263,12 @@ fn store_away(error: anyhow::Error) -> Problem {
     Kind::Unavailable.because("the record cannot be read now; see the log of the run")
 }
 
-fn json(value: &impl Serialize) -> Result<Value, Problem> {
+/// A document as JSON.
+///
+/// # Errors
+///
+/// A fault of ours.
+pub fn json(value: &impl Serialize) -> Result<Value, Problem> {
     serde_json::to_value(value).map_err(|error| {
         tracing::error!(event = "not_json", %error);
         Kind::Internal.because("the answer cannot be written; see the log of the run")

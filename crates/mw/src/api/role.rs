@@ -35,7 +35,7 @@ pub enum Role {
     Admin,
     /// Looks at everything, the signed record too, and changes nothing.
     Auditor,
-    /// A tenant of the site: sees nothing of it but who they are.
+    /// A tenant of the site: sees and uses what the tenant has, and nothing else of it.
     Tenant,
 }
 
@@ -72,6 +72,13 @@ pub enum Permission {
     Reload,
     /// End the run.
     Stop,
+    /// See racks and who has them; a tenant its own alone.
+    SeeRacks,
+    /// Reserve racks, accept them, give them back, and report what is wrong; a tenant
+    /// its own alone.
+    UseRacks,
+    /// Bring racks in, hand them over, work on them, and call flex events.
+    RunRacks,
 }
 
 /// What a route asks of whoever comes.
@@ -122,13 +129,16 @@ impl Role {
             }
             P::HandLoads => matches!(self, Self::Operator),
             P::Reload | P::Stop => matches!(self, Self::Admin),
+            P::SeeRacks => true,
+            P::UseRacks => matches!(self, Self::Operator | Self::Tenant),
+            P::RunRacks => matches!(self, Self::Operator),
         }
     }
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::SeeSelf,
         Self::SeeSite,
         Self::SeeRecord,
@@ -137,6 +147,9 @@ impl Permission {
         Self::Instruct,
         Self::Reload,
         Self::Stop,
+        Self::SeeRacks,
+        Self::UseRacks,
+        Self::RunRacks,
     ];
 
     /// The word for it.
@@ -150,6 +163,9 @@ impl Permission {
             Self::Instruct => "instruct",
             Self::Reload => "reload",
             Self::Stop => "stop",
+            Self::SeeRacks => "see_racks",
+            Self::UseRacks => "use_racks",
+            Self::RunRacks => "run_racks",
         }
     }
 }
@@ -172,6 +188,9 @@ mod tests {
             ". y y . . . .",
             ". . . . y . .",
             ". . . . y . .",
+            "y y y y y y y",
+            ". y . . . . y",
+            ". y . . . . .",
         ]) {
             let found: Vec<&str> = Role::ALL
                 .iter()

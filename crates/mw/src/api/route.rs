@@ -6,8 +6,11 @@
 //! Invariant: an address that is not in the table is not served, and a row without a
 //! rule is not Rust.
 
+use super::racks::RacksRead;
+use super::racks::act::RacksAct;
 use super::role::Permission::{
-    Acknowledge, HandLoads, Instruct, Reload, SeeRecord, SeeSelf, SeeSite, Stop,
+    Acknowledge, HandLoads, Instruct, Reload, RunRacks, SeeRacks, SeeRecord, SeeSelf,
+    SeeSite, Stop, UseRacks,
 };
 use super::role::Rule::{self, Needs, Open};
 
@@ -42,6 +45,8 @@ pub enum Does {
     Act(Act),
     /// Tells what happens as it happens.
     Events,
+    /// Tells a tenant what happens to its own.
+    RacksEvents,
     /// Shows a page of the console, or takes one of its forms.
     Page(Page),
 }
@@ -75,6 +80,8 @@ pub enum Read {
     Grid,
     /// The last signed checkpoint.
     Checkpoint,
+    /// Something about racks.
+    Racks(RacksRead),
 }
 
 /// What can be done.
@@ -102,6 +109,8 @@ pub enum Act {
     Reload,
     /// End the run.
     Stop,
+    /// Something about racks.
+    Racks(RacksAct),
 }
 
 /// Pages and forms of the console.
@@ -111,6 +120,8 @@ pub enum Page {
     Now,
     /// A day of dispatch.
     PowerDay,
+    /// Racks and who has them.
+    Capacity,
     /// Where a token is given.
     Login,
     /// The form of it.
@@ -131,6 +142,14 @@ const fn get(path: &'static str, rule: Rule, does: Read) -> Route {
 
 const fn act(path: &'static str, rule: Rule, does: Act) -> Route {
     Route { method: Method::Post, path, rule, does: Does::Act(does) }
+}
+
+const fn racks(path: &'static str, what: RacksRead) -> Route {
+    get(path, Needs(SeeRacks), Read::Racks(what))
+}
+
+const fn said(path: &'static str, rule: Rule, what: RacksAct) -> Route {
+    act(path, rule, Act::Racks(what))
 }
 
 const fn page(method: Method, path: &'static str, rule: Rule, does: Page) -> Route {
@@ -166,11 +185,39 @@ pub const ROUTES: &[Route] = &[
         rule: Needs(SeeSite),
         does: Does::Events,
     },
+    racks("/v1/capacity", RacksRead::Overview),
+    racks("/v1/capacity/resources", RacksRead::Resources),
+    racks("/v1/capacity/blocks", RacksRead::Blocks),
+    racks("/v1/capacity/incidents", RacksRead::Incidents),
+    racks("/v1/capacity/maintenance", RacksRead::Windows),
+    racks("/v1/capacity/flex", RacksRead::Flexes),
+    racks("/v1/capacity/facts", RacksRead::Facts),
+    racks("/v1/capacity/statements", RacksRead::Statements),
+    Route {
+        method: Method::Get,
+        path: "/v1/capacity/events",
+        rule: Needs(SeeRacks),
+        does: Does::RacksEvents,
+    },
+    said("/v1/capacity/reserve", Needs(UseRacks), RacksAct::Reserve),
+    said("/v1/capacity/accept", Needs(UseRacks), RacksAct::Accept),
+    said("/v1/capacity/hand-over", Needs(RunRacks), RacksAct::HandOver),
+    said("/v1/capacity/return", Needs(UseRacks), RacksAct::Return),
+    said("/v1/capacity/return-resource", Needs(UseRacks), RacksAct::ReturnResource),
+    said("/v1/capacity/power-cycle", Needs(UseRacks), RacksAct::PowerCycle),
+    said("/v1/capacity/cordon", Needs(UseRacks), RacksAct::Cordon),
+    said("/v1/capacity/replace", Needs(UseRacks), RacksAct::Replace),
+    said("/v1/capacity/maintenance", Needs(RunRacks), RacksAct::Announce),
+    said("/v1/capacity/defer-maintenance", Needs(UseRacks), RacksAct::Defer),
+    said("/v1/capacity/end-maintenance", Needs(RunRacks), RacksAct::Done),
+    said("/v1/capacity/flex", Needs(RunRacks), RacksAct::Flex),
+    said("/v1/capacity/say", Needs(RunRacks), RacksAct::Say),
     get("/v1/checkpoint", Needs(SeeRecord), Read::Checkpoint),
     act("/v1/reload", Needs(Reload), Act::Reload),
     act("/v1/stop", Needs(Stop), Act::Stop),
     page(Method::Get, "/", Needs(SeeSite), Page::Now),
     page(Method::Get, "/power-day", Needs(SeeSite), Page::PowerDay),
+    page(Method::Get, "/capacity", Needs(SeeRacks), Page::Capacity),
     page(Method::Get, "/login", Open, Page::Login),
     page(Method::Post, "/login", Open, Page::LogIn),
     page(Method::Post, "/logout", Needs(SeeSelf), Page::LogOut),
@@ -251,6 +298,16 @@ const AFTER: Parameter = Parameter {
            on where both are left out.",
     of: Values::Count { usual: 0, most: u32::MAX },
 };
+const TRANCHE: Parameter = Parameter {
+    name: "tranche",
+    says: "Only what delivers this tranche.",
+    of: Values::Text,
+};
+const OPEN: Parameter = Parameter {
+    name: "open",
+    says: "Only those that go on, or only those that are over.",
+    of: Values::Bool,
+};
 const DRY_RUN: Parameter = Parameter {
     name: "dry_run",
     says: "Whether only to say what would come of it, and change nothing.",
@@ -263,8 +320,17 @@ impl Route {
         match self.does {
             Does::Read(Read::Machines) => &[LIMIT, CURSOR, STANDING],
             Does::Read(Read::Decisions | Read::Intervals) => &[FROM, TO, LIMIT, CURSOR],
+            Does::Read(Read::Racks(RacksRead::Resources)) => &[TRANCHE, LIMIT, CURSOR],
+            Does::Read(Read::Racks(RacksRead::Incidents)) => &[OPEN, LIMIT, CURSOR],
+            Does::Read(Read::Racks(
+                RacksRead::Blocks
+                | RacksRead::Windows
+                | RacksRead::Flexes
+                | RacksRead::Facts,
+            )) => &[LIMIT, CURSOR],
             Does::Read(
-                Read::OpenApi
+                Read::Racks(RacksRead::Overview | RacksRead::Statements)
+                | Read::OpenApi
                 | Read::Myself
                 | Read::Status
                 | Read::Loads
@@ -277,6 +343,7 @@ impl Route {
             ) => &[],
             Does::Act(_) => &[DRY_RUN],
             Does::Events => &[TYPES, AFTER],
+            Does::RacksEvents => &[AFTER],
             // Pages pass over what they do not know: links may carry more.
             Does::Page(_) => &[],
         }
@@ -285,7 +352,7 @@ impl Route {
     /// Whether it is of the API, and not of the console.
     pub fn is_api(&self) -> bool {
         match self.does {
-            Does::Read(_) | Does::Act(_) | Does::Events => true,
+            Does::Read(_) | Does::Act(_) | Does::Events | Does::RacksEvents => true,
             Does::Page(_) => false,
         }
     }

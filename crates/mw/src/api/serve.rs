@@ -23,7 +23,7 @@ use super::role::Rule;
 use super::route::{Act, Does, Method, ROUTES, Route};
 use super::secret::text_of;
 use super::session::{COOKIE, Session};
-use super::{Api, events, form, read, wall};
+use super::{Api, events, form, racks, read, wall};
 use crate::console;
 
 /// The longest body, in bytes.
@@ -159,7 +159,7 @@ async fn serve(
             Ok(json(200, document.to_string()))
         }
         Does::Act(what) => act(api, route, &call, what).await,
-        Does::Events => events::tell(api, &call),
+        Does::Events | Does::RacksEvents => events::tell(api, &call, route.does),
         Does::Page(page) => {
             let page = console::answer(api, &call, page).await;
             Ok(page.unwrap_or_else(|problem| console::problem(&problem)))
@@ -223,7 +223,7 @@ fn check_content(route: &Route, call: &mut Call) -> Result<(), Problem> {
     if route.is_api() {
         let silent = match route.does {
             Does::Act(act) => call.body.is_empty() && act.may_be_silent(),
-            Does::Read(_) | Does::Events | Does::Page(_) => false,
+            Does::Read(_) | Does::Events | Does::RacksEvents | Does::Page(_) => false,
         };
         if !silent && kind.as_deref() != Some("application/json") {
             let why = "expected a body of `Content-Type: application/json`";
@@ -266,7 +266,7 @@ async fn act(
     let caller = call.caller.clone().ok_or_else(read::nobody)?;
     let dry_run = call.is_dry_run()?;
     let key = key_of(call)?;
-    let wanted = what.wanted(call)?;
+    let wanted = what.wanted(api, call)?;
     let load = call.part("load");
     if !load.is_empty() {
         let status = read::status(api)?;
@@ -357,6 +357,7 @@ async fn done(
         dry_run
     );
     let answer = match wanted {
+        Wanted::Racks(asked) => return racks::act::done(api, asked, dry_run).await,
         Wanted::Wish(wish) => api.speaker.ask(by, wish, dry_run).await,
         Wanted::Reload => api.speaker.reload(by, dry_run).await,
         Wanted::Stop if dry_run => crate::live::control::speaker::Answer::UnderWay(

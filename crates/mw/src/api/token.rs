@@ -61,6 +61,9 @@ pub struct Token {
     /// All that it may be used for, where that is less than the role may.
     #[serde(default)]
     pub scope: Option<Vec<Permission>>,
+    /// The tenant its owner comes from: all that it shows of the site is theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// When it was made.
     #[serde(with = "instant")]
     pub made_at: Timestamp,
@@ -80,6 +83,8 @@ pub struct Wanted {
     pub title: Option<String>,
     /// All that it may be used for.
     pub scope: Option<Vec<Permission>>,
+    /// The tenant the person comes from; of the role `tenant` alone.
+    pub tenant: Option<String>,
     /// For how long.
     pub lasts: Seconds,
 }
@@ -94,7 +99,10 @@ impl Token {
     /// Whether its owner may do something with it.
     pub fn may(&self, wanted: Permission) -> bool {
         let in_scope = self.scope.as_ref().is_none_or(|scope| scope.contains(&wanted));
-        self.role.may(wanted) && (in_scope || wanted == Permission::SeeSelf)
+        // One of a tenant that is not named has nothing to see.
+        let somebodys = self.role != Role::Tenant || self.tenant.is_some();
+        let may = in_scope && somebodys || wanted == Permission::SeeSelf;
+        self.role.may(wanted) && may
     }
 }
 
@@ -115,6 +123,18 @@ pub fn create(
     };
     if let Err(why) = person.readable() {
         bail!("expected an owner and a title that others can read: {why:?}");
+    }
+    match (wanted.role, &wanted.tenant) {
+        (Role::Tenant, Some(tenant)) if !tenant.trim().is_empty() => {}
+        (Role::Tenant, _) => bail!(
+            "expected the tenant that a token of the role `tenant` is for, as the racks' \
+             record has it; name it with --tenant"
+        ),
+        (_, Some(tenant)) => bail!(
+            "expected a tenant with the role `tenant` alone, found `{tenant}` with `{}`",
+            wanted.role.word()
+        ),
+        (_, None) => {}
     }
     if wanted.lasts <= Seconds::ZERO || wanted.lasts > LONGEST {
         bail!("expected a token that lasts between a second and 366 days");
@@ -145,6 +165,7 @@ pub fn create(
             role: wanted.role,
             title: wanted.title,
             scope: wanted.scope,
+            tenant: wanted.tenant,
             made_at: now,
             expires_at: now + wanted.lasts,
         };
@@ -305,7 +326,8 @@ mod tests {
 
     fn wanted(owner: &str, role: Role) -> Wanted {
         let lasts = Seconds::hours(1);
-        Wanted { owner: owner.to_owned(), role, title: None, scope: None, lasts }
+        let (title, scope, tenant) = (None, None, None);
+        Wanted { owner: owner.to_owned(), role, title, scope, tenant, lasts }
     }
 
     #[test]
@@ -348,6 +370,22 @@ mod tests {
     }
 
     #[test]
+    fn a_tenants_token_is_bound_to_the_tenant() {
+        let folder = folder("tenant");
+        let now = Timestamp::from_unix_seconds(1_790_000_000);
+        create(&folder, wanted("Ana", Role::Tenant), now).expect_err("whose");
+        let of = |role| Wanted { tenant: Some("red".to_owned()), ..wanted("Ana", role) };
+        create(&folder, of(Role::Operator), now).expect_err("one of the site's");
+        let (token, _) = create(&folder, of(Role::Tenant), now).expect("a token");
+        assert!(token.may(Permission::SeeRacks) && token.may(Permission::UseRacks));
+        assert!(!token.may(Permission::RunRacks) && !token.may(Permission::SeeSite));
+        // One that was made before tenants had a name shows nothing.
+        let nobodys = Token { tenant: None, ..token };
+        assert!(!nobodys.may(Permission::SeeRacks) && nobodys.may(Permission::SeeSelf));
+        drop(fs::remove_dir_all(&folder));
+    }
+
+    #[test]
     fn a_scope_takes_away_and_never_adds() {
         let now = Timestamp::from_unix_seconds(0);
         let token = |role, scope: Option<Vec<Permission>>| Token {
@@ -357,6 +395,7 @@ mod tests {
             role,
             title: None,
             scope,
+            tenant: None,
             made_at: now,
             expires_at: now,
         };

@@ -10,7 +10,7 @@ use adapters::store::Record;
 use engine::journal::Step;
 use engine::{
     AlarmChange, Change, Dispatch, Event, Freshness, MeteredInterval, Notice, Output,
-    Quality, Request, Site,
+    Quality, Request, Site, capacity,
 };
 use serde_json::{Value, json};
 use units::Timestamp;
@@ -19,6 +19,7 @@ use super::document::{
     DecidedLoadDocument, DecisionDocument, IntervalDocument, MeteredLoadDocument,
     PriceDocument,
 };
+use super::racks::act::told;
 use crate::ledger::Use;
 use crate::live::journal::step_of;
 use crate::live::status::text::rfc3339;
@@ -30,6 +31,8 @@ pub struct Told {
     pub seq: u64,
     /// What kind of thing.
     pub kind: EventKind,
+    /// The tenant it is told; nothing where it is told the site's people.
+    pub tenant: Option<String>,
     /// It, as JSON on one line.
     pub data: String,
 }
@@ -47,12 +50,20 @@ pub enum EventKind {
     Request,
     /// The site file changed.
     Site,
+    /// Something happened to racks or to who has them.
+    Racks,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Decision, Self::Metered, Self::Alarm, Self::Request, Self::Site];
+    pub const ALL: [Self; 6] = [
+        Self::Decision,
+        Self::Metered,
+        Self::Alarm,
+        Self::Request,
+        Self::Site,
+        Self::Racks,
+    ];
 
     /// The word for it.
     pub fn word(self) -> &'static str {
@@ -62,6 +73,7 @@ impl EventKind {
             Self::Alarm => "alarm",
             Self::Request => "request",
             Self::Site => "site",
+            Self::Racks => "racks",
         }
     }
 }
@@ -91,7 +103,7 @@ pub fn said(record: &Record, site: Option<&Arc<Site>>) -> anyhow::Result<Said> {
     let mut said = Said::default();
     let seq = record.seq;
     let mut tell = |kind: EventKind, data: Value| {
-        said.events.push(Told { seq, kind, data: data.to_string() });
+        said.events.push(Told { seq, kind, tenant: None, data: data.to_string() });
     };
     let at = rfc3339(input.at);
     let mut site = site.cloned();
@@ -155,13 +167,41 @@ pub fn said(record: &Record, site: Option<&Arc<Site>>) -> anyhow::Result<Said> {
                     tell(EventKind::Alarm, data);
                 }
             }
+            Output::Estate(of_racks) => {
+                if let Some(data) = racks(&at, of_racks) {
+                    tell(EventKind::Racks, data);
+                }
+            }
             Output::Orders(_)
             | Output::ReadBack(_)
             | Output::Keep(_)
             | Output::Notice(_) => {}
         }
     }
+    for output in &outputs {
+        if let Output::Estate(capacity::Output::Told { tenant, news }) = output {
+            let data = told(&at, tenant, news).to_string();
+            let (kind, tenant) = (EventKind::Racks, Some(tenant.clone()));
+            said.events.push(Told { seq, kind, tenant, data });
+        }
+    }
     Ok(said)
+}
+
+/// What the site's people hear of racks: what moves, and what they have to see.
+fn racks(at: &str, output: &capacity::Output) -> Option<Value> {
+    match output {
+        capacity::Output::Moved { tray, from, to, why } => Some(json!({
+            "at": at, "about": "tray", "tray": tray.0, "from": from.name(),
+            "to": to.name(), "says": why,
+        })),
+        capacity::Output::Notice { tray, text } => Some(json!({
+            "at": at, "about": "notice", "tray": tray.map(|tray| tray.0), "says": text,
+        })),
+        capacity::Output::Order { .. }
+        | capacity::Output::Fact(_)
+        | capacity::Output::Told { .. } => None,
+    }
 }
 
 fn request_word(request: &Request) -> &'static str {
@@ -186,7 +226,8 @@ fn answered(outputs: &[Output], site: Option<&Site>) -> (&'static str, Option<St
         | Output::ReadBack(_)
         | Output::Keep(_)
         | Output::Metered(_)
-        | Output::Alarm(_) => None,
+        | Output::Alarm(_)
+        | Output::Estate(_) => None,
     });
     for notice in notices {
         if let Notice::Refused { why } = notice {

@@ -51,6 +51,10 @@ pub fn of_tenant(
                 !units.is_empty()
             }
             Says::Notice { id } => windows.contains(id.as_str()),
+            Says::Flex { tranche, .. } => estate
+                .blocks()
+                .iter()
+                .any(|block| block.tenant == tenant && block.tranche == *tranche),
             Says::Classification { incident, .. } => {
                 incidents.contains(incident.as_str())
             }

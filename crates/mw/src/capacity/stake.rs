@@ -37,18 +37,18 @@ pub struct Stake {
     pub another_day: Option<Amount>,
 }
 
-/// What hangs on the dates of a contract's tranches.
+/// What hangs on the dates of a contract's tranches, by the lines of its facts.
 ///
 /// # Errors
 ///
 /// Facts of the estate that `settle` cannot read, which are a fault of this program.
 pub fn stakes(
     estate: &Estate,
-    facts: &[NewFact],
+    facts: &str,
     versions: &Versions,
 ) -> anyhow::Result<Vec<Stake>> {
     let contract = versions.first();
-    let known = Facts::read(&super::facts::lines(facts, "site"))?;
+    let known = Facts::read(facts)?;
     let exposures = exposure(versions, &known, estate.known());
     let mut stakes = Vec::new();
     for terms in &contract.tranches {
@@ -83,13 +83,16 @@ pub fn stakes(
 /// The delay credits of a tranche, with what is foretold or without.
 fn credits(
     estate: &Estate,
-    facts: &[NewFact],
+    facts: &str,
     versions: &Versions,
     tranche: &TrancheOf,
     forecast: &Forecast,
     cautious: Option<bool>,
 ) -> anyhow::Result<Amount> {
-    let mut facts = facts.to_vec();
+    let mut facts = facts.to_owned();
+    let known = Facts::read(&facts)?;
+    let last = known.all().last();
+    let mut last = last.map(|last| (last.seq, last.known_at));
     if let Some(cautious) = cautious {
         let mut racks: Vec<(Timestamp, &str, u32)> = forecast
             .racks
@@ -102,7 +105,9 @@ fn credits(
         racks.sort_unstable();
         for (at, rack, gpus) in racks {
             // Facts stand in the order of their becoming known; what is foretold is last.
-            let known_at = facts.last().map_or(at, |last| last.known_at.max(at));
+            let known_at = last.map_or(at, |(_, known_at)| known_at.max(at));
+            let seq = last.map_or(1, |(seq, _)| seq + 1);
+            last = Some((seq, known_at));
             let per_tray = estate
                 .rack_named(rack)
                 .map_or(1, |rack| estate.shape_of(rack).gpus_per_tray);
@@ -114,7 +119,7 @@ fn credits(
                 let size = u8::try_from(size).expect("at most 8 GPUs a tray");
                 units.push((format!("{rack} foretold {left}"), size, String::new()));
             }
-            facts.push(NewFact {
+            let foretold = NewFact {
                 valid_from: at,
                 valid_to: None,
                 known_at,
@@ -124,12 +129,13 @@ fn credits(
                     domain: rack.to_owned(),
                     evidence: Hash::of(b"foretold"),
                 },
-            });
+            };
+            facts.push_str(&foretold.line(seq, "site"));
         }
     }
-    let read = Facts::read(&super::facts::lines(&facts, "site"))?;
+    let read = Facts::read(&facts)?;
     let places = versions.first().currency.places;
-    let Some(last) = read.all().last().map(|fact| fact.known_at) else {
+    let Some((_, last)) = last else {
         return Ok(Amount::from_minor(0, places));
     };
     let period = versions.first().zone.period(last);

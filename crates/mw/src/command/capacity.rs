@@ -378,7 +378,8 @@ impl Forecast {
     fn run(self) -> anyhow::Result<Ending> {
         let record = Record::open(&self.folder)?;
         let versions = contract_files::versions(&self.contract)?;
-        let stakes = stakes(&record.estate, &record.facts, &versions)?;
+        let facts = lines(&record.facts, "site");
+        let stakes = stakes(&record.estate, &facts, &versions)?;
         if self.json {
             let value: Vec<_> = stakes
                 .iter()
@@ -462,6 +463,10 @@ impl Log {
 
 impl Verify {
     fn run(self) -> anyhow::Result<Ending> {
+        if self.what.is_dir() {
+            // Says what a folder is that is none of an estate.
+            drop(Record::open(&self.what)?);
+        }
         let is_estate = self.what.join(LOG).is_file();
         let (facts, estate) = match is_estate {
             true => {

@@ -17,7 +17,8 @@ use crate::live::log::{self, Log};
 /// Show a whole campus at work: emulated miners, GPU racks, a battery, a meter and a
 /// grid over their real protocols, and the engine that runs them.
 ///
-/// Within two minutes the price spikes, the grid declares an emergency and a tray fails.
+/// Within two minutes the price spikes, the grid declares an emergency, a tray fails, and
+/// a tranche of two more racks is delivered to its tenant.
 /// Everything listens on this machine's loopback alone and ends with the program.
 #[derive(Debug, Args)]
 pub(super) struct Demo {

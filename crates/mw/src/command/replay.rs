@@ -140,6 +140,7 @@ fn shown(site: &Site, outputs: &[Output]) -> String {
         | Output::Keep(_)
         | Output::Metered(_)
         | Output::Alarm(_)
+        | Output::Estate(_)
         | Output::Notice(_) => {
             format!("{output:?}\n")
         }

@@ -26,6 +26,7 @@ use crate::live::devices::Against;
 use crate::live::journal::Journal;
 use crate::live::launch::{INBOX, INFORMED_AFTER, Launch};
 use crate::live::outward;
+use crate::live::racks::Hands;
 use crate::records::{KEY, STORE};
 
 /// Run a site: decide every interval, drive the machines, and keep the record.
@@ -73,6 +74,13 @@ pub(super) struct Run {
     /// Stop by itself after so many seconds of the wall.
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<u64>,
+    /// Take over the racks that `mw capacity` keeps in this folder. Once: from then on
+    /// the run has them.
+    #[arg(long, value_name = "DIR")]
+    capacity: Option<PathBuf>,
+    /// Who has the racks in hand: `sim` for machines that are not there.
+    #[arg(long, value_enum, value_name = "HANDS")]
+    racks: Option<Hands>,
     #[command(flatten)]
     outward: outward::Options,
 }
@@ -181,6 +189,8 @@ impl Run {
             site_file: self.site.clone(),
             signals: self.signals.as_deref(),
             facts: self.facts.as_deref(),
+            estate: self.capacity.as_deref(),
+            hands: self.racks,
             outward: &self.outward,
         }
         .prepare(mailbox.clone(), inbox)

@@ -45,6 +45,10 @@ pub(super) struct Create {
     /// Use it for these alone, where that is less than the role may.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PERMISSION")]
     only: Option<Vec<Permission>>,
+    /// The tenant the person comes from, as the racks' record has it; with the role
+    /// `tenant`, and with no other.
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
     /// How long it is good for, such as `12h` or `90d`.
     #[arg(long = "for", value_name = "DURATION", default_value = "90d")]
     lasts: String,
@@ -91,6 +95,7 @@ impl Create {
             role: self.role,
             title: self.title,
             scope: self.only,
+            tenant: self.tenant,
             lasts: length(&self.lasts)?,
         };
         let (made, secret) = token::create(&self.folder, wanted, wall())?;
@@ -126,7 +131,7 @@ impl List {
                 .map(|token| {
                     json!({
                         "id": token.id, "owner": token.owner, "role": token.role.word(),
-                        "title": token.title, "only": token.scope,
+                        "title": token.title, "tenant": token.tenant, "only": token.scope,
                         "made_at": rfc3339(token.made_at),
                         "expires_at": rfc3339(token.expires_at),
                         "has_ended": token.expires_at <= now,
@@ -147,8 +152,10 @@ impl List {
                 let words: Vec<&str> = scope.iter().map(|one| one.word()).collect();
                 format!(", only {}", words.join(","))
             });
+            let tenant = token.tenant.as_ref();
+            let of = tenant.map_or(String::new(), |tenant| format!(" of {tenant}"));
             text.push_str(&format!(
-                "{:8}  {:12}  {:22}  {}{only}{ended}\n",
+                "{:8}  {:12}  {:22}  {}{of}{only}{ended}\n",
                 token.id,
                 token.role.word(),
                 rfc3339(token.expires_at),
@@ -175,7 +182,7 @@ impl Revoke {
     }
 }
 
-fn is_folder(folder: &std::path::Path) -> anyhow::Result<()> {
+pub(super) fn is_folder(folder: &std::path::Path) -> anyhow::Result<()> {
     if !folder.is_dir() {
         bail!(
             "expected the data folder of a run, found none at {}; start the run first, or \

@@ -617,6 +617,7 @@ mod tests {
                 role: "operator".to_owned(),
                 guard: Some("the-guard".to_owned()),
                 acknowledges: true,
+                sees_site: true,
             }),
             trouble: trouble.map(str::to_owned),
             said: None,

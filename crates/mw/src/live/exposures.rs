@@ -38,6 +38,8 @@ pub struct Exposures {
     /// The beginning of a line whose end is not there yet.
     partial: Vec<u8>,
     line: u64,
+    /// Whether the run writes the file itself, and it is there with the first fact.
+    own: bool,
     facts: Facts,
     tenancy: Tenancy,
 }
@@ -48,11 +50,20 @@ impl Exposures {
         let facts = Facts::default();
         let tenancy = Tenancy::new(site, contracts, &facts);
         let file = file.to_owned();
-        Self { file, read_to: 0, partial: Vec::new(), line: 0, facts, tenancy }
+        let partial = Vec::new();
+        Self { file, read_to: 0, partial, line: 0, own: false, facts, tenancy }
+    }
+
+    /// The same, of a file that the run writes itself.
+    pub fn own(self) -> Self {
+        Self { own: true, ..self }
     }
 
     /// What changed by what became known until `now`.
     pub fn read_on(&mut self, now: Timestamp) -> Vec<Signal> {
+        if self.own && self.read_to == 0 && !self.file.exists() {
+            return Vec::new();
+        }
         if let Err(error) = self.read() {
             let file = self.file.display();
             warn!(event = "facts_unreadable", %file, %error, "exposures stay as they were");

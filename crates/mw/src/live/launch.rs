@@ -21,10 +21,12 @@ use super::exposures::{self, Exposures};
 use super::feeds;
 use super::journal::{Journal, Recovered};
 use super::outward::{self, Outward};
+use super::racks::{FACTS, Hands, Racks, Seen};
 use super::signals::Signals;
 use super::status::Board;
 use super::watchdog::Watchdog;
 use super::{Happened, Live, Rounds, resume};
+use crate::capacity;
 use crate::config::LoadedSite;
 use crate::feed::Feed;
 use crate::records::KEY;
@@ -58,6 +60,10 @@ pub struct Launch<'a> {
     pub signals: Option<&'a Path>,
     /// A file of facts that grows.
     pub facts: Option<&'a Path>,
+    /// The folder of `mw capacity` whose racks are taken over, once.
+    pub estate: Option<&'a Path>,
+    /// Who has the racks in hand.
+    pub hands: Option<Hands>,
     /// What it opens towards people and programs.
     pub outward: &'a outward::Options,
 }
@@ -119,7 +125,11 @@ impl Launch<'_> {
                 Journal::begin(self.store, key, site, now).await?
             }
         };
-        let (engine, journal, steps) = resume(found, site, now).await?;
+        let told = found.engine.facts_told();
+        let racks = Racks::open(self.folder, &site.name, told, self.store).await?;
+        let estate = self.estate.map(|folder| capacity::events_by(folder, now));
+        let estate = estate.transpose()?.unwrap_or_default();
+        let (engine, journal, steps) = resume(found, site, estate, now).await?;
         let start = last.map_or(now, |last| last.min(now));
         let policy = engine.state().site.policy.look_ahead;
         let signals = Signals::of(self.feed, &policy, start, last);
@@ -131,8 +141,13 @@ impl Launch<'_> {
         if let Some(path) = self.signals {
             follow(Growing::new(path), site_now, clock, mailbox.clone());
         }
-        if let Some(path) = self.facts {
-            let exposures = Exposures::new(path, site, &loaded.contracts);
+        // Without a file of facts, those that the run itself writes down count.
+        let own = self.folder.join(FACTS);
+        if !loaded.contracts.is_empty() {
+            let exposures = match self.facts {
+                Some(path) => Exposures::new(path, site, &loaded.contracts),
+                None => Exposures::new(&own, site, &loaded.contracts).own(),
+            };
             let site_now = changed.subscribe();
             let mailbox = mailbox.clone();
             exposures::follow(
@@ -147,6 +162,7 @@ impl Launch<'_> {
             folder: self.folder,
             site_file: self.site_file,
             contacts: &loaded.contacts,
+            contracts: &loaded.contracts,
             engine: &engine,
             clock,
             store: self.store,
@@ -157,10 +173,12 @@ impl Launch<'_> {
             let (site_now, mailbox) = (changed.subscribe(), mailbox.clone());
             feeds::follow(feed, site_now, clock, board.clone(), mailbox);
         }
+        let seen = Seen { board: board.clone(), clock, mailbox: mailbox.clone() };
         let live = Live {
             engine,
             journal,
             devices,
+            racks: racks.by(self.hands, seen),
             clock,
             signals,
             inbox,

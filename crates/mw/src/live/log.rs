@@ -9,7 +9,7 @@ use std::io;
 use std::sync::OnceLock;
 
 use clap::ValueEnum;
-use engine::{Notice, Output};
+use engine::{Notice, Output, capacity};
 use tracing::{Level, info, warn};
 use tracing_appender::non_blocking::{
     ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard,
@@ -109,8 +109,14 @@ pub(super) fn said(output: &Output) {
             info!(event = "accepted", request = ?accepted.request);
         }
         Output::Notice(notice) => warn!(event = "notice", notice = ?notice),
-        Output::ReadBack(_) | Output::Keep(_) | Output::Metered(_) | Output::Alarm(_) => {
+        Output::Estate(capacity::Output::Notice { text, .. }) => {
+            warn!(event = "racks", notice = text);
         }
+        Output::ReadBack(_)
+        | Output::Keep(_)
+        | Output::Metered(_)
+        | Output::Alarm(_)
+        | Output::Estate(_) => {}
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use adapters::store::StoreAddress;
 use clap::Args;
 use engine::Engine;
+use settle::contract::Versions;
 use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
@@ -52,6 +53,8 @@ pub struct For<'a> {
     pub site_file: PathBuf,
     /// Who is told of alarms.
     pub contacts: &'a [config::Contact],
+    /// The contracts that its racks serve.
+    pub contracts: &'a [Versions],
     /// The engine, recovered.
     pub engine: &'a Engine,
     /// The site's time.
@@ -135,7 +138,7 @@ impl Options {
             let (certificate, key) = (&self.http_certificate, &self.http_key);
             let listen = Listen::of(address, certificate.as_deref(), key.as_deref())?;
             let scheme = if listen.tls.is_some() { "https" } else { "http" };
-            let setup = Setup::of(of.folder, Arc::clone(&speaker))?;
+            let setup = Setup::of(of.folder, Arc::clone(&speaker), of.contracts)?;
             let address = wire::open(listen, setup)?;
             info!(event = "http_open", address = %address, url = %format!("{scheme}://{address}/"));
         }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use adapters::store::StoreError;
+use engine::capacity::Estate;
 use engine::site::{FailSafe, LoadIx, LoadKind, ProgrammeIx};
 use engine::state::{Crew, Lapse, Standing};
 use engine::{
@@ -41,6 +42,7 @@ pub struct Board {
 #[derive(Debug, Default)]
 struct Shared {
     site: Option<Arc<Site>>,
+    estate: Option<Arc<Estate>>,
     status: Option<Arc<Status>>,
     dispatch: Option<Dispatch>,
     /// The reasons of that dispatch, a line a load.
@@ -98,6 +100,7 @@ impl Board {
         let mut shared = self.shared();
         let state = engine.state();
         shared.keep_site(&state.site);
+        shared.keep_estate(engine.estate());
         shared.note_silence(state, now);
         shared.journal.seq = seq;
         shared.tally.turns += 1;
@@ -140,7 +143,8 @@ impl Board {
             | Output::ReadBack(_)
             | Output::Keep(_)
             | Output::Metered(_)
-            | Output::Alarm(_) => {}
+            | Output::Alarm(_)
+            | Output::Estate(_) => {}
         }
     }
 
@@ -190,6 +194,11 @@ impl Board {
     /// The site as the run knows it; nothing before the first turn.
     pub fn site(&self) -> Option<Arc<Site>> {
         self.shared().site.clone()
+    }
+
+    /// The site's racks and who has them; nothing where none were ever told of.
+    pub fn estate(&self) -> Option<Arc<Estate>> {
+        self.shared().estate.clone()
     }
 
     /// What prices are expected of the next day, as of the last decision.
@@ -245,6 +254,14 @@ impl Shared {
         }
     }
 
+    /// Keeps the estate in step with the engine's, where one is and has changed.
+    fn keep_estate(&mut self, estate: Option<&Estate>) {
+        let Some(estate) = estate else { return };
+        if self.estate.as_ref().is_none_or(|kept| kept.events() != estate.events()) {
+            self.estate = Some(Arc::new(estate.clone()));
+        }
+    }
+
     /// Keeps what prices are expected, anew with each decision.
     fn look_ahead(&mut self, state: &State, now: Timestamp) {
         let generation = self.dispatch.as_ref().map(|dispatch| dispatch.generation);
@@ -288,7 +305,8 @@ impl Shared {
             | Notice::DrawNotBelieved { .. }
             | Notice::DrawUnknown
             | Notice::Refused { .. }
-            | Notice::ChangeLosesLockOut { .. } => return,
+            | Notice::ChangeLosesLockOut { .. }
+            | Notice::EstateRefused { .. } => return,
         };
         let (programme, name) = about;
         self.waiting.retain(|one| one.programme != *programme || one.name != *name);

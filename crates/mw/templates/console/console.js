@@ -8,7 +8,8 @@
   const live = () => document.getElementById("live");
   if (!live()) return;
   const line = document.getElementById("line");
-  const isNow = live().dataset.page === "now";
+  const ofRacks = live().dataset.page === "capacity";
+  const isNow = ofRacks || live().dataset.page === "now";
   const isToday = isNow || live().dataset.today === "yes";
 
   // How long without a fresh page until figures are shown as old, in milliseconds.
@@ -96,12 +97,12 @@
   // Events, with resume by the browser itself. A 410 ends it: begin anew.
   let soon = 0;
   function listen() {
-    const events = new EventSource("/v1/events");
+    const events = new EventSource(ofRacks ? "/v1/capacity/events" : "/v1/events");
     const hear = () => {
       clearTimeout(soon);
       soon = setTimeout(refresh, APART);
     };
-    for (const kind of ["decision", "metered", "alarm", "request", "site"]) {
+    for (const kind of ["decision", "metered", "alarm", "request", "site", "racks"]) {
       events.addEventListener(kind, hear);
     }
     events.onopen = () => { heard = true; say("live", false); };

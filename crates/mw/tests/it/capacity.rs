@@ -317,3 +317,19 @@ fn a_result_that_is_not_good_is_named_and_the_tray_waits() {
     let (_, text) = desk.run(&["show", &desk.path("estate")]);
     assert!(text.contains("observed tests failed at 2026-05-01T00:03Z"), "{text}");
 }
+
+#[test]
+fn a_folder_without_an_estate_is_named_with_what_to_do() {
+    let folder = fresh("capacity-none").display().to_string();
+    for arguments in [
+        vec!["capacity", "show", &folder],
+        vec!["capacity", "log", &folder],
+        vec!["capacity", "forecast", &folder, "--contract", "none.toml"],
+    ] {
+        let output = mw(&arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(said.contains(&folder) && said.contains("mw capacity add"), "{said}");
+        assert!(!said.contains("os error"), "{said}");
+    }
+}

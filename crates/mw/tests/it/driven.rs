@@ -81,7 +81,8 @@ impl Driven {
                 Output::Dispatch(_)
                 | Output::Metered(_)
                 | Output::Notice(_)
-                | Output::Alarm(_) => Vec::new(),
+                | Output::Alarm(_)
+                | Output::Estate(_) => Vec::new(),
             };
             for Answer { after, receipt } in answers {
                 let due = self.now + after.max(Seconds::from_seconds(1));

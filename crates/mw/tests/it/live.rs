@@ -10,6 +10,7 @@ mod feeds;
 mod http;
 mod http_oracle;
 mod metrics;
+mod tenants;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

@@ -238,6 +238,7 @@ impl Bystander {
             | Body::Pull { .. }
             | Body::Retry { .. }
             | Body::Release { .. }
+            | Body::Flex { .. }
             | Body::Classify { .. }
             | Body::Wake => {}
         }
@@ -384,7 +385,7 @@ impl Bystander {
                 }
                 Ok(())
             }
-            Output::Notice { .. } => Ok(()),
+            Output::Notice { .. } | Output::Told { .. } => Ok(()),
         }
     }
 

@@ -86,7 +86,7 @@ impl Checkers {
                     self.leases.given(&self.books, at, *lease, &mut self.broken, counts);
                 }
                 Output::Alarm(change) => self.alarms.hear(change, counts),
-                Output::Metered(_) | Output::Notice(_) => {}
+                Output::Metered(_) | Output::Notice(_) | Output::Estate(_) => {}
             }
         }
     }

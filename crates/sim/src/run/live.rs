@@ -353,7 +353,8 @@ impl<'a> Runner<'a> {
             | Event::Wake
             | Event::Receipt(_)
             | Event::Trouble { .. }
-            | Event::Resume => {}
+            | Event::Resume
+            | Event::Estate(_) => {}
         }
         self.input(event);
     }
@@ -522,7 +523,8 @@ impl<'a> Runner<'a> {
                 | Output::ReadBack(_)
                 | Output::Keep(_)
                 | Output::Notice(_)
-                | Output::Alarm(_) => {}
+                | Output::Alarm(_)
+                | Output::Estate(_) => {}
             }
         }
         self.checkers.recorded(input, outputs, &mut self.counts);
@@ -608,6 +610,7 @@ impl<'a> Runner<'a> {
             Output::Metered(_) => self.counts.note("metered intervals"),
             Output::Notice(_) => self.counts.note("notices"),
             Output::Alarm(_) => self.counts.note("alarm changes"),
+            Output::Estate(_) => self.counts.note("outputs of the estate"),
         }
     }
 

@@ -114,7 +114,10 @@ impl Tally {
             }
             Output::Orders(_) => self.batches += 1,
             Output::ReadBack(_) => self.read_backs += 1,
-            Output::Metered(_) | Output::Keep(_) | Output::Alarm(_) => {}
+            Output::Metered(_)
+            | Output::Keep(_)
+            | Output::Alarm(_)
+            | Output::Estate(_) => {}
             Output::Notice(Notice::FromTheFuture { .. }) => self.futures += 1,
             Output::Notice(Notice::Refused { .. }) => self.refusals += 1,
             Output::Notice(
@@ -125,7 +128,8 @@ impl Tally {
                 | Notice::Lapsed(_)
                 | Notice::DrawNotBelieved { .. }
                 | Notice::DrawUnknown
-                | Notice::ChangeLosesLockOut { .. },
+                | Notice::ChangeLosesLockOut { .. }
+                | Notice::EstateRefused { .. },
             ) => {}
         }
     }

@@ -40,7 +40,8 @@ pub(super) fn bad_input_changes_nothing(
         | Event::Operator { .. }
         | Event::Change(_)
         | Event::Trouble { .. }
-        | Event::Resume => Event::Signal(Signal::Heard(nobody)),
+        | Event::Resume
+        | Event::Estate(_) => Event::Signal(Signal::Heard(nobody)),
     };
     let nothing_new = Some(nothing_new);
     let is_reading = matches!(bad, Event::Signal(Signal::Sweep(_)));
@@ -57,7 +58,8 @@ pub(super) fn bad_input_changes_nothing(
                     | Output::Keep(_)
                     | Output::Metered(_)
                     | Output::Notice(_)
-                    | Output::Alarm(_) => {}
+                    | Output::Alarm(_)
+                    | Output::Estate(_) => {}
                 }
             }
         }
@@ -204,7 +206,8 @@ pub(super) fn bad_live_input_changes_nothing(
                     | Output::Keep(_)
                     | Output::Metered(_)
                     | Output::Notice(_)
-                    | Output::Alarm(_) => {}
+                    | Output::Alarm(_)
+                    | Output::Estate(_) => {}
                 }
             }
         }
@@ -228,7 +231,8 @@ pub(super) fn bad_live_input_changes_nothing(
         | Event::Operator { .. }
         | Event::Change(_)
         | Event::Trouble { .. }
-        | Event::Resume => Event::Signal(Signal::Heard(nobody)),
+        | Event::Resume
+        | Event::Estate(_) => Event::Signal(Signal::Heard(nobody)),
     };
     let (expected, found) = (decided(Some(nothing_new)), decided(Some(bad.clone())));
     let name = if matches!(bad, Event::Receipt(_)) { "S11" } else { "S9" };

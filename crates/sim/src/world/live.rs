@@ -500,7 +500,8 @@ impl LiveWorld {
                 | Event::Operator { .. }
                 | Event::Change(_)
                 | Event::Trouble { .. }
-                | Event::Resume => true,
+                | Event::Resume
+                | Event::Estate(_) => true,
             });
             let third = Seconds::from_seconds(silent_after.as_seconds() / 3);
             let mut at = world.start + third;

@@ -76,6 +76,7 @@ fn parts_of_a_world_do_not_move_one_another() {
                 | Event::Operator { .. }
                 | Event::Trouble { .. }
                 | Event::Resume
+                | Event::Estate(_)
                 | Event::Change(_) => None,
             });
         signals.collect()

@@ -259,14 +259,17 @@ fn a_tenant_moves_what_is_theirs_and_cannot_tell_what_is_not() {
     let theirs = campus.tell(blue(), Body::Return { block, why: why() });
     let nowhere = campus.tell(blue(), Body::Return { block: absent, why: why() });
     assert_eq!(theirs, nowhere, "what is another's looks like what is not there");
-    assert_eq!(theirs, Err(Refused::NotYours { what: "a block" }));
+    assert_eq!(theirs, Err(Refused::NotYours { what: "a block".into() }));
     for body in [
         Body::PowerCycle { tray },
         Body::ReturnTray { tray, fault: why() },
         Body::Cordon { tray, why: why() },
         Body::Substitute { out: tray, into: campus.tray(rack, 9) },
     ] {
-        assert_eq!(campus.tell(blue(), body), Err(Refused::NotYours { what: "a tray" }));
+        assert_eq!(
+            campus.tell(blue(), body),
+            Err(Refused::NotYours { what: "a tray".into() })
+        );
     }
     let by_the_site_alone = Body::Pull { tray, why: why() };
     let red = Actor::Tenant("red".to_owned());

@@ -39,6 +39,10 @@ fn line(fact: &NewFact) -> String {
             let to = fact.valid_to.expect("a window").to_string();
             format!("{} to {} notice {id}", &from[5..], &to[5..])
         }
+        Says::Flex { id, tranche } => {
+            let to = fact.valid_to.expect("an event ends").to_string();
+            format!("{} to {} flex {id} of {}", &from[5..], &to[5..], tranche.tranche)
+        }
         Says::Classification { incident, class, evidence } => {
             format!("{} {incident} is {} {evidence:?}", &from[5..], class.name())
         }

@@ -172,6 +172,7 @@ fn delivered_like(campus: &Campus) -> [Campus; 2] {
         shows: campus.shows.clone(),
         pending: campus.pending.clone(),
         facts: campus.facts.clone(),
+        events: campus.events.clone(),
         notices: Vec::new(),
         silent: Vec::new(),
     };

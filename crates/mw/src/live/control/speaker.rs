@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use adapters::store::{Access, Store, StoreAddress};
 use anyhow::Context;
+use engine::capacity::{self, Actor, Body};
 use engine::{Change, Dispatch, Event, Notice, Output, Person, Site};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
@@ -219,6 +220,31 @@ impl Speaker {
         timeout(ANSWER_WITHIN, answered).await.unwrap_or(Err(unknown))
     }
 
+    /// Hands what somebody says of racks to the loop, and returns what came of it once
+    /// that is durable, a refusal too.
+    ///
+    /// # Errors
+    ///
+    /// When it was not done, or it is not known whether it was.
+    pub async fn ask_racks(
+        &self,
+        by: Actor,
+        body: Body,
+        dry_run: bool,
+    ) -> Result<Vec<Output>, Failed> {
+        let (answer, answered) = oneshot::channel();
+        let body = Box::new(body);
+        let asked = if dry_run {
+            // The loop puts its own time to it.
+            let at = self.clock.now();
+            let said = capacity::Event { at, by, body: *body };
+            Happened::Rehearsed { event: Box::new(Event::Estate(Box::new(said))), answer }
+        } else {
+            Happened::Estate { by, body, answer: Some(answer) }
+        };
+        self.answered(asked, answered, dry_run).await
+    }
+
     /// Reads the site file anew, and has the loop decide by it.
     pub async fn reload(&self, by: By, dry_run: bool) -> Answer {
         let site = match (self.reread)() {
@@ -270,7 +296,8 @@ impl Speaker {
             | Output::ReadBack(_)
             | Output::Keep(_)
             | Output::Metered(_)
-            | Output::Alarm(_) => None,
+            | Output::Alarm(_)
+            | Output::Estate(_) => None,
         });
         Answer::Refused(
             refused.unwrap_or_else(|| "the engine did not take it".to_owned()),
@@ -310,7 +337,8 @@ fn last_dispatch(outputs: &[Output]) -> Option<&Dispatch> {
         | Output::Keep(_)
         | Output::Metered(_)
         | Output::Notice(_)
-        | Output::Alarm(_) => None,
+        | Output::Alarm(_)
+        | Output::Estate(_) => None,
     })
 }
 
@@ -345,7 +373,8 @@ fn answer_of(
             | Output::ReadBack(_)
             | Output::Keep(_)
             | Output::Metered(_)
-            | Output::Alarm(_) => {}
+            | Output::Alarm(_)
+            | Output::Estate(_) => {}
         }
     }
     let dispatch = last_dispatch(outputs);

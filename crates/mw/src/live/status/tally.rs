@@ -126,7 +126,7 @@ impl Tally {
             Output::Notice(Notice::Refused { .. }) => self.refused += 1,
             Output::Notice(_) | Output::Keep(_) => {}
             Output::Alarm(AlarmChange::Raised { .. }) => self.alarms_raised += 1,
-            Output::Alarm(_) => {}
+            Output::Alarm(_) | Output::Estate(_) => {}
         }
     }
 

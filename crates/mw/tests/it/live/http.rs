@@ -37,7 +37,7 @@ impl Answer {
             .unwrap_or_else(|_| panic!("expected JSON, found {}", self.body))
     }
 
-    fn problem(&self) -> String {
+    pub(crate) fn problem(&self) -> String {
         assert_eq!(self.headers["content-type"], "application/problem+json");
         let document = self.json();
         assert_eq!(document["status"], self.status);
@@ -50,7 +50,11 @@ impl Door {
     pub(crate) fn open(name: &str, more: &[&str]) -> Self {
         let folder = crate::backtest::fresh(name);
         let more = [&["--http", "127.0.0.1:0"], more].concat();
-        let mut run = Run::start_in(&folder, &more);
+        Self::of(Run::start_in(&folder, &more))
+    }
+
+    /// The door of a run that opens one, once it has decided something.
+    pub(crate) fn of(mut run: Run) -> Self {
         let open = run.wait_for("http_open");
         let address = open["address"].as_str().expect("an address").to_owned();
         let door = Self { run, address };
@@ -80,7 +84,7 @@ impl Door {
     }
 
     /// Asks, and reads the head of the answer.
-    fn begin(
+    pub(crate) fn begin(
         &self,
         method: &str,
         path: &str,
@@ -136,7 +140,13 @@ impl Door {
     }
 
     /// Has something done, with a token and perhaps a key.
-    fn post(&self, path: &str, token: &str, key: Option<&str>, body: &Value) -> Answer {
+    pub(crate) fn post(
+        &self,
+        path: &str,
+        token: &str,
+        key: Option<&str>,
+        body: &Value,
+    ) -> Answer {
         let bearer = format!("Bearer {token}");
         let mut headers = vec![
             ("authorization", bearer.as_str()),
@@ -159,14 +169,18 @@ fn every_route_answers_every_role_by_the_table() {
     let door = Door::open("http-roles", &["--speed", "60"]);
     let tokens: Vec<(Role, String)> = Role::ALL
         .into_iter()
-        .map(|role| (role, door.token(&format!("A {}", role.word()), role.word(), &[])))
+        .map(|role| {
+            let more: &[&str] =
+                if role == Role::Tenant { &["--tenant", "red"] } else { &[] };
+            (role, door.token(&format!("A {}", role.word()), role.word(), more))
+        })
         .collect();
     let mut asked = 0;
     for route in ROUTES {
         let path = route.path.replace("{load}", "s21").replace("{alarm}", "4000000");
         let path = match route.does {
             Does::Act(_) => format!("{path}?dry_run=true"),
-            Does::Read(_) | Does::Events | Does::Page(_) => path,
+            Does::Read(_) | Does::Events | Does::RacksEvents | Does::Page(_) => path,
         };
         let ask = |token: Option<&str>| {
             let bearer = token.map(|token| format!("Bearer {token}"));
@@ -364,7 +378,10 @@ fn lists_go_on_by_cursors_that_cannot_be_made_up() {
 }
 
 /// Reads events up to one of a kind: the ids that came, and its data.
-fn events_to(reader: &mut BufReader<TcpStream>, kind: &str) -> (Vec<u64>, Value) {
+pub(crate) fn events_to(
+    reader: &mut BufReader<TcpStream>,
+    kind: &str,
+) -> (Vec<u64>, Value) {
     let (mut ids, mut is_it) = (Vec::new(), false);
     loop {
         let mut line = String::new();

@@ -653,7 +653,8 @@ fn records_of(data: &Path) -> anyhow::Result<Said> {
                 Output::ReadBack(_)
                 | Output::Keep(_)
                 | Output::Notice(_)
-                | Output::Alarm(_) => {}
+                | Output::Alarm(_)
+                | Output::Estate(_) => {}
             }
         }
         Ok(true)
@@ -675,7 +676,8 @@ fn last_lease(data: &Path) -> anyhow::Result<Timestamp> {
                 | Output::ReadBack(_)
                 | Output::Metered(_)
                 | Output::Notice(_)
-                | Output::Alarm(_) => None,
+                | Output::Alarm(_)
+                | Output::Estate(_) => None,
             };
             if let Some(lease) = lease {
                 last = last.max(Some(lease.until + lease.over));

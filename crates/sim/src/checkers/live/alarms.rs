@@ -71,7 +71,8 @@ pub(super) fn are_over(
             | What::LockOutOverdue { .. }
             | What::PriceStale { .. }
             | What::HashpriceStale { .. }
-            | What::Program(_) => false,
+            | What::Program(_)
+            | What::TraysOverdue { .. } => false,
         };
         if is_over {
             broken.push(format!(

@@ -159,7 +159,7 @@ impl Books {
             }
             Event::Change(Change::Site(site)) => self.change(site),
             Event::Resume => self.resume(at),
-            Event::Tick(_) | Event::Wake | Event::Trouble { .. } => {}
+            Event::Tick(_) | Event::Wake | Event::Trouble { .. } | Event::Estate(_) => {}
         }
     }
 

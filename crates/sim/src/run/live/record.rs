@@ -59,7 +59,8 @@ impl Record {
             | Output::ReadBack(_)
             | Output::Keep(_)
             | Output::Notice(_)
-            | Output::Alarm(_) => None,
+            | Output::Alarm(_)
+            | Output::Estate(_) => None,
         })
     }
 
