@@ -47,9 +47,9 @@ struct Search {
     cap: f64,
     left: Option<Line>,
     right: Option<Line>,
-    /// Whether the lines on the left and on the right are better than those of the
-    /// lowest cap and of none.
-    replaced: (bool, bool),
+    /// Whether a cap was looked at that lies where the slope would be nothing, if it rose
+    /// evenly.
+    levelled: bool,
     /// Whether the last cap was where both lines meet.
     met: bool,
     found: bool,
@@ -233,7 +233,7 @@ impl Search {
             cap,
             left: None,
             right: None,
-            replaced: (false, false),
+            levelled: false,
             met: false,
             found: false,
             own: None,
@@ -282,10 +282,8 @@ impl Search {
         let line = Line { cap: self.cap, cost, slope, prices, plan };
         if slope < 0.0 {
             self.left = Some(line);
-            self.replaced.0 = !is_least;
         } else {
             self.right = Some(line);
-            self.replaced.1 = looked.is_finite();
         }
         let (Some(left), Some(right)) = (&self.left, &self.right) else {
             self.cap = match &self.right {
@@ -303,11 +301,14 @@ impl Search {
         self.cap = match best {
             Some(cap) => cap,
             None if looked == f64::INFINITY => (right.cap - NEAR).max(meet),
-            None if self.replaced == (true, true) => {
+            None if !self.levelled => {
+                self.levelled = true;
+                where_level(left, right)
+            }
+            None => {
                 self.met = true;
                 meet
             }
-            None => where_level(left, right, self.replaced),
         };
         self.cap != looked
     }
@@ -416,15 +417,11 @@ fn least(peak: &Peak) -> f64 {
 }
 
 /// The cap at which the slope would be nothing, if it rose evenly from one line to the
-/// other. A line that was not replaced yet counts half where the other was: else that
-/// one would be replaced again and again.
-fn where_level(left: &Line, right: &Line, replaced: (bool, bool)) -> f64 {
-    let (fall, rise) = match replaced {
-        (false, true) => (-left.slope / 2.0, right.slope),
-        (true, false) => (-left.slope, right.slope / 2.0),
-        (true, true) | (false, false) => (-left.slope, right.slope),
-    };
-    left.cap + (right.cap - left.cap) * fall / (fall + rise)
+/// other. The line on the left is that of the lowest cap, far from the best, and counts
+/// half.
+fn where_level(left: &Line, right: &Line) -> f64 {
+    let fall = -left.slope / 2.0;
+    left.cap + (right.cap - left.cap) * fall / (fall + right.slope)
 }
 
 /// Whether two draws are the same but for rounding.
