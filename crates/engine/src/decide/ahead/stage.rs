@@ -279,8 +279,8 @@ impl Stage {
             if width <= 0.0 {
                 continue;
             }
-            if width <= skip {
-                skip -= width;
+            if width <= skip + DUST {
+                skip = (skip - width).max(0.0);
                 self.beyond.0 = cost;
                 self.shed = load;
                 continue;
@@ -340,14 +340,15 @@ impl Stage {
             let source = self.all[at];
             let between = &mut self.rem[..source.level as usize];
             let width = between.iter().fold(source.width, |w, rem| w.min(*rem));
-            if width <= 0.0 {
+            // What rounding leaves of a feeder's room lets nothing through, and has no price.
+            if width <= DUST {
                 continue;
             }
             for rem in between {
                 *rem -= width;
             }
-            if width <= skip {
-                skip -= width;
+            if width <= skip + DUST {
+                skip = (skip - width).max(0.0);
                 self.beyond.0 = source.cost;
                 continue;
             }
@@ -484,3 +485,6 @@ pub(super) struct GridPrice {
     /// A MWh sent back.
     pub(super) export: f64,
 }
+
+/// A power below this is what rounding leaves, MW.
+const DUST: f64 = 1e-9;
