@@ -99,6 +99,7 @@ pub(super) fn solve(
     for search in &searches {
         search.mix(horizon, &mut answer.prices, alone);
     }
+    certify::price_exchange(horizon, &mut answer.prices);
     if alone || is_proved(horizon, answer) {
         return Ok(());
     }
