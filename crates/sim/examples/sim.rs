@@ -94,7 +94,7 @@ impl Matrix {
 /// What a world came to: what happened in it, and a line that says so.
 struct Outcome {
     counts: Vec<(&'static str, u64)>,
-    fell_within: Vec<i64>,
+    stood_above: Vec<i64>,
     /// What was checked, and the faults it was checked under.
     checked: Option<(BTreeMap<Invariant, u64>, BTreeSet<Fault>)>,
     result: Result<String, String>,
@@ -139,7 +139,7 @@ fn prove_all(seeds: &[u64], manner: &Manner) -> ExitCode {
 
 fn tell(seeds: &[u64], outcomes: BTreeMap<usize, Outcome>, manner: &Manner) -> ExitCode {
     let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut fell_within = Vec::new();
+    let mut stood_above = Vec::new();
     let mut matrix = Matrix::default();
     let mut failed = 0;
     for (place, outcome) in outcomes {
@@ -162,7 +162,7 @@ fn tell(seeds: &[u64], outcomes: BTreeMap<usize, Outcome>, manner: &Manner) -> E
         for (name, count) in outcome.counts {
             *counts.entry(name).or_default() += count;
         }
-        fell_within.extend(outcome.fell_within);
+        stood_above.extend(outcome.stood_above);
     }
     for (name, count) in counts {
         println!("{count:>9} {name}");
@@ -170,10 +170,10 @@ fn tell(seeds: &[u64], outcomes: BTreeMap<usize, Outcome>, manner: &Manner) -> E
     if manner.matrix {
         matrix.print();
     }
-    fell_within.sort_unstable();
-    if let Some(last) = fell_within.len().checked_sub(1) {
-        let at = |percent: usize| fell_within[last * percent / 100];
-        println!("below a limit that fell within {} s (p50), {} s (p99)", at(50), at(99));
+    stood_above.sort_unstable();
+    if let Some(last) = stood_above.len().checked_sub(1) {
+        let at = |percent: usize| stood_above[last * percent / 100];
+        println!("draw stood above a limit for {} s (p50), {} s (p99)", at(50), at(99));
     }
     if failed > 0 {
         println!("{failed} of {} seeds fail", seeds.len());
@@ -217,7 +217,7 @@ fn grouped(seed: u64, manner: &Manner) -> Outcome {
         .map_err(|failure| failure.to_string());
     Outcome {
         counts: counts.parts().to_vec(),
-        fell_within: Vec::new(),
+        stood_above: Vec::new(),
         checked: None,
         result,
     }
@@ -235,7 +235,7 @@ fn live(seed: u64, manner: &Manner) -> Outcome {
     match run::live::run(&world, step_teller(manner), line_teller(manner)) {
         Err(failure) => Outcome {
             counts: Vec::new(),
-            fell_within: Vec::new(),
+            stood_above: Vec::new(),
             checked: None,
             result: Err(failure.to_string()),
         },
@@ -244,7 +244,7 @@ fn live(seed: u64, manner: &Manner) -> Outcome {
             let line = format!("{mood:6}  {steps:>6} steps  digest {digest:016x}  holds");
             Outcome {
                 counts: proof.counts.notes.into_iter().collect(),
-                fell_within: proof.counts.fell_within,
+                stood_above: proof.counts.stood_above,
                 checked: Some((proof.counts.checked, proof.counts.faults)),
                 result: Ok(line),
             }
@@ -257,7 +257,7 @@ fn capacity(seed: u64) -> Outcome {
     let counts = walked.as_ref().map_or(BTreeMap::new(), |walked| walked.counts.clone());
     Outcome {
         counts: counts.into_iter().collect(),
-        fell_within: Vec::new(),
+        stood_above: Vec::new(),
         checked: None,
         result: walked
             .map(|walked| format!("{:>6} events  holds", walked.events))

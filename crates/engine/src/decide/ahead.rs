@@ -4,7 +4,7 @@
 //! price for every limit, or the limits that contradict each other.
 //!
 //! Without ramps, stored energy alone couples intervals: each interval is a market
-//! (`stage`), the market a convex function of the energy gained, and these are
+//! (`loads`, `stage`), the market a convex function of the energy gained, and these are
 //! convolved from one interval to the next (`stored`, `free`). The few intervals
 //! that break a ramp are repaired in windows, as small linear programs (`ramps`,
 //! `window`, `simplex`, `factor`). Peak charges are sought as caps around all that (`peaks`),
@@ -31,6 +31,7 @@ mod factor;
 mod free;
 mod horizon;
 mod known;
+mod loads;
 mod peaks;
 mod ramps;
 mod simplex;
@@ -91,6 +92,7 @@ impl Solver {
         if let Some(conflict) = horizon.end_contradicts() {
             return Err(conflict);
         }
+        self.free.begin();
         self.repair.begin();
         self.caps.clear();
         self.caps.resize(horizon.len(), Cap::NONE);

@@ -223,16 +223,14 @@ fn exchange(horizon: &Horizon, prices: &Prices, paid: f64, t: usize) -> f64 {
     total
 }
 
-/// Writes what the limits of the exchange are worth, from what power is: one more
-/// MW would be had at what the next costs, and one less spared what the last does.
+/// Writes what peaks and the limits of the exchange are worth, from what power is.
 pub(super) fn price_limits(horizon: &Horizon, caps: &[Cap], answer: &mut Answer) {
     let rising = Rising::of(horizon, &answer.prices);
     for t in 0..horizon.len() {
         let paid = answer.prices.power_usd_per_mwh[t] - rising.at(horizon.loads.len(), t);
         let (least, most) = horizon.exchange_range(t);
         let cap = caps[t];
-        let prices = &mut answer.prices;
-        prices.peak_usd_per_mwh[t] = if cap.mw < least {
+        answer.prices.peak_usd_per_mwh[t] = if cap.mw < least {
             // What must be drawn is above it.
             cap.over
         } else if cap.binds_below(most) && answer.exchange_mw[t] > cap.mw - 1e-6 {
@@ -240,6 +238,17 @@ pub(super) fn price_limits(horizon: &Horizon, caps: &[Cap], answer: &mut Answer)
         } else {
             0.0
         };
+    }
+    price_exchange(horizon, &mut answer.prices);
+}
+
+/// Writes what the limits of the exchange are worth, from what power and peaks are: one
+/// more MW would be had at what the next costs, and one less spared what the last does.
+pub(super) fn price_exchange(horizon: &Horizon, prices: &mut Prices) {
+    let rising = Rising::of(horizon, prices);
+    for t in 0..horizon.len() {
+        let (least, most) = horizon.exchange_range(t);
+        let paid = prices.power_usd_per_mwh[t] - rising.at(horizon.loads.len(), t);
         let left = paid - prices.peak_usd_per_mwh[t];
         prices.import_usd_per_mwh[t] = (left - horizon.next_costs(t, most)).max(0.0);
         prices.export_usd_per_mwh[t] = (horizon.last_costs(t, least) - left).max(0.0);
@@ -327,11 +336,8 @@ pub(super) fn part_peaks(horizon: &Horizon, prices: &mut Prices) {
         let paid = span.iter().sum::<f64>() * horizon.hours;
         if paid > peak.usd_per_mw {
             let share = peak.usd_per_mw.max(0.0) / paid;
-            let imports = &mut prices.import_usd_per_mwh[peak.from..peak.to];
-            for (price, import) in span.iter_mut().zip(imports) {
-                *import += *price * (1.0 - share);
-                *price *= share;
-            }
+            span.iter_mut().for_each(|price| *price *= share);
         }
     }
+    price_exchange(horizon, prices);
 }

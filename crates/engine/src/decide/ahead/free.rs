@@ -58,6 +58,11 @@ pub(super) struct Free {
 }
 
 impl Free {
+    /// Begins another horizon.
+    pub(super) fn begin(&mut self) {
+        self.stage.begin();
+    }
+
     /// Goes forward over the horizon. `caps` say from what draw on an interval pays
     /// more, to keep a peak down.
     pub(super) fn forward(
@@ -527,21 +532,10 @@ impl Free {
             answer.prices.power_usd_per_mwh[t] = power;
             return Ok(());
         }
-        let reach = horizon.reach(t);
-        let layout = &mut self.layout;
-        self.stage.lay_out(
-            horizon,
-            layout,
-            t,
-            worth,
-            caps[t],
-            reach.discharge,
-            reach.charge,
-        )?;
         let feeders = horizon.feeders.len();
         let inside = &mut answer.prices.feeders_usd_per_mwh[t * feeders..][..feeders];
-        let outside =
-            self.stage.settle(horizon, &self.layout, t, battery, power, drawn, inside);
+        let (layout, at) = (&self.layout, (battery, power));
+        let outside = self.stage.settle(horizon, layout, t, caps[t], at, drawn, inside);
         // From what power is worth below each feeder to what the feeder is.
         for feeder in (0..feeders).rev() {
             let above = horizon.feeders[feeder].parent.map_or(outside, |up| inside[up]);

@@ -249,17 +249,22 @@ impl Horizon {
         cost + left * price
     }
 
-    /// The blocks of interval `t`, what fetches the least first: USD/MWh and MW.
-    pub(super) fn blocks_at(&self, t: usize) -> Vec<(f64, f64)> {
-        let mut blocks: Vec<(f64, f64)> = self
-            .grid
-            .blocks
-            .iter()
-            .filter(|block| (block.from..block.to).contains(&t))
-            .map(|block| (block.resale_usd_per_mwh.at(t), block.mw))
-            .collect();
-        blocks.sort_by(|a, b| a.0.total_cmp(&b.0));
-        blocks
+    /// The blocks of interval `t`, what fetches the least first: USD/MWh and MW. They
+    /// are few, and asked for often: each is looked for when it comes.
+    pub(super) fn blocks_at(&self, t: usize) -> impl Iterator<Item = (f64, f64)> + '_ {
+        let blocks = self.grid.blocks.iter().enumerate();
+        let here = blocks.filter(move |(_, block)| (block.from..block.to).contains(&t));
+        let ranked = here.map(move |(at, block)| (block.resale_usd_per_mwh.at(t), at));
+        let rank =
+            |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        let mut last = None;
+        std::iter::from_fn(move || {
+            let is_next =
+                |one: &(f64, usize)| last.is_none_or(|last| rank(one, &last).is_gt());
+            let next = ranked.clone().filter(is_next).min_by(rank)?;
+            last = Some(next);
+            Some((next.0, self.grid.blocks[next.1].mw))
+        })
     }
 
     /// Writes what the exchange costs in interval `t` from as much sent back as may

@@ -5,7 +5,9 @@
 //! made of straight lines; the prices of the cap give its slope. From a line left
 //! of the least and one right of it the next cap is where both meet; once it lies
 //! on both, it is the best, and its prices are the mix of those of the two lines
-//! that adds up to the charge. Beyond a cap an interval may draw at the charge
+//! that adds up to the charge. Where the charge is worth paying, the best is the highest
+//! draw there is without a cap: a cap a little below it is looked at first, and its line
+//! says so. Beyond a cap an interval may draw at the charge
 //! itself: that is never better than a higher cap, so the best stays the same, and
 //! no cap is too low to be looked at.
 //!
@@ -20,13 +22,15 @@ use super::conflict::Conflict;
 use super::horizon::{Cap, Horizon, Peak};
 use super::simplex::Program;
 
-/// A line that the cost of a cap never falls below, and the prices that say so.
+/// A line that the cost of a cap never falls below, the prices that say so, and the plan
+/// at the cap where that is kept.
 #[derive(Clone, Debug)]
 struct Line {
     cap: f64,
     cost: f64,
     slope: f64,
     prices: Prices,
+    plan: Option<Answer>,
 }
 
 impl Line {
@@ -43,6 +47,11 @@ struct Search {
     cap: f64,
     left: Option<Line>,
     right: Option<Line>,
+    /// Whether a cap was looked at that lies where the slope would be nothing, if it rose
+    /// evenly.
+    levelled: bool,
+    /// Whether the last cap was where both lines meet.
+    met: bool,
     found: bool,
     /// The prices of the best where they are not those of both lines, mixed.
     own: Option<Prices>,
@@ -60,7 +69,7 @@ pub(super) fn solve(
 ) -> Result<(), Conflict> {
     let alone = horizon.grid.peaks.len() == 1;
     let mut searches: Vec<Search> =
-        horizon.grid.peaks.iter().map(Search::begin).collect();
+        horizon.grid.peaks.iter().map(|peak| Search::begin(horizon, peak)).collect();
     solver.solve_at(horizon, &searches, answer)?;
     // What is held between spans is valued alike throughout: they part there.
     let stored = answer.prices.stored_usd_per_mwh.clone();
@@ -78,13 +87,19 @@ pub(super) fn solve(
         is_current = true;
     }
     if !is_current {
-        solver.solve_at(horizon, &searches, answer)?;
-        found.add(answer.found);
+        match searches[0].plan() {
+            Some(plan) if alone => answer.clone_from(plan),
+            Some(_) | None => {
+                solver.solve_at(horizon, &searches, answer)?;
+                found.add(answer.found);
+            }
+        }
     }
     answer.found = found;
     for search in &searches {
         search.mix(horizon, &mut answer.prices, alone);
     }
+    certify::price_exchange(horizon, &mut answer.prices);
     if alone || is_proved(horizon, answer) {
         return Ok(());
     }
@@ -209,11 +224,21 @@ impl Solver {
 }
 
 impl Search {
-    /// The first cap is the lowest there can be: where a charge is worth sparing
-    /// altogether, one plan is enough.
-    fn begin(peak: &Peak) -> Self {
-        let (peak, cap) = (*peak, peak.already_mw.max(0.0));
-        Self { peak, cap, left: None, right: None, found: false, own: None }
+    /// Begins with the lowest cap there can be, or with none: where the charge is worth
+    /// sparing altogether, or worth paying in full, one plan and its proof are enough.
+    fn begin(horizon: &Horizon, peak: &Peak) -> Self {
+        let is_worth_paying = peak.usd_per_mw < earned(horizon, peak) / 2.0;
+        let cap = if is_worth_paying { f64::INFINITY } else { least(peak) };
+        Self {
+            peak: *peak,
+            cap,
+            left: None,
+            right: None,
+            levelled: false,
+            met: false,
+            found: false,
+            own: None,
+        }
     }
 
     /// Learns from the plan at the cap it looked at, and chooses the next. Says
@@ -230,42 +255,70 @@ impl Search {
         if looked == f64::INFINITY {
             // Without a cap, the highest draw is right of the best.
             let drawn = &answer.exchange_mw[from..to];
-            let least = self.peak.already_mw.max(0.0);
-            self.cap = drawn.iter().copied().fold(least, f64::max);
+            self.cap = drawn.iter().copied().fold(least(&self.peak), f64::max);
         }
         let cost = cost_of(horizon, answer, stored, &self.peak, self.cap, alone);
         let paid: f64 = answer.prices.peak_usd_per_mwh[from..to].iter().sum();
         let slope = usd_per_mw - paid * horizon.hours;
-        if let (Some(left), Some(right)) = (&self.left, &self.right) {
+        // Nothing is below where both lines meet; elsewhere a plan may well lie on one.
+        if let (true, Some(left), Some(right)) = (self.met, &self.left, &self.right) {
             let expected = left.at(self.cap).max(right.at(self.cap));
             if cost <= expected + 1e-9 * (1.0 + cost.abs().max(usd_per_mw * self.cap)) {
                 self.found = true;
                 return false;
             }
         }
-        let first = self.left.is_none();
+        let is_least = is_same(self.cap, least(&self.peak));
         let prices = prices_of(horizon, answer, &self.peak, alone);
-        if usd_per_mw <= 0.0 || slope.abs() <= 1e-9 * usd_per_mw || (slope > 0.0 && first)
+        if usd_per_mw <= 0.0
+            || slope.abs() <= 1e-9 * usd_per_mw
+            || (slope > 0.0 && is_least)
         {
             self.found = true;
             self.own = Some(prices);
             return false;
         }
-        let line = Line { cap: self.cap, cost, slope, prices };
+        // A plan is of one search alone, or of all of them at once.
+        let plan = alone.then(|| answer.clone());
+        let line = Line { cap: self.cap, cost, slope, prices, plan };
         if slope < 0.0 {
             self.left = Some(line);
         } else {
             self.right = Some(line);
         }
-        match (&self.left, &self.right) {
-            (Some(left), Some(right)) => {
-                let meet = (left.at(0.0) - right.at(0.0)) / (right.slope - left.slope);
-                self.cap = meet.clamp(left.cap, right.cap.max(left.cap));
-                self.found = right.cap - left.cap <= SAME;
+        let (Some(left), Some(right)) = (&self.left, &self.right) else {
+            self.cap = match &self.right {
+                None => f64::INFINITY,
+                Some(_) if looked.is_finite() => least(&self.peak),
+                Some(right) => (right.cap - NEAR).max(least(&self.peak)),
+            };
+            return true;
+        };
+        let meet = (left.at(0.0) - right.at(0.0)) / (right.slope - left.slope);
+        let meet = meet.clamp(left.cap, right.cap.max(left.cap));
+        // Where both lines meet at the cap of one, nothing is below that.
+        let best = [right.cap, left.cap].into_iter().find(|cap| is_same(*cap, meet));
+        self.found = best.is_some();
+        self.cap = match best {
+            Some(cap) => cap,
+            None if looked == f64::INFINITY => (right.cap - NEAR).max(meet),
+            None if !self.levelled => {
+                self.levelled = true;
+                where_level(left, right)
             }
-            (Some(_), None) | (None, _) => self.cap = f64::INFINITY,
-        }
+            None => {
+                self.met = true;
+                meet
+            }
+        };
         self.cap != looked
+    }
+
+    /// The plan at the cap that was found, where it is kept.
+    fn plan(&self) -> Option<&Answer> {
+        let lines = [&self.left, &self.right];
+        let line = lines.into_iter().flatten().find(|line| line.cap == self.cap);
+        line.and_then(|line| line.plan.as_ref())
     }
 
     /// Gives the span the prices that were found: those of the best itself, or the
@@ -333,5 +386,55 @@ fn cost_of(
     total
 }
 
+/// What a MW beyond the lowest cap would earn over the span, USD: about that, from some
+/// of its intervals and without what stores and feeders do. The worthiest loads are
+/// below the cap.
+fn earned(horizon: &Horizon, peak: &Peak) -> f64 {
+    let span = peak.to - peak.from;
+    let step = span.div_ceil(SAMPLES).max(1);
+    let widths: Vec<f64> =
+        horizon.loads.iter().flat_map(|load| load.segments_mw.iter().copied()).collect();
+    let mut segments: Vec<(f64, f64)> = Vec::with_capacity(widths.len());
+    let mut sum = 0.0;
+    for t in (peak.from..peak.to).step_by(step) {
+        let worths = &horizon.worth_usd_per_mwh[t * widths.len()..];
+        segments.clear();
+        segments.extend(worths.iter().copied().zip(widths.iter().copied()));
+        segments.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        let mut left = least(peak) - horizon.grid.base_mw.at(t);
+        let beyond = segments.iter().find(|(_, width)| {
+            left -= width;
+            left < 0.0
+        });
+        let price = horizon.grid.import_usd_per_mwh[t];
+        sum += beyond.map_or(0.0, |(worth, _)| (worth - price).max(0.0));
+    }
+    sum * horizon.hours * span as f64 / span.div_ceil(step).max(1) as f64
+}
+
+/// The lowest cap there can be: so much was drawn already.
+fn least(peak: &Peak) -> f64 {
+    peak.already_mw.max(0.0)
+}
+
+/// The cap at which the slope would be nothing, if it rose evenly from one line to the
+/// other. The line on the left is that of the lowest cap, far from the best, and counts
+/// half.
+fn where_level(left: &Line, right: &Line) -> f64 {
+    let fall = -left.slope / 2.0;
+    left.cap + (right.cap - left.cap) * fall / (fall + right.slope)
+}
+
+/// Whether two draws are the same but for rounding.
+fn is_same(a: f64, b: f64) -> bool {
+    (a - b).abs() <= SAME
+}
+
 /// Two draws this close are the same, MW.
 const SAME: f64 = 1e-7;
+
+/// From so many intervals at the most it is estimated what a cap costs.
+const SAMPLES: usize = 96;
+
+/// So far below the highest draw is near: a kilowatt, in MW.
+const NEAR: f64 = 1e-3;

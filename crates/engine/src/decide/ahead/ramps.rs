@@ -45,6 +45,9 @@ struct Chain {
     solved: bool,
     /// How often it grew: each time it reaches twice as far.
     grown: u32,
+    /// What the plan held at its end when what follows was last fitted to that, MWh;
+    /// nothing where it still is.
+    fitted: Option<f64>,
 }
 
 impl Chain {
@@ -158,7 +161,7 @@ impl Repair {
     ) -> Result<(), Unrepaired> {
         self.watch(horizon);
         for window in &mut self.windows {
-            (window.solved, window.grown) = (false, 0);
+            (window.solved, window.grown, window.fitted) = (false, 0, None);
         }
         self.open_broken(horizon, answer);
         if self.windows.is_empty() {
@@ -271,6 +274,9 @@ impl Repair {
     fn join(&mut self, at: usize) {
         let next = self.windows.remove(at + 1);
         let window = &mut self.windows[at];
+        if next.to() >= window.to() {
+            window.fitted = next.fitted;
+        }
         window.parts.extend(next.parts);
         window.splits.extend(next.splits);
         window.ramps.extend(next.ramps);
@@ -344,6 +350,7 @@ impl Repair {
         })?;
         let planned = answer.stored_mwh.get(to - 1).copied().unwrap_or(0.0);
         self.window.write(horizon, answer, ramps);
+        let planned = *self.windows[at].fitted.get_or_insert(planned);
         self.windows[at].solved = true;
         for step in &self.steps {
             let Step::Stretch(from, to) = *step else { continue };
@@ -358,6 +365,7 @@ impl Repair {
         if !self.windows[at].solved {
             return Ok(at);
         }
+        self.windows[at].fitted = None;
         let (mut first, mut last) = (from, to);
         if stores > 0 {
             let price = |t: usize| answer.prices.stored_usd_per_mwh[t];

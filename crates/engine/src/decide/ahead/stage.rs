@@ -11,6 +11,7 @@
 
 use super::conflict::{Bound, Conflict};
 use super::horizon::{Cap, Demand, Horizon};
+use super::loads::Loads;
 
 /// Where a MW comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,20 +36,20 @@ pub(super) struct Layout {
     pub(super) load_of: Vec<usize>,
     /// The first segment of each load, and one past the last of all.
     pub(super) first: Vec<usize>,
-    width: Vec<f64>,
+    pub(super) width: Vec<f64>,
     /// The battery's feeders from its own up to the interconnection.
-    path: Vec<usize>,
+    pub(super) path: Vec<usize>,
     /// For each feeder, its place in the path if it is there.
-    place: Vec<Option<usize>>,
+    pub(super) place: Vec<Option<usize>>,
     /// For each load, the level it stands at: the number of feeders of the path
     /// between it and the battery.
-    level: Vec<u32>,
+    pub(super) level: Vec<u32>,
     simple: bool,
     /// How much all segments can draw together, MW.
     whole: f64,
     /// Segments, the least worthy first, as of the last interval looked at; what
     /// each is worth and how wide it is; and what all were worth then.
-    order: Vec<u32>,
+    pub(super) order: Vec<u32>,
     ranked: Vec<(f64, f64)>,
     sorted: Vec<f64>,
 }
@@ -66,17 +67,16 @@ pub(super) struct Stage {
     pub(super) shed: usize,
     /// How much of the first source is taken whatever the battery does, MW.
     pub(super) skipped: f64,
-    /// What every segment may draw: what floors take is part of it.
-    pub(super) ceiling: Vec<f64>,
-    /// What every segment must draw.
-    pub(super) floor: Vec<f64>,
-    /// The price below each feeder that is not on the path and cuts.
-    pub(super) cut: Vec<f64>,
     rem: Vec<f64>,
     grid: Vec<(f64, f64)>,
-    lists: Vec<Vec<(f64, u32)>>,
-    floors: Vec<f64>,
     all: Vec<Source>,
+    /// What loads leave, where feeders or floors bound them.
+    loads: Loads,
+    /// By level of the battery's path, while an interval is settled: the dearest source
+    /// taken, the cheapest left, and the price there.
+    taken: Vec<f64>,
+    left: Vec<f64>,
+    prices: Vec<f64>,
 }
 
 impl Layout {
@@ -205,6 +205,11 @@ impl Layout {
 }
 
 impl Stage {
+    /// Begins another horizon.
+    pub(super) fn begin(&mut self) {
+        self.loads.begin();
+    }
+
     /// Lays out interval `t` for a battery that may draw between `-discharge`
     /// and `charge`.
     pub(super) fn lay_out(
@@ -217,7 +222,6 @@ impl Stage {
         discharge: f64,
         charge: f64,
     ) -> Result<(), Conflict> {
-        layout.sort(worth);
         let (least, most) = horizon.exchange_range(t);
         if least > most {
             return Err(Conflict::at(t, vec![Bound::Import, Bound::Export]));
@@ -225,22 +229,14 @@ impl Stage {
         horizon.exchange_parts(t, cap, &mut self.grid);
         let mut drawn = horizon.grid.base_mw.at(t);
         if layout.simple {
+            layout.sort(worth);
             drawn += layout.whole;
         } else {
-            self.bound_segments(horizon, layout, t)?;
-            self.cut_off(horizon, layout, t, worth)?;
-            drawn += self.ceiling.iter().sum::<f64>();
+            self.loads.lay_out(horizon, layout, t, worth)?;
+            drawn += self.loads.drawn(t);
         }
         // All loads served, as much sent back as may be.
         let lowest = -horizon.grid.export_limit_mw.at(t) - drawn;
-        if !layout.simple {
-            self.room_inside(horizon, layout, t, lowest);
-            // With all loads served and as much sent back as may be, less cannot flow.
-            if let Some(place) = self.rem.iter().position(|rem| *rem < -1e-9) {
-                let limits = vec![Bound::Export, Bound::Feeder(layout.path[place])];
-                return Err(Conflict::at(t, limits));
-            }
-        }
         self.least = lowest.max(-discharge);
         let skip = self.least - lowest;
         let room = charge - self.least;
@@ -250,7 +246,7 @@ impl Stage {
         let missing = if layout.simple {
             self.reach_out(layout, skip, room)
         } else {
-            self.merge(layout, worth);
+            self.merge(layout, t);
             self.take_in_order(skip, room)
         };
         if missing > 1e-9 || self.least > charge + 1e-9 {
@@ -283,8 +279,8 @@ impl Stage {
             if width <= 0.0 {
                 continue;
             }
-            if width <= skip {
-                skip -= width;
+            if width <= skip + DUST {
+                skip = (skip - width).max(0.0);
                 self.beyond.0 = cost;
                 self.shed = load;
                 continue;
@@ -319,44 +315,22 @@ impl Stage {
         true
     }
 
-    /// How much more may flow through each feeder of the path when the battery
-    /// draws `lowest`.
-    fn room_inside(&mut self, horizon: &Horizon, layout: &Layout, t: usize, lowest: f64) {
-        self.rem.clear();
-        for (place, feeder) in layout.path.iter().enumerate() {
-            let inside = |segment: &usize| {
-                layout.level[layout.load_of[*segment]] as usize <= place
-            };
-            let below: f64 = (0..layout.load_of.len())
-                .filter(inside)
-                .map(|segment| self.ceiling[segment])
-                .sum();
-            self.rem.push(horizon.feeders[*feeder].limit_mw.at(t) - (lowest + below));
-        }
-    }
-
-    /// Sources of every place in rising cost.
-    fn merge(&mut self, layout: &Layout, worth: &[f64]) {
-        let depth = layout.depth();
+    /// Sources of every place in rising cost, and the room on their way.
+    fn merge(&mut self, layout: &Layout, t: usize) {
+        let level = layout.depth();
+        let from_grid =
+            |(cost, width): (f64, f64)| Source { cost, width, segment: GRID, level };
         self.all.clear();
-        let mut grid = self.grid.iter().peekable();
-        for segment in &layout.order {
-            let at = *segment as usize;
-            let width = self.ceiling[at] - self.floor[at];
-            while let Some((cost, width)) = grid.next_if(|(cost, _)| *cost <= worth[at]) {
-                let (cost, width) = (*cost, *width);
-                self.all.push(Source { cost, width, segment: GRID, level: depth });
+        let mut grid = self.grid.iter().copied().peekable();
+        for source in self.loads.sources(t) {
+            while let Some(part) = grid.next_if(|(cost, _)| *cost <= source.cost) {
+                self.all.push(from_grid(part));
             }
-            if width > 0.0 {
-                let level = layout.level[layout.load_of[at]];
-                let (cost, segment) = (worth[at], *segment);
-                self.all.push(Source { cost, width, segment, level });
-            }
+            self.all.push(*source);
         }
-        for (cost, width) in grid {
-            let (cost, width) = (*cost, *width);
-            self.all.push(Source { cost, width, segment: GRID, level: depth });
-        }
+        self.all.extend(grid.map(from_grid));
+        self.rem.clear();
+        self.rem.extend_from_slice(self.loads.rooms(t));
     }
 
     /// Takes the cheapest that still gets through to the battery. Returns what is
@@ -366,14 +340,15 @@ impl Stage {
             let source = self.all[at];
             let between = &mut self.rem[..source.level as usize];
             let width = between.iter().fold(source.width, |w, rem| w.min(*rem));
-            if width <= 0.0 {
+            // What rounding leaves of a feeder's room lets nothing through, and has no price.
+            if width <= DUST {
                 continue;
             }
             for rem in between {
                 *rem -= width;
             }
-            if width <= skip {
-                skip -= width;
+            if width <= skip + DUST {
+                skip = (skip - width).max(0.0);
                 self.beyond.0 = source.cost;
                 continue;
             }
@@ -385,29 +360,32 @@ impl Stage {
     }
 
     /// What each segment draws and what power is worth at every feeder, when
-    /// the battery draws `battery` at a price of `price` and there are feeders or
-    /// floors. Writes segments and feeder prices; returns the price at the
+    /// the battery draws `battery` at a price of `price`, `cap` holds, and there are
+    /// feeders or floors. Writes segments and feeder prices; returns the price at the
     /// interconnection.
     pub(super) fn settle(
         &mut self,
         horizon: &Horizon,
         layout: &Layout,
         t: usize,
-        battery: f64,
-        price: f64,
+        cap: Cap,
+        (battery, price): (f64, f64),
         segments: &mut [f64],
         feeders: &mut [f64],
     ) -> f64 {
         let depth = layout.path.len();
-        segments.copy_from_slice(&self.ceiling);
+        horizon.exchange_parts(t, cap, &mut self.grid);
+        self.merge(layout, t);
+        segments.copy_from_slice(self.loads.ceilings(t));
         let lowest = -horizon.grid.export_limit_mw.at(t)
             - horizon.grid.base_mw.at(t)
-            - self.ceiling.iter().sum::<f64>();
+            - self.loads.drawn(t);
         let mut wanted = battery - lowest;
-        self.room_inside(horizon, layout, t, lowest);
-        // By level: the dearest source taken, the cheapest left.
-        let mut taken = vec![f64::NEG_INFINITY; depth + 1];
-        let mut left = vec![f64::INFINITY; depth + 1];
+        let (taken, left) = (&mut self.taken, &mut self.left);
+        for (list, figure) in [(&mut *taken, f64::NEG_INFINITY), (left, f64::INFINITY)] {
+            list.clear();
+            list.resize(depth + 1, figure);
+        }
         for source in &self.all {
             let level = source.level as usize;
             let between = &mut self.rem[..level];
@@ -418,31 +396,34 @@ impl Stage {
             }
             wanted -= through;
             if through > 0.0 {
-                taken[level] = taken[level].max(source.cost);
+                self.taken[level] = self.taken[level].max(source.cost);
                 if source.segment != GRID {
                     let segment = source.segment as usize;
                     segments[segment] -= through;
                 }
             }
             if through < source.width {
-                left[level] = left[level].min(source.cost);
+                self.left[level] = self.left[level].min(source.cost);
             }
         }
         // From the battery outwards: a feeder with room has one price on both
         // sides, a full one may be dearer inside.
         let mut at = price;
-        let mut prices = vec![price; depth + 1];
+        let prices = &mut self.prices;
+        prices.clear();
+        prices.resize(depth + 1, price);
         for level in 1..=depth {
             if self.rem[level - 1] <= 1e-9 {
                 let end = (level..depth).find(|next| self.rem[*next] <= 1e-9);
                 let beyond = level..=end.unwrap_or(depth);
                 let dearest =
-                    taken[beyond.clone()].iter().fold(f64::MIN, |m, c| m.max(*c));
-                let cheapest = left[beyond].iter().fold(f64::MAX, |m, c| m.min(*c));
+                    self.taken[beyond.clone()].iter().fold(f64::MIN, |m, c| m.max(*c));
+                let cheapest = self.left[beyond].iter().fold(f64::MAX, |m, c| m.min(*c));
                 at = at.min(cheapest.max(dearest));
             }
             prices[level] = at;
         }
+        let cuts = self.loads.cuts(t);
         for (feeder, circuit) in horizon.feeders.iter().enumerate() {
             let outside = match circuit.parent {
                 None => prices[depth],
@@ -450,123 +431,15 @@ impl Stage {
             };
             feeders[feeder] = match layout.place[feeder] {
                 Some(place) => prices[place],
-                None => outside.max(self.cut[feeder]),
+                None => outside.max(cuts[feeder]),
             };
         }
         prices[depth]
     }
 
-    /// Floors and ceilings of loads, shared out to their segments in order.
-    fn bound_segments(
-        &mut self,
-        horizon: &Horizon,
-        layout: &Layout,
-        t: usize,
-    ) -> Result<(), Conflict> {
-        self.floor.clear();
-        self.ceiling.clear();
-        for (load, demand) in horizon.loads.iter().enumerate() {
-            let mut floor = demand.floor_mw.at(t);
-            let mut ceiling = demand.ceiling_mw.at(t);
-            let whole: f64 = demand.segments_mw.iter().sum();
-            if floor > ceiling.min(whole) + 1e-9 {
-                let limits = vec![Bound::Floor(load), Bound::Ceiling(load)];
-                return Err(Conflict::at(t, limits));
-            }
-            for segment in layout.first[load]..layout.first[load + 1] {
-                let width = layout.width[segment];
-                let most = width.min(ceiling.max(0.0));
-                let least = most.min(floor.max(0.0));
-                ceiling -= most;
-                floor -= least;
-                self.ceiling.push(most);
-                self.floor.push(least);
-            }
-        }
-        Ok(())
-    }
-
-    /// Feeders without a battery below keep their worthiest loads.
-    fn cut_off(
-        &mut self,
-        horizon: &Horizon,
-        layout: &Layout,
-        t: usize,
-        worth: &[f64],
-    ) -> Result<(), Conflict> {
-        let count = horizon.feeders.len();
-        self.cut.clear();
-        self.cut.resize(count, f64::NEG_INFINITY);
-        if count == 0 {
-            return Ok(());
-        }
-        self.lists.resize(count, Vec::new());
-        self.floors.clear();
-        self.floors.resize(count, 0.0);
-        for list in &mut self.lists {
-            list.clear();
-        }
-        for (load, demand) in horizon.loads.iter().enumerate() {
-            let Some(feeder) = demand.feeder else { continue };
-            if layout.place[feeder].is_some() {
-                continue;
-            }
-            for (segment, worth) in worth
-                .iter()
-                .enumerate()
-                .take(layout.first[load + 1])
-                .skip(layout.first[load])
-            {
-                self.lists[feeder].push((*worth, segment as u32));
-                self.floors[feeder] += self.floor[segment];
-            }
-        }
-        for feeder in (0..count).rev() {
-            if layout.place[feeder].is_some() {
-                continue;
-            }
-            let mut list = std::mem::take(&mut self.lists[feeder]);
-            let mut room = horizon.feeders[feeder].limit_mw.at(t) - self.floors[feeder];
-            if room < -1e-9 {
-                return Err(self.too_much_below(horizon, layout, t, feeder));
-            }
-            list.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-            for (worth, segment) in &list {
-                let at = *segment as usize;
-                let wide = self.ceiling[at] - self.floor[at];
-                let kept = wide.min(room.max(0.0));
-                if kept < wide {
-                    self.cut[feeder] = self.cut[feeder].max(*worth);
-                    self.ceiling[at] = self.floor[at] + kept;
-                }
-                room -= kept;
-            }
-            if let Some(parent) = horizon.feeders[feeder].parent
-                && layout.place[parent].is_none()
-            {
-                self.lists[parent].extend_from_slice(&list);
-                self.floors[parent] += self.floors[feeder];
-            }
-            self.lists[feeder] = list;
-        }
-        Ok(())
-    }
-
-    fn too_much_below(
-        &self,
-        horizon: &Horizon,
-        layout: &Layout,
-        t: usize,
-        feeder: usize,
-    ) -> Conflict {
-        let mut limits = vec![Bound::Feeder(feeder)];
-        limits.extend(floors_below(horizon, layout, &self.floor, Some(feeder)));
-        Conflict::at(t, limits)
-    }
-
     /// Says why the battery can draw nothing at all that keeps every limit.
     fn nothing_fits(
-        &self,
+        &mut self,
         horizon: &Horizon,
         layout: &Layout,
         t: usize,
@@ -591,7 +464,7 @@ impl Stage {
                 .sum();
             if floors - discharge > horizon.feeders[*feeder].limit_mw.at(t) + 1e-9 {
                 let mut limits = vec![Bound::Feeder(*feeder), Bound::StorePower(0)];
-                limits.extend(floors_below(horizon, layout, &self.floor, Some(*feeder)));
+                limits.extend(self.loads.floors_below(horizon, layout, t, Some(*feeder)));
                 return Conflict::at(t, limits);
             }
         }
@@ -599,25 +472,9 @@ impl Stage {
         if !horizon.batteries.is_empty() {
             limits.push(Bound::StorePower(0));
         }
-        limits.extend(floors_below(horizon, layout, &self.floor, None));
+        limits.extend(self.loads.floors_below(horizon, layout, t, None));
         Conflict::at(t, limits)
     }
-}
-
-/// The floors of loads below a feeder, or of all.
-fn floors_below<'a>(
-    horizon: &'a Horizon,
-    layout: &'a Layout,
-    floor: &'a [f64],
-    feeder: Option<usize>,
-) -> impl Iterator<Item = Bound> + 'a {
-    (0..horizon.loads.len())
-        .filter(move |load| {
-            let takes = (layout.first[*load]..layout.first[*load + 1])
-                .any(|segment| floor[segment] > 0.0);
-            takes && feeder.is_none_or(|feeder| horizon.is_below(*load, feeder))
-        })
-        .map(Bound::Floor)
 }
 
 /// What the exchange costs in one interval, USD/MWh.
@@ -628,3 +485,6 @@ pub(super) struct GridPrice {
     /// A MWh sent back.
     pub(super) export: f64,
 }
+
+/// A power below this is what rounding leaves, MW.
+const DUST: f64 = 1e-9;

@@ -332,6 +332,10 @@ impl Window {
             }
             left -= width;
         }
+        if self.parts.is_empty() {
+            // Where nothing can be exchanged, the balance has a column of its own still.
+            program.column(0.0, 0.0, 0.0);
+        }
         columns.grid_end = program.count();
         columns.stores = program.count();
         let stores = horizon.batteries.len();
@@ -1022,10 +1026,9 @@ impl Columns {
         self.stores + store * PER_STORE + 2
     }
 
-    /// A column of the balance: the dearest part of the exchange, or what there
-    /// is.
+    /// A column of the balance: the dearest part of the exchange.
     fn some_of_balance(self) -> usize {
-        if self.grid_end > self.grid { self.grid_end - 1 } else { self.segments }
+        self.grid_end - 1
     }
 }
 

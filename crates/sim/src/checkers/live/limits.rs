@@ -1,5 +1,5 @@
 //! S1: no order raises what machines draw at worst above a limit, and what is
-//! above one comes down; L1: within its time.
+//! above one comes down; L1: those that can be shed are told to within their time.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,13 @@ const MINUTE: Seconds = Seconds::minutes(1);
 /// How soon a machine that is in order does as told, and is heard to have.
 const ANSWERED_WITHIN: Seconds = Seconds::minutes(2);
 
-/// Since when draw is above each limit.
+/// Since when there is too much under each limit.
 #[derive(Clone, Debug)]
 pub(super) struct Excesses {
-    since: BTreeMap<usize, Excess>,
+    /// Of what draws, machines that fail to do as told at their worst.
+    drawn: BTreeMap<usize, Excess>,
+    /// Of what was ordered, whatever became of the orders.
+    ordered: BTreeMap<usize, Excess>,
     /// How long the site's ramps take at the most.
     ramping: Seconds,
 }
@@ -28,6 +31,19 @@ struct Excess {
     since: Timestamp,
     limit: Power,
     most: Power,
+}
+
+impl Excess {
+    /// What is above a limit now; since when, unless that limit fell meanwhile.
+    fn of(before: Option<Self>, at: Timestamp, power: Power, limit: Power) -> Self {
+        let new = Self { since: at, limit, most: power - limit };
+        match before {
+            Some(known) if limit >= known.limit => {
+                Self { most: known.most.max(new.most), ..known }
+            }
+            Some(_) | None => new,
+        }
+    }
 }
 
 /// What the loads under every limit draw at worst, in the order of the fences.
@@ -74,7 +90,11 @@ pub(super) fn of_orders(
 
 impl Excesses {
     pub(super) fn of(world: &LiveWorld) -> Self {
-        Self { since: BTreeMap::new(), ramping: world.world.ramping() }
+        Self {
+            drawn: BTreeMap::new(),
+            ordered: BTreeMap::new(),
+            ramping: world.world.ramping(),
+        }
     }
 
     /// A step is done.
@@ -88,49 +108,89 @@ impl Excesses {
     ) {
         // After a start, nothing is shed before machines were seen.
         if books.resumed_at.is_some() || books.dispatch.is_none() {
-            self.since.clear();
+            self.drawn.clear();
+            self.ordered.clear();
             return;
         }
+        self.of_draw(books, at, alarm, broken, counts);
+        self.of_orders(books, at, broken, counts);
+    }
+
+    /// What draws above a limit comes down, or an alarm stands.
+    fn of_draw(
+        &mut self,
+        books: &Books,
+        at: Timestamp,
+        alarm: bool,
+        broken: &mut Vec<String>,
+        counts: &mut Counts,
+    ) {
         let settled: Vec<Power> =
             (0..books.site.loads.len()).map(|load| books.settled(load, at)).collect();
         for (place, fence) in books.fences().enumerate() {
             let drawn: Power = books.under(fence).map(|load| settled[load]).sum();
             let limit = books.limit(fence, at);
             if drawn <= limit {
-                if let Some(excess) = self.since.remove(&place) {
-                    counts.fell_within.push((at - excess.since).as_seconds());
-                    counts.checked(Invariant::L1);
+                if let Some(excess) = self.drawn.remove(&place) {
+                    counts.stood_above.push((at - excess.since).as_seconds());
                 }
                 continue;
             }
             counts.checked(Invariant::S1);
-            let excess = self.since.entry(place).or_insert(Excess {
-                since: at,
-                limit,
-                most: drawn - limit,
-            });
-            if limit < excess.limit {
-                *excess = Excess { since: at, limit, most: drawn - limit };
-            }
-            excess.most = excess.most.max(drawn - limit);
+            let before = self.drawn.get(&place).copied();
+            let excess = Excess::of(before, at, drawn, limit);
+            self.drawn.insert(place, excess);
             let needs = time_to_shed(&books.site, excess.most);
             let deadline = excess.since + ANSWERED_WITHIN + books.grace + needs;
             if at <= deadline || at - excess.since <= self.ramping {
                 continue;
             }
-            if let Some(what) = something_left_to_shed(books, fence, at) {
-                // It is above a limit, and it was to be below it in time.
-                for invariant in ["S1", "L1"] {
-                    broken.push(format!(
-                        "{invariant}: draw under {fence:?} is {drawn}, above {limit} since \
-                         {}, and {what} is left to shed",
-                        excess.since
-                    ));
-                }
+            let since = excess.since;
+            let still = if let Some(what) = something_left_to_shed(books, fence, at) {
+                format!("{what} is left to shed")
             } else if !alarm {
+                "no alarm stands".to_owned()
+            } else {
+                continue;
+            };
+            broken.push(format!(
+                "S1: draw under {fence:?} is {drawn}, above {limit} since {since}, and \
+                 {still}"
+            ));
+        }
+    }
+
+    /// Orders bring what can be shed below a limit as soon as the ramp lets them;
+    /// nobody's answer is waited for.
+    fn of_orders(
+        &mut self,
+        books: &Books,
+        at: Timestamp,
+        broken: &mut Vec<String>,
+        counts: &mut Counts,
+    ) {
+        let ordered: Vec<Power> = (0..books.site.loads.len())
+            .map(|load| books.as_ordered(load).max(Power::ZERO))
+            .collect();
+        for (place, fence) in books.fences().enumerate() {
+            let asked: Power = books.under(fence).map(|load| ordered[load]).sum();
+            let limit = books.limit(fence, at);
+            if asked <= limit {
+                if self.ordered.remove(&place).is_some() {
+                    counts.checked(Invariant::L1);
+                }
+                continue;
+            }
+            let before = self.ordered.get(&place).copied();
+            let excess = Excess::of(before, at, asked, limit);
+            self.ordered.insert(place, excess);
+            let deadline = excess.since + MINUTE + time_to_shed(&books.site, excess.most);
+            if at > deadline
+                && let Some(what) = something_left_to_shed(books, fence, at)
+            {
                 broken.push(format!(
-                    "S1: draw under {fence:?} is {drawn}, above {limit} since {}, and no \
-                     alarm stands",
+                    "L1: orders under {fence:?} come to {asked}, above {limit} since {}, \
+                     and {what} is left to shed",
                     excess.since
                 ));
             }

@@ -83,8 +83,9 @@ pub struct Counts {
     pub faults: BTreeSet<Fault>,
     /// Other things worth a count, by name.
     pub notes: BTreeMap<&'static str, u64>,
-    /// How long draw took to come below a limit that fell, in seconds.
-    pub fell_within: Vec<i64>,
+    /// For how long draw stood above a limit that orders alone did not bring it below
+    /// at once, in seconds.
+    pub stood_above: Vec<i64>,
 }
 
 impl Counts {
