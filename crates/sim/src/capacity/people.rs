@@ -158,7 +158,9 @@ impl Walk {
                 continue;
             }
             let shows = machine.shows.clone();
-            if faults && stranger.is_none() && self.draws.chance(300) {
+            // Most of all where something is awaited that its claims would bring about.
+            let chance = if found.asked.is_some() { 20_000 } else { 300 };
+            if faults && stranger.is_none() && self.draws.chance(chance) {
                 // Another machine answers at the slot's address, and claims much.
                 let mut claims = shows.clone();
                 claims.serial = Some("stranger".to_owned());
