@@ -30,7 +30,10 @@ fn highs() -> Option<Peer> {
 
 /// Seeds that once failed: limits named needlessly, contradictions not seen where there
 /// are several stores or a feeder is full, and a ramp that no window looked at.
-const FOUND: [u64; 5] = [50_689, 300_008, 301_009, 320_350, 330_465];
+const FOUND: [u64; 11] = [
+    50_689, 300_008, 301_009, 320_350, 330_465, 350_596, 922_903, 925_083, 933_359,
+    940_622, 952_886,
+];
 
 /// No other program is needed to see that an answer is the optimum: its plan keeps
 /// every limit, and no plan costs less than its prices say.
