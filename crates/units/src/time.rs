@@ -161,8 +161,13 @@ impl std::ops::Sub for Timestamp {
 }
 
 impl std::fmt::Display for Timestamp {
+    /// Whatever the figure: one that no calendar has is shown in seconds, so that what
+    /// was written by mistake can be told.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let at = self.civil();
+        let Ok(instant) = jiff::Timestamp::from_second(self.0) else {
+            return f.pad(&format!("{} s since 1970", self.0));
+        };
+        let at = jiff::tz::TimeZone::UTC.to_datetime(instant);
         let mut text = at.strftime("%Y-%m-%dT%H:%M").to_string();
         if at.second() != 0 {
             text.push_str(&at.strftime(":%S").to_string());
@@ -215,6 +220,13 @@ impl std::fmt::Debug for Interval {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_that_no_calendar_has_is_shown_in_seconds() {
+        let beyond = Timestamp::from_unix_seconds(i64::MAX);
+        assert_eq!(beyond.to_string(), "9223372036854775807 s since 1970");
+        assert_eq!(format!("{beyond:?}"), beyond.to_string());
+    }
 
     #[test]
     fn instants_read_and_print_alike() {

@@ -18,6 +18,7 @@ const LONGEST: Seconds = Seconds::hours(10 * 366 * 24);
 impl Estate {
     pub(super) fn check(&self, event: &Event) -> Result<(), Refused> {
         let at = event.at;
+        plausible(at)?;
         if at < self.known {
             return Err(Refused::Earlier { known: self.known, at });
         }

@@ -257,8 +257,9 @@ impl Add {
         let before = record.notices.len();
         record.add(&events)?;
         let mut text = format!(
-            "{} events added; {} in the record\n",
+            "{} {} added; {} in the record\n",
             events.len(),
+            if events.len() == 1 { "event" } else { "events" },
             record.estate.events()
         );
         for notice in &record.notices[before..] {

@@ -277,9 +277,10 @@ fn tranche(
             text::instant(likely),
             text::instant(cautious)
         ),
-        (Some(stake), None) => {
+        (Some(stake), None) if stake.forecast.without > 0 => {
             format!("no rack with a date for {} GPUs", stake.forecast.without)
         }
+        (Some(_), None) => "not foretold yet".to_owned(),
         (None, _) => "no contract of it is known here".to_owned(),
     };
     let (parts, label) = bar(estate, tenant, name, promised, accepted);
@@ -354,7 +355,7 @@ fn bar(
     accepted: u32,
 ) -> (Vec<Part>, String) {
     let mut stretches: Vec<(&'static str, &'static str, u32)> =
-        vec![("accepted", "accepted", accepted)];
+        vec![("accepted", "delivered", accepted)];
     if tenant.is_none() {
         let mut phases: BTreeMap<std::cmp::Reverse<Phase>, u32> = BTreeMap::new();
         for rack in

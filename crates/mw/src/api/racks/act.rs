@@ -10,7 +10,7 @@ use engine::capacity::{
 use engine::{Notice, Output as Said};
 use serde::Deserialize;
 use serde_json::Value;
-use settle::contract::Hash;
+use settle::contract::{Hash, Quantity};
 use units::{Interval, Timestamp};
 use utoipa::ToSchema;
 
@@ -373,16 +373,8 @@ fn reserve(
             return Err(Kind::NotMeant.because(why).at("/tenant"));
         }
     };
-    if names.tenant.is_some() {
-        // A tenant takes what its own contract promises, and names no other's.
-        let mut own = facts::of_tenant(&api.contracts, names.tenant);
-        let known = own.any(|one| {
-            let first = one.first();
-            first.id == tranche.contract && first.tranche(&tranche.tranche).is_some()
-        });
-        if !known {
-            return Err(none_of("a tranche", true).at("/tranche"));
-        }
+    if let Some(tenant) = names.tenant {
+        within_contract(api, names.estate, tenant, &tranche, gpus)?;
     }
     let wanted = Room {
         gpus,
@@ -403,6 +395,41 @@ fn reserve(
     *notes = found.reasons;
     let (blocks, spares) = (found.blocks, found.spares);
     Ok(Body::Reserve { tenant: for_whom, tranche, blocks, spares })
+}
+
+/// A tenant takes what its own contract promises, and names no other's.
+fn within_contract(
+    api: &Api,
+    estate: &Estate,
+    tenant: &str,
+    tranche: &TrancheOf,
+    gpus: u32,
+) -> Result<(), Problem> {
+    let mut own = facts::of_tenant(&api.contracts, Some(tenant));
+    let contract = own.find(|one| one.first().id == tranche.contract);
+    let of_it = contract.and_then(|one| {
+        one.all().iter().rev().find_map(|version| version.tranche(&tranche.tranche))
+    });
+    let of_it = of_it.ok_or_else(|| none_of("a tranche", true).at("/tranche"))?;
+    let Quantity::Gpus(promised) = of_it.quantity else { return Ok(()) };
+    let taken: u32 = estate
+        .blocks()
+        .iter()
+        .filter(|block| block.is_live() && block.tenant == tenant)
+        .filter(|block| block.tranche == *tranche)
+        .map(|block| {
+            let a_tray = u32::from(estate.shape_of(block.rack).gpus_per_tray);
+            a_tray * u32::try_from(block.seats.len()).unwrap_or(0)
+        })
+        .sum();
+    if i64::from(taken) + i64::from(gpus) > promised {
+        let why = format!(
+            "expected no more than the {promised} GPUs of the tranche, found {gpus} beside \
+             {taken} that are reserved already"
+        );
+        return Err(Kind::Refused.because(why).at("/gpus"));
+    }
+    Ok(())
 }
 
 fn interval(start: &str, end: &str) -> Result<Interval, Problem> {

@@ -247,8 +247,15 @@ async fn post(hook: Hook, sent: PathBuf, feed: Feed) {
     };
     let mut news = feed.news();
     let known = fs::read_to_string(&sent).ok();
-    let known = known.and_then(|text| text.trim().parse().ok());
-    let mut seen: u64 = known.unwrap_or_else(|| feed.read_to());
+    let known: Option<u64> = known.and_then(|text| text.trim().parse().ok());
+    let mut seen = known.unwrap_or_else(|| feed.read_to());
+    // From here on, whatever comes first: a run that starts again before anything was
+    // delivered goes on from where this one began.
+    if known.is_none()
+        && let Err(error) = replace(&sent, &format!("{seen}\n"))
+    {
+        warn!(event = "webhook_not_noted", webhook = hook.id, %error);
+    }
     loop {
         let (events, to) = match feed.events_after(seen, BATCH) {
             Ok(found) => found,

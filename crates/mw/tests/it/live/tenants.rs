@@ -196,6 +196,17 @@ fn a_tenant_reserves_uses_and_gives_back_and_sees_its_own_alone() {
 
     let more = desk.red("reserve", &wanted);
     assert_eq!(more.problem(), "refused", "two trays are left in each domain");
+    // Nor more than the contract promises, whatever room there is.
+    let beyond = json!({
+        "contract": "CAP", "tranche": "H1", "gpus": 660, "trays_per_block": 16,
+    });
+    let beyond = desk.red("reserve", &beyond);
+    assert!(beyond.body.contains("found 660 beside 64"), "{}", beyond.body);
+
+    // A time that no calendar has is refused, and the run goes on.
+    let ana = desk.ana.clone();
+    let never = json!({ "said": { "due": { "rack": 0, "at": i64::MAX } } });
+    assert_eq!(desk.post("say", &ana, &never).problem(), "refused");
 
     // From the promise to the tenant's hands.
     let evidence = "cd".repeat(32);
