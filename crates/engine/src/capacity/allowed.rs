@@ -184,8 +184,12 @@ impl Estate {
             Body::Release { tray, second, .. } => {
                 self.known_tray(*tray)?;
                 self.looked_at(*tray)?;
+                // However the name is written, it is one person.
+                let folded = |name: &str| name.trim().to_lowercase();
                 let alone = match &event.by {
-                    Actor::Operator(name) => name == second || second.is_empty(),
+                    Actor::Operator(name) => {
+                        second.trim().is_empty() || folded(name) == folded(second)
+                    }
                     Actor::Tenant(_) | Actor::Site => true,
                 };
                 refuse_if(alone, "two people", "one")
