@@ -20,7 +20,7 @@ use settle::contract::Hash;
 use units::{Interval, Seconds, Timestamp};
 
 use super::asset::{BlockNo, TrayNo};
-use super::estate::Led;
+use super::estate::{Led, Opened};
 use super::phase::{Phase, Power, Reported};
 use super::{Class, Estate, Output, TrancheOf};
 
@@ -619,15 +619,21 @@ impl Estate {
         from: Timestamp,
         led: &mut Led,
     ) -> u32 {
-        let rack = self.blocks[block.place()].rack;
-        let tray = self.blocks[block.place()].seats[seat];
+        let terms = &self.blocks[block.place()];
+        let (rack, tray) = (terms.rack, terms.seats[seat]);
+        let handed_over = terms.handed_over;
+        let key = Opened {
+            rack,
+            tenant: terms.tenant.clone(),
+            tranche: terms.tranche.clone(),
+            fault: found.fault,
+        };
         if found.counted != Counted::Unknown {
             self.racks[rack.place()].failures += 1;
             if let Some(tray) = tray {
                 self.trays[tray.place()].failures += 1;
             }
         }
-        let key = (rack, found.fault);
         let place = match led.opened.get(&key) {
             Some(place) => *place,
             None => {
@@ -635,7 +641,7 @@ impl Estate {
                 self.incidents.push(super::Incident {
                     id: format!("I{}", place + 1),
                     rack,
-                    tenant: self.blocks[block.place()].tenant.clone(),
+                    tenant: key.tenant.clone(),
                     fault: found.fault.to_owned(),
                     machines: Vec::new(),
                     opened: from,
@@ -645,7 +651,7 @@ impl Estate {
                     worst: found.counted,
                     unknown: Vec::new(),
                     class: None,
-                    handed_over: self.blocks[block.place()].handed_over,
+                    handed_over,
                 });
                 led.opened.insert(key, place);
                 place

@@ -13,7 +13,8 @@ use super::estate::{Estate, Led, number};
 use super::meter::{Counted, NewFact, Says};
 use super::{Body, Class, Event, Output, TrancheOf};
 
-/// Something that did not work, once for all seats it took down together.
+/// Something that did not work, once for all seats of a tenant's tranche that it took
+/// down together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
     /// Its name, for ever.
