@@ -668,6 +668,7 @@ impl Estate {
             moves = true;
             if shown(&asked, look) {
                 tray.asked = None;
+                tray.told = false;
                 match asked.command {
                     Command::Wipe => tray.dirty = false,
                     Command::HandOver => tray.handed = true,
