@@ -472,6 +472,7 @@ impl Estate {
                     self.trays[tray.place()].returned = None;
                     self.advance(tray, led);
                 }
+                self.free_spares(self.blocks[block.place()].rack);
             }
             Body::ReturnTray { tray, fault } => {
                 let found = &mut self.trays[tray.place()];
@@ -542,6 +543,17 @@ impl Estate {
             | Body::Flex { .. }
             | Body::Classify { .. } => self.keep_up(event, led),
             Body::Wake => self.wake(led),
+        }
+    }
+
+    /// Keeps no spares in a rack that no tenant has a block in any more.
+    fn free_spares(&mut self, rack: RackNo) {
+        let mut live = self.blocks.iter().filter(|block| block.is_live());
+        if live.any(|block| block.rack == rack) {
+            return;
+        }
+        for tray in self.rack(rack).tray_numbers() {
+            self.trays[tray.place()].spare = false;
         }
     }
 
