@@ -1,6 +1,8 @@
 //! What every second of an accepted seat counts as, from changes of state.
 //!
-//! A seat is counted from its block's acceptance until the block is given back. It
+//! A seat is counted from its block's acceptance on. To give the block back ends no
+//! contract: a seat that its tenant gave back counts as the tenant's wish from then on,
+//! one that the site took back as down, and `settle` knows when the tranche ends. It
 //! is in one state at a time, and a state holds from the instant something changed
 //! to the next: from the look that showed it, the word that was said, the edge of a
 //! window. Nobody having looked for longer than is allowed is `unknown` from the
