@@ -124,6 +124,14 @@ pub fn walk(seed: u64) -> Result<Walked, Broken> {
         walk.step()?;
     }
     walk.calm()?;
+    for pair in walk.estate.incidents().windows(2) {
+        let [one, other] = pair else { continue };
+        let at_once = (one.rack, &one.fault, one.opened)
+            == (other.rack, &other.fault, other.opened);
+        if at_once && one.tenant != other.tenant {
+            *walk.counts.entry("two tenants in one fault").or_default() += 1;
+        }
+    }
     let folded = walk.events.iter().try_fold(Estate::default(), |mut estate, event| {
         estate.fold(event).map(|_| estate)
     });

@@ -391,9 +391,16 @@ impl Estate {
         plausible(to.end)?;
         let later = to.start > window.during.start && to.start < to.end;
         refuse_if(!later, "a later time", &to.to_string())?;
+        if !matches!(event.by, Actor::Tenant(_)) {
+            return Ok(());
+        }
+        // A tenant says when, and neither how long the work takes nor, by putting it
+        // off again and again, that it is never done.
+        let (long, asked) = (window.during.duration(), to.duration());
+        refuse_if(asked != long, format!("a window of {long}"), &asked.to_string())?;
         let latest = window.announced + self.times.hand_back + self.times.hand_back;
         refuse_if(
-            matches!(event.by, Actor::Tenant(_)) && to.start > latest,
+            to.start > latest,
             format!("a start by {latest}"),
             &to.start.to_string(),
         )

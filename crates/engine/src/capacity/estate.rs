@@ -13,7 +13,7 @@ use super::phase::{
 };
 use super::shape::{Shape, shapes};
 use super::upkeep::{Flex, Incident, Timer, Window};
-use super::{Actor, Asked, Body, Event, Output, Refused, Sweep};
+use super::{Actor, Asked, Body, Event, Output, Refused, Sweep, TrancheOf};
 
 /// All of a site's GPU racks and who has them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,8 +84,18 @@ impl Default for Estate {
 pub(super) struct Led {
     pub(super) outputs: Vec<Output>,
     pub(super) facts: Gathered,
-    /// The incidents this event opened, by rack and fault.
-    pub(super) opened: BTreeMap<(RackNo, &'static str), usize>,
+    /// The incidents this event opened.
+    pub(super) opened: BTreeMap<Opened, usize>,
+}
+
+/// What seats that fail at once have in common when they are one incident. Tenants
+/// of one rack have one each, so that none hears of another's seats.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Opened {
+    pub(super) rack: RackNo,
+    pub(super) tenant: String,
+    pub(super) tranche: TrancheOf,
+    pub(super) fault: &'static str,
 }
 
 impl Estate {
@@ -462,6 +472,7 @@ impl Estate {
                     self.trays[tray.place()].returned = None;
                     self.advance(tray, led);
                 }
+                self.free_spares(self.blocks[block.place()].rack);
             }
             Body::ReturnTray { tray, fault } => {
                 let found = &mut self.trays[tray.place()];
@@ -532,6 +543,17 @@ impl Estate {
             | Body::Flex { .. }
             | Body::Classify { .. } => self.keep_up(event, led),
             Body::Wake => self.wake(led),
+        }
+    }
+
+    /// Keeps no spares in a rack that no tenant has a block in any more.
+    fn free_spares(&mut self, rack: RackNo) {
+        let mut live = self.blocks.iter().filter(|block| block.is_live());
+        if live.any(|block| block.rack == rack) {
+            return;
+        }
+        for tray in self.rack(rack).tray_numbers() {
+            self.trays[tray.place()].spare = false;
         }
     }
 
@@ -658,6 +680,7 @@ impl Estate {
             moves = true;
             if shown(&asked, look) {
                 tray.asked = None;
+                tray.told = false;
                 match asked.command {
                     Command::Wipe => tray.dirty = false,
                     Command::HandOver => tray.handed = true,

@@ -1,6 +1,8 @@
 //! What every second of an accepted seat counts as, from changes of state.
 //!
-//! A seat is counted from its block's acceptance until the block is given back. It
+//! A seat is counted from its block's acceptance on. To give the block back ends no
+//! contract: a seat that its tenant gave back counts as the tenant's wish from then on,
+//! one that the site took back as down, and `settle` knows when the tranche ends. It
 //! is in one state at a time, and a state holds from the instant something changed
 //! to the next: from the look that showed it, the word that was said, the edge of a
 //! window. Nobody having looked for longer than is allowed is `unknown` from the
@@ -20,7 +22,7 @@ use settle::contract::Hash;
 use units::{Interval, Seconds, Timestamp};
 
 use super::asset::{BlockNo, TrayNo};
-use super::estate::Led;
+use super::estate::{Led, Opened};
 use super::phase::{Phase, Power, Reported};
 use super::{Class, Estate, Output, TrancheOf};
 
@@ -619,15 +621,21 @@ impl Estate {
         from: Timestamp,
         led: &mut Led,
     ) -> u32 {
-        let rack = self.blocks[block.place()].rack;
-        let tray = self.blocks[block.place()].seats[seat];
+        let terms = &self.blocks[block.place()];
+        let (rack, tray) = (terms.rack, terms.seats[seat]);
+        let handed_over = terms.handed_over;
+        let key = Opened {
+            rack,
+            tenant: terms.tenant.clone(),
+            tranche: terms.tranche.clone(),
+            fault: found.fault,
+        };
         if found.counted != Counted::Unknown {
             self.racks[rack.place()].failures += 1;
             if let Some(tray) = tray {
                 self.trays[tray.place()].failures += 1;
             }
         }
-        let key = (rack, found.fault);
         let place = match led.opened.get(&key) {
             Some(place) => *place,
             None => {
@@ -635,7 +643,7 @@ impl Estate {
                 self.incidents.push(super::Incident {
                     id: format!("I{}", place + 1),
                     rack,
-                    tenant: self.blocks[block.place()].tenant.clone(),
+                    tenant: key.tenant.clone(),
                     fault: found.fault.to_owned(),
                     machines: Vec::new(),
                     opened: from,
@@ -645,7 +653,7 @@ impl Estate {
                     worst: found.counted,
                     unknown: Vec::new(),
                     class: None,
-                    handed_over: self.blocks[block.place()].handed_over,
+                    handed_over,
                 });
                 led.opened.insert(key, place);
                 place

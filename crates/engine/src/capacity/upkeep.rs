@@ -13,7 +13,8 @@ use super::estate::{Estate, Led, number};
 use super::meter::{Counted, NewFact, Says};
 use super::{Body, Class, Event, Output, TrancheOf};
 
-/// Something that did not work, once for all seats it took down together.
+/// Something that did not work, once for all seats of a tenant's tranche that it took
+/// down together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
     /// Its name, for ever.
@@ -55,7 +56,7 @@ pub struct Window {
     pub seats: Vec<(BlockNo, u8)>,
     /// When.
     pub during: Interval,
-    /// When it was announced or put off.
+    /// When it was announced; being put off does not change it.
     pub announced: Timestamp,
     /// Whether it could not wait.
     pub emergency: bool,
@@ -123,7 +124,6 @@ impl Estate {
                 let place = self.window_named(id).expect("checked");
                 let found = &mut self.windows[place];
                 let before = std::mem::replace(&mut found.during, *window);
-                found.announced = at;
                 let place = number(place);
                 for edge in [before.start, before.end] {
                     self.timers.remove(&(edge, Timer::Window(place)));

@@ -353,9 +353,13 @@ impl Bystander {
             }
             Output::Moved { tray, to, .. } => self.note_move(*tray, *to),
             Output::Fact(fact) => {
-                let Says::State { units, counted, .. } = &fact.says else {
+                let Says::State { units, counted, reference, .. } = &fact.says else {
                     return Ok(());
                 };
+                if matches!(counted, Counted::Degraded | Counted::Down | Counted::Unknown)
+                {
+                    self.names_one_tenant(reference.as_deref(), units, estate)?;
+                }
                 for unit in units {
                     let said = self.said.entry(unit.clone()).or_default();
                     match fact.valid_to {
@@ -387,6 +391,32 @@ impl Bystander {
             }
             Output::Notice { .. } | Output::Told { .. } => Ok(()),
         }
+    }
+
+    /// Whether an incident is of its own tenant's seats and of nobody else's.
+    fn names_one_tenant(
+        &self,
+        incident: Option<&str>,
+        units: &[String],
+        estate: &Estate,
+    ) -> Found {
+        let mut latest = estate.incidents().iter().rev();
+        let found = latest.find(|known| Some(known.id.as_str()) == incident);
+        let Some(found) = found else {
+            return wrong(Holds::EverySecond, format!("{units:?} fail without incident"));
+        };
+        for unit in units {
+            let number =
+                unit.rsplit_once("/b").and_then(|(_, seat)| seat.split_once('.'));
+            let block = number.and_then(|(block, _)| block.parse::<usize>().ok());
+            let tenant = block.and_then(|block| self.blocks.get(block));
+            let tenant = tenant.map(|block| &block.tenant);
+            if tenant != Some(&found.tenant) {
+                let text = format!("{} of {} has {unit} in it", found.id, found.tenant);
+                return wrong(Holds::OwnAlone, text);
+            }
+        }
+        Ok(())
     }
 
     fn note_order(

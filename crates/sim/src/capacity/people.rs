@@ -407,13 +407,18 @@ impl Walk {
         if count > 0 && (count > 8 || self.draws.chance(500_000)) {
             let window = open[self.draws.below(count as u64) as usize].clone();
             if self.draws.chance(200_000) {
-                let during = Interval {
-                    start: window.during.start + Seconds::hours(1),
-                    end: window.during.end + Seconds::hours(2),
-                };
-                let body = Body::Defer { id: window.id, window: during };
                 let by =
                     if self.draws.chance(500_000) { self.tenant() } else { operator() };
+                // Only the site's people may make it longer.
+                let later = match &by {
+                    Actor::Tenant(_) => Seconds::hours(1),
+                    Actor::Operator(_) | Actor::Site => Seconds::hours(2),
+                };
+                let during = Interval {
+                    start: window.during.start + Seconds::hours(1),
+                    end: window.during.end + later,
+                };
+                let body = Body::Defer { id: window.id, window: during };
                 return self.say(by, body, "work put off");
             }
             return self.say(operator(), Body::Done { id: window.id }, "work done");

@@ -40,6 +40,7 @@ fn fixed_seeds_hold_and_everything_happens_in_them() {
         "trays given back",
         "trays repaired",
         "trays retired",
+        "two tenants in one fault",
         "work announced",
         "work done",
         "work put off",

@@ -137,6 +137,30 @@ fn a_machine_is_ordered_again_only_after_a_look_has_shown_that_nothing_came_of_i
 }
 
 #[test]
+fn an_order_that_works_in_the_end_needs_nobody_any_more() {
+    let mut campus = Campus::new("2026-05-01");
+    let rack = campus.put_up("R1", "HGX B300");
+    campus.burn_in(rack);
+    let block = campus.deliver("red", "H1", rack, 0..1);
+    campus.say(Body::HandOver { block });
+    campus.pass(60);
+    campus.look();
+    let tray = campus.tray(rack, 0);
+    campus.say(Body::PowerCycle { tray });
+    for _ in 0..4 {
+        campus.pass(1_000);
+        campus.look_only();
+        campus.tell(Actor::Site, Body::Wake).expect("taken in");
+    }
+    assert!(campus.estate.tray(tray).told, "three orders had no effect");
+    campus.pass(60);
+    campus.look();
+    let found = campus.estate.tray(tray);
+    assert_eq!((found.phase, found.asked), (Phase::InService, None));
+    assert!(!found.told);
+}
+
+#[test]
 fn a_wait_says_what_is_expected_and_what_is_observed() {
     let mut campus = Campus::new("2026-05-01");
     let rack = campus.put_up("R1", "HGX B300");

@@ -2,7 +2,10 @@
 
 use super::{Campus, at, evidence, operator, tranche};
 use engine::capacity::news::{BlockIs, News};
-use engine::capacity::{Actor, Body, Estate, Event, Kept, NewFact, Output, Place};
+use engine::capacity::{
+    Actor, Asked, Body, Class, Estate, Event, Kept, NewFact, Output, Place, RackShows,
+    Sweep,
+};
 use engine::{Engine, Input};
 use units::{Interval, Seconds};
 
@@ -71,6 +74,49 @@ fn tenants_hear_what_happens_to_their_own_and_nothing_else() {
     };
     assert_eq!(seats("red"), ["H1/R1/b0.03"]);
     assert_eq!(seats("blue"), ["B1/R1/b1.00"]);
+}
+
+#[test]
+fn a_fault_that_two_tenants_share_is_an_incident_of_each() {
+    let (mut campus, events) = record();
+    let mut kept = Kept::default();
+    for event in &events {
+        kept.take(event, event.at).expect("the record holds");
+    }
+    campus.pass(60);
+    let leak = RackShows { switches: 0x1ff, shelves: 0xff, leaks: 1 };
+    let sweep = Sweep {
+        at: campus.at,
+        of: Asked::Told,
+        changed: Vec::new(),
+        silent: Vec::new(),
+        racks: vec![(engine::capacity::RackNo(0), leak)],
+    };
+    let seen = Event { at: campus.at, by: Actor::Site, body: Body::Sweep(sweep) };
+    let outputs = kept.take(&seen, campus.at).expect("taken in");
+    for (tenant, id, tranche, slot) in
+        [("red", "I1", "H1/R1/b0", "R1.t00"), ("blue", "I2", "B1/R1/b1", "R1.t04")]
+    {
+        let [News::Counted { seats, reference, .. }] = &heard(&outputs, tenant)[..]
+        else {
+            panic!("expected one change for {tenant}");
+        };
+        assert_eq!(reference.as_deref(), Some(id));
+        assert_eq!(seats.len(), 4);
+        assert!(seats.iter().all(|seat| seat.starts_with(tranche)), "{seats:?}");
+        let all = kept.estate().incidents();
+        let theirs = all.iter().find(|known| known.id == id).expect("an incident");
+        assert_eq!((theirs.tenant.as_str(), theirs.machines.len()), (tenant, 4));
+        assert_eq!(theirs.machines[0].0, slot);
+    }
+    // What one was found to be is said to its tenant and to nobody else.
+    let (incident, class) = ("I2".to_owned(), Class::Grid);
+    let body = Body::Classify { incident, class, evidence: None };
+    let said = Event { at: campus.at, by: operator(), body };
+    let outputs = kept.take(&said, campus.at).expect("classified");
+    assert_eq!(heard(&outputs, "red"), []);
+    let id = "I2".to_owned();
+    assert_eq!(heard(&outputs, "blue"), [News::Incident { id, class }]);
 }
 
 #[test]

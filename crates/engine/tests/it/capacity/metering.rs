@@ -212,13 +212,47 @@ fn a_tenant_puts_work_off_and_not_for_ever() {
     assert!(campus.tell(red(), to("2026-06-20")).is_err());
     assert!(campus.tell(red(), to("2026-05-19")).is_err());
     assert!(campus.tell(Actor::Tenant("blue".to_owned()), to("2026-05-27")).is_err());
+    campus.until("2026-05-10T00:00Z");
     campus.tell(red(), to("2026-05-27")).expect("put off");
+    // The latest start stays at twice the notice after it was announced.
+    let refused = campus.tell(red(), to("2026-06-05")).expect_err("too late");
+    assert_eq!(
+        refused.to_string(),
+        "expected a start by 2026-05-29T00:06Z, found 2026-06-05T00:00Z"
+    );
     campus.until("2026-05-20T02:30Z");
     campus.look();
     assert_eq!(tally(&campus, 0).planned, 0);
     campus.until("2026-05-27T00:01Z");
     campus.look();
     assert_eq!(tally(&campus, 0).planned, 60);
+}
+
+#[test]
+fn how_long_work_takes_is_not_the_tenants_to_say() {
+    let (mut campus, tray, _) = served();
+    let start = at("2026-05-20T02:00Z");
+    campus.say(Body::Announce {
+        id: "M7".to_owned(),
+        trays: vec![tray],
+        window: Interval::starting(start, Seconds::hours(8)),
+        emergency: false,
+        why: "firmware".to_owned(),
+    });
+    let start = start + Seconds::hours(24);
+    let defer = |long| Body::Defer {
+        id: "M7".to_owned(),
+        window: Interval::starting(start, long),
+    };
+    let red = || Actor::Tenant("red".to_owned());
+    let second = Seconds::from_seconds(1);
+    let refused = campus.tell(red(), defer(second)).expect_err("too short");
+    assert_eq!(refused.to_string(), "expected a window of 8 h, found 1 s");
+    campus.tell(red(), defer(Seconds::hours(24 * 365))).expect_err("too long");
+    campus.tell(red(), defer(Seconds::hours(8))).expect("as long as before");
+    let start = start + second;
+    let longer = Interval::starting(start, Seconds::hours(9));
+    campus.say(Body::Defer { id: "M7".to_owned(), window: longer });
 }
 
 #[test]

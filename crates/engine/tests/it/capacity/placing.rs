@@ -2,7 +2,7 @@
 
 use super::{Campus, tranche};
 use engine::capacity::place::{NoRoom, Placement, Sparing, Wanted, place};
-use engine::capacity::{Actor, Body, Power, RackNo};
+use engine::capacity::{Actor, Body, Place, Power, RackNo};
 
 fn campus(racks: u32) -> Campus {
     let mut campus = Campus::new("2026-05-01");
@@ -112,6 +112,28 @@ fn a_placement_is_taken_whole_and_its_spares_are_kept() {
         spares: vec![],
     };
     assert!(campus.tell(Actor::Tenant("blue".to_owned()), again).is_err());
+}
+
+#[test]
+fn spares_are_kept_for_as_long_as_anybody_has_a_block_beside_them() {
+    let mut campus = campus(1);
+    let rack = RackNo(0);
+    let spare = campus.tray(rack, 17);
+    for (tenant, slots) in [("red", 0..8), ("blue", 8..16)] {
+        campus.say(Body::Reserve {
+            tenant: tenant.to_owned(),
+            tranche: tranche(tenant),
+            blocks: vec![Place { rack, slots: slots.collect() }],
+            spares: if tenant == "red" { vec![spare] } else { Vec::new() },
+        });
+    }
+    for (block, kept) in [(0, true), (1, false)] {
+        let block = engine::capacity::BlockNo(block);
+        campus.say(Body::Return { block, why: "done".to_owned() });
+        assert_eq!(campus.estate.tray(spare).spare, kept);
+    }
+    let found = place(&campus.estate, &wanted(72, 18)).expect("all of the rack");
+    assert_eq!(found.blocks[0].slots.len(), 18);
 }
 
 #[test]
