@@ -365,7 +365,7 @@ pub struct WindowDocument {
     #[serde(with = "instant")]
     #[schema(value_type = String, format = DateTime)]
     pub end: Timestamp,
-    /// When it was announced, or last put off.
+    /// When it was announced.
     #[serde(with = "instant")]
     #[schema(value_type = String, format = DateTime)]
     pub announced_at: Timestamp,
