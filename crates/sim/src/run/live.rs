@@ -710,6 +710,10 @@ impl<'a> Runner<'a> {
         self.counts.checked(Invariant::S6);
         let truth = self.registers.total();
         self.broken.extend(self.record.is_metered_once(self.world.world.start, truth));
+        let (until, step) = (self.registers.metered_to(), self.world.world.step);
+        if self.now - until > step + step {
+            self.broken.push(format!("S6: metered until {until} alone, at {}", self.now));
+        }
         self.counts.checked(Invariant::S7);
         let (site, seed) = (&self.world.world.site, self.world.world.seed);
         let metered = self.record.metered();

@@ -69,6 +69,11 @@ impl Registers {
         }
     }
 
+    /// Up to when it is in the record.
+    pub(super) fn metered_to(&self) -> Timestamp {
+        self.metered_to
+    }
+
     /// All that was told.
     pub(super) fn total(&self) -> Energy {
         self.told
