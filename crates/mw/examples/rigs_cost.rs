@@ -188,7 +188,13 @@ async fn beside(
         all_run();
         let theirs = other(python, library, addresses).await?;
         let Some(theirs) = theirs else { continue };
-        let number = |key: &str| theirs[key].as_f64().unwrap_or_default();
+        for key in ["find_s", "sweep_s", "rest_s"] {
+            anyhow::ensure!(
+                theirs[key].is_f64(),
+                "expected `{key}` of {library}: {theirs}"
+            );
+        }
+        let number = |key: &str| theirs[key].as_f64().expect("checked above");
         let times = |key: &str, ours: f64| number(key) / ours.max(0.01);
         println!(
             "{count} rigs, by {library}: {} found after {:.2} s ({:.1} times ours), \
@@ -237,7 +243,7 @@ async fn other(
     }
     let said = child.wait_with_output()?.stdout;
     let said = String::from_utf8_lossy(&said);
-    let said = said.lines().last().unwrap_or_default();
+    let said = said.lines().last().with_context(|| format!("{library} says nothing"))?;
     let said: serde_json::Value =
         serde_json::from_str(said).with_context(|| format!("{library} says `{said}`"))?;
     if let Some(absent) = said["absent"].as_str() {

@@ -19,6 +19,7 @@ use crate::config::LoadedSite;
 use crate::fleet::open;
 use crate::fleet::pins::Pins;
 use crate::live::Happened;
+use crate::small_file;
 
 /// Its name in a run's data folder.
 pub const FILE: &str = "census.json";
@@ -153,13 +154,8 @@ pub fn read(folder: &Path) -> anyhow::Result<Option<Kept>> {
 /// When it cannot be written.
 pub fn write(folder: &Path, kept: &Kept) -> anyhow::Result<()> {
     let path = file_of(folder);
-    let beside = path.with_extension("json.new");
     let told = || format!("cannot keep the census {}", path.display());
-    let text = serde_json::to_string_pretty(kept).with_context(told)?;
-    fs::create_dir_all(folder).with_context(told)?;
-    fs::write(&beside, text).with_context(told)?;
-    fs::File::open(&beside).and_then(|file| file.sync_all()).with_context(told)?;
-    fs::rename(&beside, &path).with_context(told)
+    small_file::replace_json(&path, kept).with_context(told)
 }
 
 /// Which of the program's troubles a census stands for, each with whether it does.

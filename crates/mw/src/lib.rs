@@ -24,4 +24,5 @@ pub mod proof;
 pub mod records;
 pub mod report;
 pub mod run_folder;
+pub mod small_file;
 pub mod tenancy;

@@ -7,13 +7,12 @@
 //! Invariant: a token is shown once, when it is made, and is nowhere else.
 //! Invariant: the owner is a person; two tokens of an owner are one person.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use engine::Person;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -22,9 +21,11 @@ use units::{Seconds, Timestamp};
 use super::role::{Permission, Role};
 use super::secret::{random, text_of};
 use crate::live::status::text::instant;
+use crate::small_file;
 
 /// The file of tokens in a run's data folder.
 pub const FILE: &str = "tokens.json";
+const WRITTEN_BY: &str = "mw token create";
 
 /// What every token begins with, so that a leaked one is recognised.
 pub const PREFIX: &str = "mw_pat_";
@@ -36,11 +37,17 @@ pub const LONGEST: Seconds = Seconds::hours(24 * 366);
 const TOKENS_MAX: usize = 1_000;
 
 /// The file.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
     format: u32,
     tokens: Vec<Token>,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { format: small_file::FORMAT, tokens: Vec::new() }
+    }
 }
 
 /// A token, but for the token itself.
@@ -205,52 +212,14 @@ fn hash_of(secret: &str) -> String {
 }
 
 fn read(path: &Path) -> anyhow::Result<Kept> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(Kept { format: 1, tokens: Vec::new() });
-        }
-        Err(error) => {
-            return Err(error).with_context(|| format!("{}", path.display()));
-        }
-    };
-    let kept: Kept = serde_json::from_str(&text).with_context(|| {
-        format!("{}: expected a file of `mw token create`", path.display())
-    })?;
-    if kept.format != 1 {
-        bail!(
-            "{}: this program reads format 1, found {}; use the program that wrote it",
-            path.display(),
-            kept.format
-        );
-    }
-    Ok(kept)
+    Ok(small_file::read(path, WRITTEN_BY)?.unwrap_or_default())
 }
 
-/// Changes the file, one program at a time, whole or not at all.
 fn change<T>(
     folder: &Path,
     how: impl FnOnce(&mut Kept) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let path = folder.join(FILE);
-    let at = || format!("cannot write {}", path.display());
-    let mut private = OpenOptions::new();
-    private.write(true).create(true).truncate(false).mode(0o600);
-    let lock = private.open(folder.join("tokens.lock")).with_context(at)?;
-    lock.lock().with_context(at)?;
-    let mut kept = read(&path)?;
-    let done = how(&mut kept)?;
-    let beside = folder.join("tokens.new");
-    let mut text = serde_json::to_string_pretty(&kept).context("tokens are JSON")?;
-    text.push('\n');
-    let mut fresh = OpenOptions::new();
-    fresh.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = fresh.open(&beside).with_context(at)?;
-    file.write_all(text.as_bytes()).with_context(at)?;
-    file.sync_all().with_context(at)?;
-    fs::rename(&beside, &path).with_context(at)?;
-    File::open(folder).and_then(|folder| folder.sync_all()).with_context(at)?;
-    Ok(done)
+    small_file::change(&folder.join(FILE), WRITTEN_BY, how)
 }
 
 /// The tokens of a living run, as the file has them now.

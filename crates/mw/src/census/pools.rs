@@ -20,6 +20,7 @@ use units::Timestamp;
 use crate::api::role::Permission;
 use crate::api::token::Register;
 use crate::config::LoadedSite;
+use crate::small_file;
 
 /// Its name in a run's data folder.
 pub const FILE: &str = "pools.json";
@@ -127,13 +128,8 @@ impl Agreed {
     /// When it cannot be written.
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let path = file_of(folder);
-        let beside = path.with_extension("json.new");
         let told = || format!("cannot keep the pools {}", path.display());
-        let text = serde_json::to_string_pretty(self).with_context(told)?;
-        fs::create_dir_all(folder).with_context(told)?;
-        fs::write(&beside, text).with_context(told)?;
-        fs::File::open(&beside).and_then(|file| file.sync_all()).with_context(told)?;
-        fs::rename(&beside, &path).with_context(told)
+        small_file::replace_json(&path, self).with_context(told)
     }
 
     /// Pins what a site file says of loads that have nothing pinned yet.

@@ -21,6 +21,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::MissedTickBehavior;
 
 use crate::live::Happened;
+use crate::small_file;
 
 /// Its name in a run's data folder.
 pub const FILE: &str = "certificates.json";
@@ -127,14 +128,7 @@ impl Pins {
             return Ok(());
         }
         let told = || format!("cannot keep the certificates {}", path.display());
-        let beside = path.with_extension("json.new");
-        let text = serde_json::to_string_pretty(&stand).with_context(told)?;
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).with_context(told)?;
-        }
-        fs::write(&beside, text).with_context(told)?;
-        fs::File::open(&beside).and_then(|file| file.sync_all()).with_context(told)?;
-        fs::rename(&beside, path).with_context(told)?;
+        small_file::replace_json(path, &stand).with_context(told)?;
         for (address, shown) in &stand.refused {
             if written.refused.get(address) != Some(shown) {
                 tracing::error!(event = "certificate_changed", address, shown);

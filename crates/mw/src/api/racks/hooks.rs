@@ -6,16 +6,15 @@
 //! there. Whatever did not arrive for sure is posted again under the same id.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use adapters::deliver::{
     Outcome, Secret, TargetError, Trust, Webhook, WebhookTarget, retry_after,
 };
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::task::AbortHandle;
@@ -27,9 +26,11 @@ use crate::api::secret::{random, text_of};
 use crate::api::told::Told;
 use crate::api::wall;
 use crate::live::status::text::instant;
+use crate::small_file;
 
 /// The file of webhooks in a run's data folder.
 pub const FILE: &str = "webhooks.json";
+const WRITTEN_BY: &str = "mw webhook create";
 
 /// The most webhooks a run may have.
 const HOOKS_MAX: usize = 100;
@@ -43,11 +44,17 @@ const DELIVER_WITHIN: Duration = Duration::from_secs(10);
 /// The most events that are taken up at once.
 const BATCH: usize = 256;
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
     format: u32,
     hooks: Vec<Hook>,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { format: small_file::FORMAT, hooks: Vec::new() }
+    }
 }
 
 /// One webhook.
@@ -146,57 +153,14 @@ pub fn remove(folder: &Path, id: &str) -> anyhow::Result<bool> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Kept> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(Kept { format: 1, hooks: Vec::new() });
-        }
-        Err(error) => return Err(error).with_context(|| path.display().to_string()),
-    };
-    let kept: Kept = serde_json::from_str(&text).with_context(|| {
-        format!("{}: expected a file of `mw webhook create`", path.display())
-    })?;
-    if kept.format != 1 {
-        bail!(
-            "{}: this program reads format 1, found {}; use the program that wrote it",
-            path.display(),
-            kept.format
-        );
-    }
-    Ok(kept)
+    Ok(small_file::read(path, WRITTEN_BY)?.unwrap_or_default())
 }
 
-/// Changes the file, one program at a time, whole or not at all.
 fn change<T>(
     folder: &Path,
     how: impl FnOnce(&mut Kept) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let path = folder.join(FILE);
-    let at = || format!("cannot write {}", path.display());
-    let mut private = OpenOptions::new();
-    private.write(true).create(true).truncate(false).mode(0o600);
-    let lock = private.open(folder.join("webhooks.lock")).with_context(at)?;
-    lock.lock().with_context(at)?;
-    let mut kept = read(&path)?;
-    let done = how(&mut kept)?;
-    let text = serde_json::to_string_pretty(&kept).context("webhooks are JSON")? + "\n";
-    replace(&path, &text).with_context(at)?;
-    Ok(done)
-}
-
-/// Writes a private file, whole or not at all.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut fresh = OpenOptions::new();
-    fresh.write(true).create(true).truncate(true).mode(0o600);
-    let mut file = fresh.open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
+    small_file::change(&folder.join(FILE), WRITTEN_BY, how)
 }
 
 /// Posts events to every webhook of a data folder, for as long as the door is open.
@@ -252,7 +216,7 @@ async fn post(hook: Hook, sent: PathBuf, feed: Feed) {
     // From here on, whatever comes first: a run that starts again before anything was
     // delivered goes on from where this one began.
     if known.is_none()
-        && let Err(error) = replace(&sent, &format!("{seen}\n"))
+        && let Err(error) = small_file::replace(&sent, &format!("{seen}\n"))
     {
         warn!(event = "webhook_not_noted", webhook = hook.id, %error);
     }
@@ -285,7 +249,7 @@ async fn post(hook: Hook, sent: PathBuf, feed: Feed) {
         let more = events.len() >= BATCH;
         if to != seen
             && !theirs.is_empty()
-            && let Err(error) = replace(&sent, &format!("{to}\n"))
+            && let Err(error) = small_file::replace(&sent, &format!("{to}\n"))
         {
             // Then some come twice after a restart, under the same ids.
             warn!(event = "webhook_not_noted", webhook = hook.id, %error);
