@@ -233,17 +233,7 @@ impl Stand {
         let status = silently(&mut command).status()?;
         ensure!(status.success(), "a run that nobody interferes with failed: {status}");
         drop(site);
-        let mut by_thread: BTreeMap<(String, String), u32> = BTreeMap::new();
-        for line in fs::read_to_string(&log)?.lines() {
-            let Some((thread, rest)) = line.split_once(' ') else { continue };
-            let Some((call, _)) = rest.trim_start().split_once('(') else { continue };
-            *by_thread.entry((thread.to_owned(), call.to_owned())).or_default() += 1;
-        }
-        let mut most = BTreeMap::new();
-        for ((_, call), count) in by_thread {
-            let entry = most.entry(call).or_insert(0);
-            *entry = count.max(*entry);
-        }
+        let most = most_by_one_thread(&fs::read_to_string(&log)?);
         fs::remove_dir_all(&place)?;
         Ok(most)
     }
@@ -753,6 +743,26 @@ fn wait(lasts: Duration) {
     std::thread::sleep(lasts);
 }
 
+/// How often each call is made by the thread that makes it most, from what a tracer
+/// wrote. A call that another thread interrupted is told in two lines, of which the
+/// first names it.
+fn most_by_one_thread(trace: &str) -> BTreeMap<String, u32> {
+    let mut by_thread: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+    for line in trace.lines() {
+        let Some((thread, rest)) = line.split_once(' ') else { continue };
+        let Some((call, _)) = rest.trim_start().split_once('(') else { continue };
+        if CALLS.contains(&call) {
+            *by_thread.entry((thread, call)).or_default() += 1;
+        }
+    }
+    let mut most = BTreeMap::new();
+    for ((_, call), count) in by_thread {
+        let entry = most.entry(call.to_owned()).or_insert(0);
+        *entry = count.max(*entry);
+    }
+    most
+}
+
 /// So many points, spread over every call of a run: what is rare is tried each time
 /// it happens.
 pub(crate) fn points(profile: &BTreeMap<String, u32>, wanted: usize) -> Vec<Point> {
@@ -807,4 +817,15 @@ pub(crate) fn points(profile: &BTreeMap<String, u32>, wanted: usize) -> Vec<Poin
     }
     points.extend(KEPT.iter().map(|text| Point::parse(text).expect("a point")));
     points
+}
+
+#[test]
+fn a_call_that_was_interrupted_is_counted_once() {
+    let trace = "7 openat(AT_FDCWD, \"a\", O_RDONLY <unfinished ...>\n\
+         8 write(3, \"x\", 1) = 1\n\
+         7 <... openat resumed>) = -1 ENOENT (No such file or directory)\n\
+         8 --- SIGCHLD {si_signo=SIGCHLD} (core dumped)\n\
+         8 write(3, \"x\", 1) = 1\n";
+    let most = most_by_one_thread(trace);
+    assert_eq!(most, [("openat".to_owned(), 1), ("write".to_owned(), 2)].into());
 }
