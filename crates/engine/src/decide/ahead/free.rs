@@ -367,18 +367,20 @@ impl Free {
     /// What energy intervals `from..to` can gain together.
     pub(super) fn gains_of(&self, from: usize, to: usize) -> Gains {
         let mut gains = Gains::default();
-        for mark in &self.marks[from..to] {
+        // Lists are merged with others of their size: what costs the same in many
+        // intervals is one piece soon.
+        let mut lists: Vec<Vec<Piece>> = Vec::new();
+        for (at, mark) in self.marks[from..to].iter().enumerate() {
             gains.least += mark.gained;
-            gains.pieces.extend_from_slice(&self.gains[mark.gains.0..mark.gains.1]);
-        }
-        gains.pieces.sort_unstable_by(|a, b| a.slope.total_cmp(&b.slope));
-        gains.pieces.dedup_by(|next, last| {
-            let same = next.slope == last.slope;
-            if same {
-                last.width += next.width;
+            lists.push(self.gains[mark.gains.0..mark.gains.1].to_vec());
+            for _ in 0..(at + 1).trailing_zeros() {
+                stored::merge_last(&mut lists);
             }
-            same
-        });
+        }
+        while lists.len() > 1 {
+            stored::merge_last(&mut lists);
+        }
+        gains.pieces = lists.pop().unwrap_or_default();
         gains
     }
 

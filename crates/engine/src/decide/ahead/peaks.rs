@@ -125,7 +125,7 @@ fn together(
     let mut planes: Vec<Prices> = Vec::new();
     let mut found = answer.found;
     let mut program = Program::default();
-    program.clear();
+    program.clear(0.0);
     // Costs count from the first plan's, down to what nothing falls below.
     let zero = answer.cost_usd;
     let depth = zero - certify::bound(horizon, &answer.prices);

@@ -11,7 +11,10 @@
 //!
 //! Deterministic: ties go to the larger pivot, then to the lower index.
 
+mod asleep;
+
 use super::factor::{Factor, Sparse};
+use asleep::{Asleep, Late};
 
 /// Where a column that is not in the basis stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ struct Column {
     head: u32,
     seen: bool,
     has_moved: bool,
+    /// Left out of its row for now.
+    asleep: bool,
 }
 
 /// An entry of a column, and where its next stands.
@@ -73,6 +78,12 @@ pub(super) struct Program {
     /// Whether values were worked out from the basis and not summed up in steps.
     is_exact: bool,
     candidates: Vec<(f64, f64, usize)>,
+    /// By row: what sleeps in it, and where what was added to it since begins.
+    asleep: Vec<Asleep>,
+    late_from: Vec<u32>,
+    late: Vec<Late>,
+    /// What costs this little more or less than what wakes is woken with it.
+    near: f64,
     /// Steps taken since the program was begun.
     pub(super) pivots: usize,
 }
@@ -96,8 +107,14 @@ const PIVOT: f64 = 1e-9;
 pub(super) const ROUNDS: usize = 50;
 
 impl Program {
-    /// Begins anew.
-    pub(super) fn clear(&mut self) {
+    /// Begins anew; what costs as little as `near` more or less than what wakes is woken
+    /// with it.
+    pub(super) fn clear(&mut self, near: f64) {
+        self.near = near;
+        self.asleep.clear();
+        self.late_from.clear();
+        self.late.clear();
+        self.multipliers.clear();
         self.columns.clear();
         self.row_from.clear();
         self.row_from.push(0);
@@ -123,6 +140,7 @@ impl Program {
             head: NONE,
             seen: false,
             has_moved: false,
+            asleep: false,
         });
         self.columns.len() - 1
     }
@@ -141,6 +159,7 @@ impl Program {
     pub(super) fn end_row(&mut self, right: f64, basic: usize) -> usize {
         self.right.push(right);
         self.row_from.push(self.row_entries.len());
+        self.late_from.push(NONE);
         self.basis.push(basic);
         self.right.len() - 1
     }
@@ -274,6 +293,7 @@ impl Program {
     fn price_out(&mut self) {
         let rows = self.rows();
         self.multiply();
+        self.wake_wrong();
         self.columns.iter_mut().for_each(|column| column.reduced = column.cost);
         for row in 0..rows {
             let multiplier = self.multipliers[row];
@@ -285,8 +305,14 @@ impl Program {
             {
                 self.columns[*column].reduced -= multiplier * value;
             }
+            Self::each_late(&self.late, self.late_from[row], |column| {
+                self.columns[column].reduced -= multiplier;
+            });
         }
         for column in &mut self.columns {
+            if column.asleep {
+                continue;
+            }
             if let Place::Basic(_) = column.place {
                 column.reduced = 0.0;
                 continue;
@@ -307,26 +333,33 @@ impl Program {
     /// Values of the basis from those of the others.
     fn values(&mut self) {
         let rows = self.rows();
-        let supply = &mut self.flipped;
-        supply.clear();
+        self.flipped.clear();
         for row in 0..rows {
             if self.right[row] != 0.0 {
-                supply.add(row, self.right[row]);
+                self.flipped.add(row, self.right[row]);
             }
         }
+        let mut supply = std::mem::take(&mut self.flipped);
+        for (row, sum) in self.sleeping() {
+            supply.add(row, -sum);
+        }
         for column in &self.columns {
+            if column.asleep {
+                continue;
+            }
             let value = match column.place {
                 Place::Basic(_) => continue,
                 Place::Low => column.low,
                 Place::High => column.high,
             };
             if value != 0.0 {
-                add_column(supply, &self.column_entries, column.head, -value);
+                add_column(&mut supply, &self.column_entries, column.head, -value);
             }
         }
-        self.factor.solve(supply);
+        self.factor.solve(&mut supply);
         self.basic.clear();
         self.basic.extend((0..rows).map(|at| supply.at(at)));
+        self.flipped = supply;
         self.is_exact = true;
     }
 
@@ -356,6 +389,7 @@ impl Program {
             self.factor.end_row(begin, row, scale);
             self.columns[own].place = Place::Basic(row as u32);
             self.columns[own].reduced = 0.0;
+            self.multipliers.push(0.0);
             self.basic.push(value / scale);
         }
     }
@@ -390,6 +424,10 @@ impl Program {
             }
         }
         self.multiply();
+        if self.wake_wrong() {
+            self.price_out();
+            return false;
+        }
         true
     }
 
@@ -443,17 +481,27 @@ impl Program {
         self.rho.clear();
         self.rho.add(at, 1.0);
         self.factor.solve_turned(&mut self.rho);
-        self.tableau_row();
-        self.gather_candidates(below);
         let leaving = self.basis[at];
         let (low, high) = self.bounds(leaving);
         let bound = if below { low } else { high };
-        let Some((flips, chosen)) = self.choose((self.basic[at] - bound).abs()) else {
-            // All of them together do not bring it back.
-            let rows = (0..self.rows()).filter(|row| self.rho.at(*row).abs() > 1e-9);
-            return Err(Failure::Infeasible(rows.collect()));
+        let slope = (self.basic[at] - bound).abs();
+        let (flips, entering) = loop {
+            self.tableau_row();
+            self.gather_candidates(below);
+            let Some((flips, chosen)) = self.choose(slope) else {
+                if self.wake_touched() {
+                    continue;
+                }
+                // All of them together do not bring it back.
+                let rows = (0..self.rows()).filter(|row| self.rho.at(*row).abs() > 1e-9);
+                return Err(Failure::Infeasible(rows.collect()));
+            };
+            let entering = self.candidates[chosen].2;
+            let Column { reduced, alpha, .. } = self.columns[entering];
+            if !self.wake_passed(reduced / alpha) {
+                break (flips, entering);
+            }
         };
-        let entering = self.candidates[chosen].2;
         self.entering.clear();
         add_column(
             &mut self.entering,
@@ -478,6 +526,11 @@ impl Program {
         }
         self.columns[entering].reduced = 0.0;
         self.columns[leaving].reduced = -dual;
+        let mut from = 0;
+        while let Some(row) = self.rho.next(from) {
+            from = row + 1;
+            self.multipliers[row] += dual * self.rho.at(row);
+        }
         let primal = (self.basic[at] - bound) / pivot;
         let before = self.value(entering);
         let mut from = 0;
@@ -508,15 +561,17 @@ impl Program {
             }
             let entries = &self.row_entries[self.row_from[row]..self.row_from[row + 1]];
             self.touched.reserve(entries.len());
-            for (column, value) in entries {
-                let place = &mut self.columns[*column];
+            let mut add = |column: usize, value: f64| {
+                let place = &mut self.columns[column];
                 if !place.seen {
                     place.seen = true;
                     place.alpha = 0.0;
-                    self.touched.push(*column);
+                    self.touched.push(column);
                 }
                 place.alpha += rho * value;
-            }
+            };
+            entries.iter().for_each(|(column, value)| add(*column, *value));
+            Self::each_late(&self.late, self.late_from[row], |column| add(column, 1.0));
         }
     }
 

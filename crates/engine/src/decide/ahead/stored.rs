@@ -292,6 +292,35 @@ pub(super) fn convolve(
     Some(Span { from: from - skip, start, end: list.len() })
 }
 
+/// Makes one list of the last two, in rising order, where what costs the same is one.
+pub(super) fn merge_last(lists: &mut Vec<Vec<Piece>>) {
+    let (Some(right), Some(left)) = (lists.pop(), lists.pop()) else { return };
+    let mut merged: Vec<Piece> = Vec::with_capacity(left.len() + right.len());
+    let (mut a, mut b) = (0, 0);
+    loop {
+        let piece = match (left.get(a), right.get(b)) {
+            (Some(ours), Some(theirs)) if theirs.slope < ours.slope => {
+                b += 1;
+                theirs
+            }
+            (Some(ours), _) => {
+                a += 1;
+                ours
+            }
+            (None, Some(theirs)) => {
+                b += 1;
+                theirs
+            }
+            (None, None) => break,
+        };
+        match merged.last_mut() {
+            Some(last) if last.slope == piece.slope => last.width += piece.width,
+            _ => merged.push(*piece),
+        }
+    }
+    lists.push(merged);
+}
+
 /// Splits the energy `held` after an interval into what was held before and what
 /// was gained, with the price at which both agree: the prefix of the merge.
 /// Returns what was gained and the price, as a range.

@@ -155,7 +155,7 @@ impl Window {
     ) -> Result<(), Stop> {
         self.steps.clear();
         self.steps.extend_from_slice(steps);
-        self.program.clear();
+        self.program.clear(NEAR_USD_PER_MWH * horizon.hours);
         self.rows.clear();
         self.columns.clear();
         self.first.clear();
@@ -305,6 +305,7 @@ impl Window {
         let count = horizon.segments();
         let mut columns = Columns { segments: program.count(), ..Columns::default() };
         let mut at = t * count;
+        let power = answer.prices.power_usd_per_mwh[t];
         for demand in &horizon.loads {
             let mut floor = demand.floor_mw.at(t);
             let mut ceiling = demand.ceiling_mw.at(t);
@@ -315,8 +316,15 @@ impl Window {
                 floor -= least;
                 let cost = -horizon.worth_usd_per_mwh[at] * horizon.hours;
                 let column = program.column(cost, least, most);
-                if answer.segments_mw[at] > 0.5 * (least + most) {
+                let drawn = answer.segments_mw[at];
+                if drawn > 0.5 * (least + most) {
                     program.prefer_high(column);
+                }
+                let gain = horizon.worth_usd_per_mwh[at] - power;
+                let is_far = (drawn <= least + TOUCH && gain < -NEAR_USD_PER_MWH)
+                    || (drawn >= most - TOUCH && gain > NEAR_USD_PER_MWH);
+                if is_far {
+                    program.put_to_sleep(column);
                 }
                 at += 1;
             }
@@ -404,8 +412,11 @@ impl Window {
             Step::Stretch(..) => None,
         };
         if let Some(t) = interval {
+            self.program.lull(columns.segments, columns.grid);
             for column in columns.segments..columns.grid {
-                self.program.entry(column, 1.0);
+                if !self.program.is_asleep(column) {
+                    self.program.entry(column, 1.0);
+                }
             }
             for column in columns.grid..columns.grid_end {
                 self.program.entry(column, -1.0);
@@ -876,6 +887,7 @@ impl Window {
         for load in 0..horizon.loads.len() {
             if horizon.is_below(load, feeder) {
                 for column in self.of_load(at, load) {
+                    self.program.wake(column);
                     self.program.entry(column, 1.0);
                 }
             }
@@ -923,10 +935,12 @@ impl Window {
         // both sides let any basis be made one to start from.
         let mut reach = 1.0 + (before - least).abs();
         for column in now {
+            self.program.wake(column);
             self.program.entry(column, 1.0);
             reach += self.program.bounds(column).1;
         }
         for column in earlier.into_iter().flat_map(|(columns, _)| columns) {
+            self.program.wake(column);
             self.program.entry(column, -1.0);
             reach += self.program.bounds(column).1;
         }
@@ -1094,6 +1108,9 @@ fn held_within(horizon: &Horizon, store: usize, t: usize) -> (f64, f64) {
 
 /// Two powers this close are the same, MW.
 const TOUCH: f64 = 1e-7;
+
+/// What is worth this much more than power, or less, sleeps until a price comes near.
+const NEAR_USD_PER_MWH: f64 = 1.0;
 
 /// A feeder that is worth more has a row from the start, USD/MWh.
 const PRICED: f64 = 1e-6;
