@@ -328,14 +328,25 @@ fn peaks(horizon: &Horizon, prices: &Prices) -> f64 {
     total
 }
 
-/// Prices of a peak that is as high as the import limit lets it be add up to its
-/// charge; what is beyond is what the import limit is worth.
+/// Writes what peaks are worth once more, so that it adds up to no more than their charge
+/// and no MW that is drawn pays more than keeps it from being drawn. What is beyond is what
+/// the import limit is worth.
 pub(super) fn part_peaks(horizon: &Horizon, prices: &mut Prices) {
+    let rising = Rising::of(horizon, prices);
     for peak in &horizon.grid.peaks {
-        let span = &mut prices.peak_usd_per_mwh[peak.from..peak.to];
-        let paid = span.iter().sum::<f64>() * horizon.hours;
+        let mut paid = 0.0;
+        for t in peak.from..peak.to {
+            let own = &mut prices.peak_usd_per_mwh[t];
+            if horizon.exchange_range(t).0 <= 0.0 {
+                let power =
+                    prices.power_usd_per_mwh[t] - rising.at(horizon.loads.len(), t);
+                *own = own.min(power - horizon.next_costs(t, 0.0)).max(0.0);
+            }
+            paid += *own * horizon.hours;
+        }
         if paid > peak.usd_per_mw {
             let share = peak.usd_per_mw.max(0.0) / paid;
+            let span = &mut prices.peak_usd_per_mwh[peak.from..peak.to];
             span.iter_mut().for_each(|price| *price *= share);
         }
     }

@@ -100,10 +100,11 @@ pub(super) fn solve(
         search.mix(horizon, &mut answer.prices, alone);
     }
     certify::price_exchange(horizon, &mut answer.prices);
-    if alone || is_proved(horizon, answer) {
-        return Ok(());
+    if !alone && !is_proved(horizon, answer) {
+        together(solver, horizon, &mut searches, answer)?;
     }
-    together(solver, horizon, &mut searches, answer)
+    certify::part_peaks(horizon, &mut answer.prices);
+    Ok(())
 }
 
 /// Whether the bound is as good as the plan.
@@ -181,7 +182,6 @@ fn together(
     answer.found = found;
     let shares: Vec<f64> = (0..planes.len()).map(|row| program.multiplier(row)).collect();
     answer.prices.mix(horizon, &planes, &shares);
-    certify::part_peaks(horizon, &mut answer.prices);
     Ok(())
 }
 
