@@ -11,7 +11,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use super::answer::{Answer, RampPrice};
+use super::answer::{AGREE, Answer, RampPrice};
 use super::conflict::Conflict;
 use super::free::Free;
 use super::horizon::{Cap, Horizon, Ramp};
@@ -28,6 +28,7 @@ pub(super) struct Repair {
     /// Windows to solve, by how wide they are and where they begin.
     open: BinaryHeap<Reverse<(usize, usize)>>,
     steps: Vec<Step>,
+    shared: Vec<Shared>,
     /// What each stretch that was ever laid out can gain.
     gains: BTreeMap<Step, Gains>,
 }
@@ -86,6 +87,38 @@ impl Chain {
             joins
         });
         self.solved = false;
+    }
+}
+
+/// What settles the plan within a stretch: what is held before and after it, MWh, and the
+/// price of stored energy where it is one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shared {
+    from: f64,
+    to: f64,
+    price: Option<f64>,
+}
+
+impl Shared {
+    fn of(horizon: &Horizon, answer: &Answer, step: &Step) -> Self {
+        let Step::Stretch(from, to) = *step else { return Self::default() };
+        let prices = &answer.prices.stored_usd_per_mwh[from..to];
+        let is_one = prices.iter().all(|price| (price - prices[0]).abs() <= AGREE);
+        let before = match from {
+            0 => horizon.batteries[0].stored_mwh,
+            t => answer.stored_mwh[t - 1],
+        };
+        let price = is_one.then_some(prices[0]);
+        Self { from: before, to: answer.stored_mwh[to - 1], price }
+    }
+
+    /// Whether the plan that was settled so still stands.
+    fn stands(&self, now: &Self) -> bool {
+        let same = |a: f64, b: f64| (a - b).abs() <= SAME;
+        let priced = self.price.zip(now.price);
+        priced.is_some_and(|(a, b)| (a - b).abs() <= AGREE)
+            && same(self.from, now.from)
+            && same(self.to, now.to)
     }
 }
 
@@ -349,11 +382,16 @@ impl Repair {
             Stop::Stuck => Unrepaired::TooWide,
         })?;
         let planned = answer.stored_mwh.get(to - 1).copied().unwrap_or(0.0);
+        self.shared.clear();
+        self.shared.extend(self.steps.iter().map(|step| Shared::of(horizon, answer, step)));
         self.window.write(horizon, answer, ramps);
         let planned = *self.windows[at].fitted.get_or_insert(planned);
         self.windows[at].solved = true;
-        for step in &self.steps {
+        for (step, before) in self.steps.iter().zip(&self.shared) {
             let Step::Stretch(from, to) = *step else { continue };
+            if before.stands(&Shared::of(horizon, answer, step)) {
+                continue;
+            }
             let outside = free
                 .share_out(horizon, caps, answer, (from, to))
                 .map_err(Unrepaired::Conflict)?;
@@ -410,13 +448,18 @@ impl Repair {
         last: usize,
     ) -> usize {
         let n = horizon.len();
-        let mut t = first;
         let mut broken = Vec::new();
-        while let Some(next) = self.next_broken(horizon, answer, t, (last + 1).min(n)) {
-            t = next + 1;
-            if !self.is_looked_at(next) {
-                broken.push(next);
+        // What the window looks at itself keeps them.
+        let parts = self.windows[at].parts.iter().map(|(from, to)| (from + 1, *to));
+        let mut t = first;
+        for (from, to) in parts.chain([(last + 1, last + 1)]) {
+            while let Some(next) = self.next_broken(horizon, answer, t, from.min(n)) {
+                t = next + 1;
+                if !self.is_looked_at(next) {
+                    broken.push(next);
+                }
             }
+            t = t.max(to);
         }
         let window = &mut self.windows[at];
         let far = 1 << window.grown.min(4);
@@ -516,6 +559,9 @@ fn is_same(a: &[f64], b: &[f64]) -> bool {
     let differs = |(a, b): (&f64, &f64)| a.to_bits() ^ b.to_bits();
     a.iter().zip(b).map(differs).fold(0, |all, one| all | one) == 0
 }
+
+/// Two stored energies this close are one, MWh.
+const SAME: f64 = 1e-9;
 
 /// A ramp is broken by more than this, MW.
 const BROKEN: f64 = 1e-7;

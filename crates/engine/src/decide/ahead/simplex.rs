@@ -13,6 +13,8 @@
 
 mod asleep;
 
+use std::cmp::Ordering;
+
 use super::factor::{Factor, Sparse};
 use asleep::{Asleep, Late};
 
@@ -50,6 +52,27 @@ struct Entry {
     value: f64,
 }
 
+/// A column that could enter.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    /// How soon its reduced cost changes sign.
+    ratio: f64,
+    /// How much a unit of it brings back of what leaves, and how much all of it does.
+    size: f64,
+    reach: f64,
+    column: usize,
+}
+
+impl Candidate {
+    /// Which changes sign sooner; of two at once, which has the larger pivot.
+    fn order(&self, other: &Self) -> Ordering {
+        self.ratio
+            .total_cmp(&other.ratio)
+            .then(other.size.total_cmp(&self.size))
+            .then(self.column.cmp(&other.column))
+    }
+}
+
 /// A linear program and the state of its solution.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Program {
@@ -62,6 +85,8 @@ pub(super) struct Program {
     right: Vec<f64>,
     basis: Vec<usize>,
     basic: Vec<f64>,
+    /// How far what is basic is outside its bounds, or how little within them.
+    excess: Vec<f64>,
     factor: Factor,
     /// The row of the inverse that leaves, by row of `A`.
     rho: Sparse,
@@ -77,7 +102,9 @@ pub(super) struct Program {
     all_moved: bool,
     /// Whether values were worked out from the basis and not summed up in steps.
     is_exact: bool,
-    candidates: Vec<(f64, f64, usize)>,
+    candidates: Vec<Candidate>,
+    /// Columns that do not sleep.
+    awake: Vec<u32>,
     /// By row: what sleeps in it, and where what was added to it since begins.
     asleep: Vec<Asleep>,
     late_from: Vec<u32>,
@@ -123,6 +150,7 @@ impl Program {
         self.right.clear();
         self.basis.clear();
         self.basic.clear();
+        self.excess.clear();
         self.moved.clear();
         self.pivots = 0;
     }
@@ -244,7 +272,13 @@ impl Program {
 
     /// Starts from the basis that was chosen with the rows. False if it is none.
     pub(super) fn start(&mut self) -> bool {
-        self.columns.iter_mut().for_each(|column| column.seen = false);
+        self.awake.clear();
+        for (at, column) in self.columns.iter_mut().enumerate() {
+            column.seen = false;
+            if !column.asleep {
+                self.awake.push(at as u32);
+            }
+        }
         let rows = self.rows();
         for vector in [&mut self.rho, &mut self.entering, &mut self.flipped] {
             vector.reset(rows);
@@ -294,7 +328,10 @@ impl Program {
         let rows = self.rows();
         self.multiply();
         self.wake_wrong();
-        self.columns.iter_mut().for_each(|column| column.reduced = column.cost);
+        for column in &self.awake {
+            let column = &mut self.columns[*column as usize];
+            column.reduced = column.cost;
+        }
         for row in 0..rows {
             let multiplier = self.multipliers[row];
             if multiplier == 0.0 {
@@ -309,10 +346,8 @@ impl Program {
                 self.columns[column].reduced -= multiplier;
             });
         }
-        for column in &mut self.columns {
-            if column.asleep {
-                continue;
-            }
+        for column in &self.awake {
+            let column = &mut self.columns[*column as usize];
             if let Place::Basic(_) = column.place {
                 column.reduced = 0.0;
                 continue;
@@ -343,10 +378,8 @@ impl Program {
         for (row, sum) in self.sleeping() {
             supply.add(row, -sum);
         }
-        for column in &self.columns {
-            if column.asleep {
-                continue;
-            }
+        for column in &self.awake {
+            let column = &self.columns[*column as usize];
             let value = match column.place {
                 Place::Basic(_) => continue,
                 Place::Low => column.low,
@@ -359,6 +392,10 @@ impl Program {
         self.factor.solve(&mut supply);
         self.basic.clear();
         self.basic.extend((0..rows).map(|at| supply.at(at)));
+        self.excess.resize(rows, 0.0);
+        for at in 0..rows {
+            self.excess[at] = self.outside(at);
+        }
         self.flipped = supply;
         self.is_exact = true;
     }
@@ -389,8 +426,10 @@ impl Program {
             self.factor.end_row(begin, row, scale);
             self.columns[own].place = Place::Basic(row as u32);
             self.columns[own].reduced = 0.0;
+            self.awake.push(own as u32);
             self.multipliers.push(0.0);
             self.basic.push(value / scale);
+            self.excess.push(self.outside(row));
         }
     }
 
@@ -460,20 +499,29 @@ impl Program {
         Ok(())
     }
 
+    /// How far the basic value at a place is outside its bounds.
+    #[inline]
+    fn outside(&self, at: usize) -> f64 {
+        let Column { low, high, .. } = self.columns[self.basis[at]];
+        (low - self.basic[at]).max(self.basic[at] - high)
+    }
+
+    /// The place that is furthest outside its bounds, and whether it is below.
     fn furthest_outside(&self) -> Option<(usize, bool)> {
-        let mut worst = (PRIMAL, None);
-        for (at, column) in self.basis.iter().enumerate() {
-            let value = self.basic[at];
-            let (low, high) = self.bounds(*column);
-            let below = low - value;
-            let above = value - high;
-            if below > worst.0 {
-                worst = (below, Some((at, true)));
-            } else if above > worst.0 {
-                worst = (above, Some((at, false)));
+        // Four side by side: one after the other, each would wait for the one before.
+        let mut worst = [PRIMAL; 4];
+        let (fours, rest) = self.excess.as_chunks::<4>();
+        for four in fours {
+            for (worst, excess) in worst.iter_mut().zip(four) {
+                *worst = if excess > worst { *excess } else { *worst };
             }
         }
-        worst.1
+        let worst = worst.iter().chain(rest).copied().fold(PRIMAL, f64::max);
+        if worst <= PRIMAL {
+            return None;
+        }
+        let at = self.excess.iter().position(|excess| *excess == worst)?;
+        Some((at, self.basic[at] < self.columns[self.basis[at]].low))
     }
 
     /// One step: what stands at `at` leaves for the bound it is beyond.
@@ -496,7 +544,7 @@ impl Program {
                 let rows = (0..self.rows()).filter(|row| self.rho.at(*row).abs() > 1e-9);
                 return Err(Failure::Infeasible(rows.collect()));
             };
-            let entering = self.candidates[chosen].2;
+            let entering = self.candidates[chosen].column;
             let Column { reduced, alpha, .. } = self.columns[entering];
             if !self.wake_passed(reduced / alpha) {
                 break (flips, entering);
@@ -537,6 +585,7 @@ impl Program {
         while let Some(place) = self.entering.next(from) {
             from = place + 1;
             self.basic[place] -= primal * self.entering.at(place);
+            self.excess[place] = self.outside(place);
             moves(&mut self.moved, &mut self.columns, self.basis[place]);
         }
         moves(&mut self.moved, &mut self.columns, entering);
@@ -545,6 +594,7 @@ impl Program {
         self.columns[leaving].place = if below { Place::Low } else { Place::High };
         self.columns[entering].place = Place::Basic(at as u32);
         self.basis[at] = entering;
+        self.excess[at] = self.outside(at);
         self.factor.exchange(at, &self.entering);
         Ok(true)
     }
@@ -590,40 +640,47 @@ impl Program {
                 Place::High => toward > PIVOT,
             };
             if eligible && column.low < column.high {
-                let ratio = (column.reduced / alpha).abs();
-                self.candidates.push((ratio, alpha.abs(), *at));
+                let (ratio, size) = ((column.reduced / alpha).abs(), alpha.abs());
+                let reach = size * (column.high - column.low);
+                self.candidates.push(Candidate { ratio, size, reach, column: *at });
             }
         }
     }
 
     /// How many candidates flip because they do not suffice alone to bring back
-    /// `slope`, and which then enters.
+    /// `slope`, and which then enters: those that flip come first in the list.
     fn choose(&mut self, mut slope: f64) -> Option<(usize, usize)> {
-        let count = self.candidates.len();
-        let mut sorted = 0;
-        let mut chosen = None;
-        for place in 0..count {
-            sorted = sort_until(&mut self.candidates, sorted, place);
-            let (_, size, column) = self.candidates[place];
-            let (low, high) = self.bounds(column);
-            slope -= size * (high - low);
-            if slope < PRIMAL {
-                chosen = Some(place);
-                break;
+        let list = &mut self.candidates;
+        // Halved again and again around a candidate from the middle: those before it flip
+        // as long as they do not suffice.
+        let (mut from, mut to) = (0, list.len());
+        while to - from > FEW {
+            let middle = split(&mut list[from..to]) + from;
+            let before: f64 = list[from..middle].iter().map(|one| one.reach).sum();
+            if slope - before < PRIMAL {
+                to = middle;
+            } else {
+                slope -= before;
+                from = middle;
             }
         }
-        let flips = chosen?;
+        list[from..to].sort_unstable_by(Candidate::order);
+        let flips = (from..list.len()).find(|at| {
+            slope -= list[*at].reach;
+            slope < PRIMAL
+        })?;
         // Of those as good as the chosen one, the largest pivot.
-        let limit = self.candidates[flips].0 + DUAL;
+        let first = list[flips];
+        let good = |one: &Candidate| one.ratio <= first.ratio + DUAL;
         let mut chosen = flips;
-        for place in flips + 1..count {
-            sorted = sort_until(&mut self.candidates, sorted, place);
-            let (ratio, size, _) = self.candidates[place];
-            if ratio > limit {
-                break;
-            }
-            if size > 10.0 * self.candidates[chosen].1 {
-                chosen = place;
+        for (at, one) in list.iter().enumerate().skip(flips + 1) {
+            let best = &list[chosen];
+            if good(one)
+                && one.size > 10.0 * first.size
+                && (one.size > best.size
+                    || (one.size == best.size && one.order(best).is_lt()))
+            {
+                chosen = at;
             }
         }
         Some((flips, chosen))
@@ -636,7 +693,7 @@ impl Program {
         }
         self.flipped.clear();
         for place in 0..count {
-            let column = self.candidates[place].2;
+            let column = self.candidates[place].column;
             let (low, high) = self.bounds(column);
             let range = high - low;
             let (to, change) = match self.columns[column].place {
@@ -654,6 +711,7 @@ impl Program {
         while let Some(place) = self.flipped.next(from) {
             from = place + 1;
             self.basic[place] -= self.flipped.at(place);
+            self.excess[place] = self.outside(place);
             moves(&mut self.moved, &mut self.columns, self.basis[place]);
         }
     }
@@ -677,38 +735,32 @@ fn add_column(to: &mut Sparse, entries: &[Entry], mut entry: u32, times: f64) {
     }
 }
 
-/// Makes sure that the candidates up to `place` are the first and in order; so many
-/// are already. Few are ever asked for.
-fn sort_until(list: &mut [(f64, f64, usize)], sorted: usize, place: usize) -> usize {
-    if place < sorted {
-        return sorted;
-    }
-    let before = |a: &(f64, f64, usize), b: &(f64, f64, usize)| {
-        a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2))
+/// Moves the candidates before one from the middle of the list in front of it; says where
+/// it stands then, which is never at the front.
+fn split(list: &mut [Candidate]) -> usize {
+    let last = list.len() - 1;
+    let middle = list.len() / 2;
+    // The middle one of three, and the first of the others in front.
+    let order = |list: &mut [Candidate], a: usize, b: usize| {
+        if list[b].order(&list[a]).is_lt() {
+            list.swap(a, b);
+        }
     };
-    let rest = &mut list[sorted..];
-    let more = (8 + 3 * sorted).min(rest.len());
-    if more > INSERTED && more < rest.len() {
-        rest.select_nth_unstable_by(more, before);
-    }
-    let (first, others) = rest.split_at_mut(more);
-    first.sort_unstable_by(before);
-    if more <= INSERTED {
-        // Nearly all of the others come after the last that is kept.
-        for other in others {
-            let last = &mut first[more - 1];
-            if other.0 <= last.0 && before(other, last).is_lt() {
-                std::mem::swap(other, last);
-                let mut at = more - 1;
-                while at > 0 && before(&first[at], &first[at - 1]).is_lt() {
-                    first.swap(at, at - 1);
-                    at -= 1;
-                }
-            }
+    order(list, 0, middle);
+    order(list, middle, last);
+    order(list, 0, middle);
+    list.swap(middle, last);
+    let pivot = list[last];
+    let mut to = 0;
+    for at in 0..last {
+        if list[at].order(&pivot).is_lt() {
+            list.swap(at, to);
+            to += 1;
         }
     }
-    sorted + more
+    list.swap(to, last);
+    to
 }
 
-/// So many candidates are kept in order while the others are looked at.
-const INSERTED: usize = 32;
+/// So few candidates are put in order and looked at one by one.
+const FEW: usize = 8;

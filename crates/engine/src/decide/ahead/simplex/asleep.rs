@@ -104,6 +104,7 @@ impl Program {
         let own = &mut self.columns[column];
         own.asleep = false;
         own.reduced = own.cost - multiplier;
+        self.awake.push(column as u32);
         let row = std::mem::replace(&mut own.head, self.column_entries.len() as u32);
         self.column_entries.push(Entry { row, next: NONE, value: 1.0 });
         let late = &mut self.late_from[row as usize];
