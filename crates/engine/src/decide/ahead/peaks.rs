@@ -174,7 +174,7 @@ fn together(
             break;
         }
         for (search, column) in searches.iter_mut().zip(&caps) {
-            search.cap = program.value(*column);
+            search.cap = snapped(program.value(*column));
         }
     }
     solver.solve_at(horizon, searches, answer)?;
@@ -299,7 +299,7 @@ impl Search {
         // Where both lines meet at the cap of one, nothing is below that.
         let best = [right.cap, left.cap].into_iter().find(|cap| is_same(*cap, meet));
         self.found = best.is_some();
-        self.cap = match best {
+        self.cap = snapped(match best {
             Some(cap) => cap,
             None if looked == f64::INFINITY => (right.cap - NEAR).max(meet),
             None if !self.levelled => {
@@ -310,7 +310,7 @@ impl Search {
                 self.met = true;
                 meet
             }
-        };
+        });
         self.cap != looked
     }
 
@@ -429,6 +429,16 @@ fn where_level(left: &Line, right: &Line) -> f64 {
 fn is_same(a: f64, b: f64) -> bool {
     (a - b).abs() <= SAME
 }
+
+/// A cap that is a whole number of kilowatts but for rounding: what has to be drawn is one
+/// as a rule, and a cap a hair above it would leave open which of both stands in the way.
+fn snapped(cap: f64) -> f64 {
+    let whole = (cap * 1e3).round() / 1e3;
+    if (cap - whole).abs() <= HAIR { whole } else { cap }
+}
+
+/// What rounding leaves of a cap, MW. Any wider, and caps that are none would be moved.
+const HAIR: f64 = 2e-8;
 
 /// Two draws this close are the same, MW.
 const SAME: f64 = 1e-7;

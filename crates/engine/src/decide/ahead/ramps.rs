@@ -91,7 +91,7 @@ impl Chain {
 }
 
 /// What settles the plan within a stretch: what is held before and after it, MWh, and the
-/// price of stored energy where it is one.
+/// price of stored energy, where it is one and the plan keeps to it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Shared {
     from: f64,
@@ -101,15 +101,28 @@ struct Shared {
 
 impl Shared {
     fn of(horizon: &Horizon, answer: &Answer, step: &Step) -> Self {
-        let Step::Stretch(from, to) = *step else { return Self::default() };
-        let prices = &answer.prices.stored_usd_per_mwh[from..to];
-        let is_one = prices.iter().all(|price| (price - prices[0]).abs() <= AGREE);
-        let before = match from {
-            0 => horizon.batteries[0].stored_mwh,
+        let (Step::Stretch(from, to), [store, ..]) = (*step, &horizon.batteries[..])
+        else {
+            return Self::default();
+        };
+        let start = match from {
+            0 => store.stored_mwh,
             t => answer.stored_mwh[t - 1],
         };
-        let price = is_one.then_some(prices[0]);
-        Self { from: before, to: answer.stored_mwh[to - 1], price }
+        let price = answer.prices.stored_usd_per_mwh[from];
+        let mut before = start;
+        let stands = (from..to).all(|t| {
+            let charged = store.charge_efficiency * answer.charge_mw[t];
+            let discharged = answer.discharge_mw[t] / store.discharge_efficiency;
+            let held = before + horizon.hours * (charged - discharged);
+            before = answer.stored_mwh[t];
+            // Where fits of two windows met, what is held may not follow on.
+            let follows = (held - before).abs() <= SAME
+                && before >= store.stored_min_mwh.at(t) - SAME
+                && before <= store.stored_max_mwh.at(t) + SAME;
+            follows && (answer.prices.stored_usd_per_mwh[t] - price).abs() <= AGREE
+        });
+        Self { from: start, to: before, price: stands.then_some(price) }
     }
 
     /// Whether the plan that was settled so still stands.
@@ -383,7 +396,8 @@ impl Repair {
         })?;
         let planned = answer.stored_mwh.get(to - 1).copied().unwrap_or(0.0);
         self.shared.clear();
-        self.shared.extend(self.steps.iter().map(|step| Shared::of(horizon, answer, step)));
+        self.shared
+            .extend(self.steps.iter().map(|step| Shared::of(horizon, answer, step)));
         self.window.write(horizon, answer, ramps);
         let planned = *self.windows[at].fitted.get_or_insert(planned);
         self.windows[at].solved = true;

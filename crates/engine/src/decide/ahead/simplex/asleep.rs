@@ -31,13 +31,7 @@ pub(super) struct Late {
 
 impl Default for Asleep {
     fn default() -> Self {
-        Self {
-            from: 0,
-            to: 0,
-            least: f64::NEG_INFINITY,
-            most: f64::INFINITY,
-            sum: 0.0,
-        }
+        Self { from: 0, to: 0, least: f64::NEG_INFINITY, most: f64::INFINITY, sum: 0.0 }
     }
 }
 
@@ -66,14 +60,13 @@ impl Program {
     /// for it: each has an entry of 1 in this row and none in another.
     pub(in super::super) fn lull(&mut self, from: usize, to: usize) {
         let row = self.right.len();
-        let mut asleep =
-            Asleep { from: from as u32, to: to as u32, ..Asleep::default() };
+        let mut asleep = Asleep { from: from as u32, to: to as u32, ..Asleep::default() };
         for column in &mut self.columns[from..to] {
             if column.asleep {
                 // It is in no list, so there is room for where it belongs.
                 column.head = row as u32;
                 asleep.count(column);
-            } 
+            }
         }
         self.asleep.resize(row, Asleep::default());
         self.asleep.push(asleep);
@@ -114,7 +107,11 @@ impl Program {
 
     /// What the columns that sleep come to, by row.
     pub(super) fn sleeping(&self) -> impl Iterator<Item = (usize, f64)> {
-        self.asleep.iter().map(|asleep| asleep.sum).enumerate().filter(|(_, sum)| *sum != 0.0)
+        self.asleep
+            .iter()
+            .map(|asleep| asleep.sum)
+            .enumerate()
+            .filter(|(_, sum)| *sum != 0.0)
     }
 
     /// Does something with each column that woke in a row: its entry is 1.
