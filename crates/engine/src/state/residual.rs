@@ -1,7 +1,8 @@
 //! What the site draws beyond what its loads explain, from its own meter.
 //!
 //! A load may be anywhere between its least and its most while an order is on its
-//! way: only what lies beyond that band is unexplained. Against limits the most
+//! way: only what lies beyond that band is unexplained. A reading is some seconds old when
+//! it is heard: what was believed at any time since counts. Against limits the most
 //! of the last minute counts; while the meter is silent, the most of the last
 //! hour before. What the meter cannot have read counts as silence.
 
@@ -39,6 +40,8 @@ pub struct Residual {
     /// that loads were ordered to draw meanwhile.
     same: Option<Same>,
     doubt: Option<Doubt>,
+    /// What was believed, by since when, as far back as a reading may be.
+    believed: Vec<(Timestamp, Believed)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +53,7 @@ struct Same {
 }
 
 /// What loads are believed to draw together, at the meter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Believed {
     /// At the least.
     pub least: Power,
@@ -125,6 +128,7 @@ impl Residual {
         };
         let is_new = doubt.is_some() && doubt != self.doubt;
         self.doubt = doubt;
+        let believed = self.believed_since(known_at, at, believed);
         let beyond = (draw - believed.most).max(Power::ZERO)
             + (draw - believed.least).min(Power::ZERO);
         match doubt {
@@ -142,6 +146,28 @@ impl Residual {
             Some(Doubt::Late | Doubt::TooHigh | Doubt::SendsBackTooMuch) => {}
         }
         doubt.filter(|_| is_new)
+    }
+
+    /// The band of all that was believed since a reading was taken.
+    fn believed_since(
+        &mut self,
+        known_at: Timestamp,
+        at: Timestamp,
+        now: Believed,
+    ) -> Believed {
+        if self.believed.last().is_none_or(|(_, last)| *last != now) {
+            self.believed.push((at, now));
+        }
+        let held_at = |when: Timestamp, all: &[(Timestamp, Believed)]| {
+            all.partition_point(|(since, _)| *since <= when).saturating_sub(1)
+        };
+        self.believed.drain(..held_at(at - SILENT_AFTER, &self.believed));
+        let from = held_at(known_at, &self.believed);
+        self.believed[from..].iter().fold(now, |band, (_, other)| Believed {
+            least: band.least.min(other.least),
+            most: band.most.max(other.most),
+            ..band
+        })
     }
 
     fn note(&mut self, at: Timestamp, beyond: Power) {
@@ -230,6 +256,29 @@ mod tests {
             assert_eq!(residual.newest(), mw(newest), "{draw}");
             assert_eq!(residual.beyond(), mw(newest.max(0)), "{draw}");
         }
+    }
+
+    #[test]
+    fn a_reading_is_held_against_what_was_believed_when_it_was_taken() {
+        let mut residual = Residual::default();
+        let band = |least: i64, most: i64| Believed {
+            least: mw(least),
+            ordered: mw(most),
+            most: mw(most),
+        };
+        let mut hear = |seconds: i64, taken: i64, draw: i64, believed: Believed| {
+            residual.hear(mw(draw), at(taken), at(seconds), believed, mw(60), mw(5));
+            residual.newest()
+        };
+        assert_eq!(hear(0, 0, 30, band(30, 30)), mw(0));
+        // A battery turned: what was read before shows it as it was.
+        assert_eq!(hear(4, 2, 30, band(10, 10)), mw(0));
+        assert_eq!(hear(6, 3, 31, band(10, 10)), mw(1));
+        // What was read after is held against what is believed now.
+        assert_eq!(hear(8, 5, 30, band(10, 10)), mw(20));
+        assert_eq!(hear(9, 8, 9, band(10, 10)), -mw(1));
+        // What is long past does not count any more.
+        assert_eq!(hear(40, 31, 30, band(10, 10)), mw(20));
     }
 
     #[test]

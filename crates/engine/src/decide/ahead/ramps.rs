@@ -209,6 +209,9 @@ impl Repair {
         for window in &mut self.windows {
             (window.solved, window.grown, window.fitted) = (false, 0, None);
         }
+        if self.ramped.is_empty() {
+            return Ok(());
+        }
         self.open_broken(horizon, answer);
         if self.windows.is_empty() {
             return Ok(());
