@@ -89,9 +89,16 @@ fn repayment(
     }
 }
 
-/// Adds tax at the end of each twelve months: on operating cash less interest,
-/// depreciation and impairment, after the losses of years before.
-pub(crate) fn tax(plan: &Plan, months: &mut [Month], impaired: &[Money]) {
+/// Adds tax at the end of each twelve months: on what was earned less interest,
+/// depreciation and impairment, after the losses of years before. What tenants owe is
+/// earned in the month of service, whenever it is paid; everything else is when it is
+/// paid.
+pub(crate) fn tax(
+    plan: &Plan,
+    months: &mut [Month],
+    served: &[Money],
+    impaired: &[Money],
+) {
     let life = plan.rules.depreciation_months;
     let mut loss = 0_i128;
     let mut written_off = 0_i128;
@@ -104,9 +111,12 @@ pub(crate) fn tax(plan: &Plan, months: &mut [Month], impaired: &[Money]) {
             .sum();
         written_off += i128::from(bought.as_micro_usd()) / life as i128;
         let month = &months[place];
-        let earned =
-            month.operating() + month.of(Line::Interest) + month.of(Line::Resale)
-                - impaired[place];
+        let paid = month.of(Line::Contract) + month.of(Line::Prepayment);
+        let earned = month.operating() - paid
+            + served[place]
+            + month.of(Line::Interest)
+            + month.of(Line::Resale)
+            - impaired[place];
         profit += i128::from(earned.as_micro_usd());
         let last = place + 1 == months.len();
         if (place + 1) % 12 != 0 && !last {

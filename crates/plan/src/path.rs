@@ -134,12 +134,19 @@ impl Plan {
             *available += ran.contract_power[place] + ran.contract_running[place];
         }
         finance::borrow(self, &mut months);
-        finance::tax(self, &mut months, &impaired);
+        let mut served = vec![Money::ZERO; self.months];
+        for months in arrivals.receipts.iter().flat_map(|receipts| &receipts.earned) {
+            for (place, earned) in months.iter().enumerate() {
+                served[place] += *earned;
+            }
+        }
+        finance::tax(self, &mut months, &served, &impaired);
         let coverage = finance::coverage(self, &months, &available);
 
         let mut stays = vec![Month::default(); self.months];
         operate::run(self, seed, number, &self.untouched(), &mut stays);
-        finance::tax(self, &mut stays, &vec![Money::ZERO; self.months]);
+        let nothing = vec![Money::ZERO; self.months];
+        finance::tax(self, &mut stays, &nothing, &nothing);
 
         self.outcome(number, arrivals, ran, months, stays, coverage)
     }

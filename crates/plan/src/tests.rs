@@ -329,7 +329,11 @@ fn tax_is_on_profit_after_interest_depreciation_and_impairment() {
     let sum = |of: &dyn Fn(&Month) -> Money| -> f64 {
         outcome.months.iter().map(|month| of(month).as_micro_usd() as f64 / 1e6).sum()
     };
+    // What was served by the end of December, paid or not.
+    let served = 2.0 * 720.0 * 24.0 * 275.0;
     let profit = sum(&Month::operating)
+        - sum(&|month| month.of(Line::Contract) + month.of(Line::Prepayment))
+        + served
         + sum(&|month| month.of(Line::Interest))
         + sum(&|month| month.of(Line::Resale))
         - 300_000.0;
@@ -539,9 +543,12 @@ fn present_value_and_internal_rate_are_those_of_the_textbook() {
     let found = irr(&flows).expect("one rate");
     assert!((found - (per_month.powi(12) - 1.0)).abs() < 1e-9, "{found}");
     assert_eq!(irr(&[usd(100), usd(60)]), None, "nothing was put in");
-    // -1, 5, -6 has two rates: 100 and 200 per cent; of 1.05 and 1.25 both are seen.
-    let two: Vec<Money> = [-10_000, 23_000, -13_125].map(usd).to_vec();
-    assert_eq!(irr(&two), None, "two rates are no rate");
+    assert_eq!(irr(&[-10_000, 23_000, -13_125].map(usd)), None, "value rises first");
+    // Paid ahead, then put in, then earned: the falling root is the return, 10 per cent
+    // a month, and the one at 50 per cent is passed over.
+    let ahead: Vec<Money> = [10_000, -26_000, 16_500].map(usd).to_vec();
+    let found = irr(&ahead).expect("one rate");
+    assert!((found - (1.1_f64.powi(12) - 1.0)).abs() < 1e-9, "{found}");
     assert!(
         (monthly_rate(Share::from_ppm(100_000)) - 0.007_974_140_428_904).abs() < 1e-12
     );

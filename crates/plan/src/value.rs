@@ -16,8 +16,14 @@ pub fn npv(rate_per_month: f64, flows: &[Money]) -> f64 {
     flows.iter().rev().fold(0.0, |later, flow| later * factor + usd(flow))
 }
 
-/// The one rate a year at which monthly flows are worth nothing, when there is one:
-/// nothing where no rate does that or more than one does.
+/// The rate a year at which monthly flows are worth nothing, when there is one that
+/// says something.
+///
+/// A rate of return is where value falls through nothing as the rate rises. Flows that
+/// change their sign more than once may have several roots: where money comes in before
+/// it goes out, as with what a tenant pays ahead, value rises again at absurd rates, and
+/// that root is passed over. Nothing where no root is of that kind, more than one is, or
+/// the first is of the other kind.
 ///
 /// Rates from -60 % to 100 % a month are looked through; between two of a grid where
 /// the value changes its sign the root is found by halving.
@@ -28,10 +34,12 @@ pub fn irr(flows: &[Money]) -> Option<f64> {
     let mut before = value(grid(-300));
     for step in -299..=500 {
         let after = value(grid(step));
-        if (before > 0.0) != (after > 0.0) {
-            if found.is_some() {
-                return None;
-            }
+        let falls = before > 0.0 && after <= 0.0;
+        let rises = before <= 0.0 && after > 0.0;
+        if (falls && found.is_some()) || (rises && found.is_none()) {
+            return None;
+        }
+        if falls {
             found = Some(root(value, grid(step - 1), grid(step)));
         }
         before = after;
@@ -45,13 +53,12 @@ pub fn irr(flows: &[Money]) -> Option<f64> {
 }
 
 fn root(value: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
-    let rises = value(high) > 0.0;
     for _ in 0..60 {
         let middle = (low + high) / 2.0;
-        if (value(middle) > 0.0) == rises {
-            high = middle;
-        } else {
+        if value(middle) > 0.0 {
             low = middle;
+        } else {
+            high = middle;
         }
     }
     (low + high) / 2.0
