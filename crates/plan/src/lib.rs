@@ -22,6 +22,7 @@ mod operate;
 mod path;
 mod receipts;
 mod terms;
+mod tornado;
 mod value;
 
 pub use answer::{Answer, Band, BreakEven, PerMwh, TrancheRisk};
@@ -33,6 +34,7 @@ pub use terms::{
     Conversion, Covenant, Deal, Equipment, Futures, Loan, LoanKind, OnLongStop, Plan,
     Repayment, Rules, Running, Serves, Works,
 };
+pub use tornado::Lever;
 pub use value::{irr, monthly_rate, npv, quantile};
 
 #[cfg(test)]

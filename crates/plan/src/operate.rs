@@ -11,8 +11,8 @@ use settle::calendar::Period;
 use settle::mining;
 use sim::scenario::draw::Draws;
 use units::{
-    BitcoinPrice, EnergyPrice, GpuHourPrice, GpuSeconds, Hashes, Hashprice, Money, Power,
-    Satoshis, Seconds, Share, Timestamp,
+    EnergyPrice, GpuHourPrice, GpuSeconds, Hashes, Money, Power, Seconds, Share,
+    Timestamp,
 };
 
 use crate::cash::{Line, Month};
@@ -144,7 +144,7 @@ pub(crate) fn run(
             let price = coin.next_day();
             let chain = network.next_day(price, fees.next_day());
             let rent = rental.next_day();
-            let hashprice = hashprice(&chain, price);
+            let hashprice = chain.hashprice(price);
             while let Some(next) = happenings.next_if(|next| next.at <= at) {
                 site.there[next.load] =
                     (next.becomes != Becomes::Gone).then_some(next.becomes);
@@ -231,17 +231,6 @@ fn money(micro: i128) -> Money {
 /// A price in whole millionths.
 fn micro(usd: f64) -> EnergyPrice {
     EnergyPrice::from_micro_usd_per_mwh((usd * 1e6) as i64)
-}
-
-/// The day's hashprice as settling works it out.
-fn hashprice(chain: &sim::scenario::network::Chain, price_usd: f64) -> Hashprice {
-    let share = 1e15 * 86_400.0 / (chain.difficulty * 4_294_967_296.0);
-    let reward = chain.hashprice_usd_per_ph_day / (share * price_usd);
-    mining::hashprice(
-        Satoshis::from_satoshis((reward * 1e8).round() as i64),
-        BitcoinPrice::from_micro_usd((price_usd * 1e6).round() as i64),
-        chain.whole_difficulty(),
-    )
 }
 
 /// Blocks in force, in watts and what they cost.

@@ -579,3 +579,52 @@ fn the_break_even_price_makes_converting_worth_as_much_as_staying() {
     assert!((share - mining.power / mining.earned).abs() < 1e-9);
     assert!((mining.power - 40.0).abs() < 1e-9);
 }
+
+#[test]
+fn a_lever_moves_one_thing_and_moves_it_the_right_way() {
+    let mut plan = plan();
+    plan.futures = lively();
+    // At the target: half is never credited, as it is every other month, twice always.
+    plan.futures.failures.gpu_hours_per_incident = 800.0;
+    plan.conversions[0].slip =
+        Slip { on_time: 0.3, median_days: 20.0, ninetieth_days: 50.0, days_max: 80.0 };
+    if let Some(equipment) = &mut plan.conversions[0].equipment {
+        equipment.residual = Share::from_ppm(100_000);
+    }
+    let gain = |plan: &Plan| -> f64 {
+        let outcomes = (0..12).map(|path| plan.path(2, path));
+        let gains = outcomes.map(|o| (o.npv - o.npv_stay).as_micro_usd() as f64 / 1e6);
+        gains.sum::<f64>() / 12.0
+    };
+    let middle = gain(&plan);
+    // Whether more of it makes converting worth more; mining is what is given up.
+    let better = [
+        ("price of power", None),
+        ("coin", Some(false)),
+        ("network's breakeven", Some(false)),
+        ("rent of a GPU-hour", None),
+        ("days late", Some(false)),
+        ("time to repair", Some(false)),
+        ("price of machines", Some(false)),
+        ("cost of works", Some(false)),
+        ("running racks", Some(false)),
+        ("worth of machines", Some(true)),
+        ("interest", Some(false)),
+        ("discount", None),
+    ];
+    let levers = plan.levers();
+    assert_eq!(levers.len(), better.len());
+    for (lever, (name, better)) in levers.iter().zip(better) {
+        assert!(lever.name.starts_with(name), "{}", lever.name);
+        let [low, high] = [&lever.plans[0], &lever.plans[1]].map(gain);
+        match better {
+            Some(true) => {
+                assert!(low < middle && middle < high, "{name}: {low} {middle} {high}")
+            }
+            Some(false) => {
+                assert!(low > middle && middle > high, "{name}: {low} {middle} {high}")
+            }
+            None => assert!(name == "rent of a GPU-hour" || low != high, "{name}: {low}"),
+        }
+    }
+}

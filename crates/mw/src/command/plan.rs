@@ -66,6 +66,11 @@ struct Run {
     /// The file of this part.
     #[arg(long, value_name = "FILE", requires = "shard")]
     out: Option<PathBuf>,
+    /// Show what matters, too: each assumption moved by itself, over so many of the
+    /// same futures.
+    #[arg(long, value_name = "PATHS", conflicts_with = "shard",
+          value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    tornado: Option<u64>,
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
@@ -89,15 +94,20 @@ fn show(
     loaded: &LoadedPlan,
     outcomes: &[Outcome],
     (seed, asked): (u64, u64),
+    bars: &[report::plan::Bar],
     json: bool,
 ) -> anyhow::Result<()> {
     let answer = Answer::of(&loaded.plan, outcomes)
         .context("no future was finished; let it run longer, or ask for fewer")?;
     print(&if json {
-        let document = report::plan::document(&loaded.plan, &answer, seed, asked);
+        let mut document = report::plan::document(&loaded.plan, &answer, seed, asked);
+        if !bars.is_empty() {
+            document["tornado"] = report::plan::tornado_document(bars);
+        }
         serde_json::to_string_pretty(&document)? + "\n"
     } else {
         report::plan::text(&loaded.plan, &answer, seed, asked)
+            + &report::plan::tornado(bars)
     })
 }
 
@@ -105,7 +115,7 @@ fn merge(loaded: &LoadedPlan, parts: &[PathBuf], json: bool) -> anyhow::Result<E
     let read = |path: &PathBuf| ShardFile::read(path, loaded.hash);
     let parts = parts.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
     let (seed, paths, outcomes) = ShardFile::merge(parts, loaded.plan.months)?;
-    show(loaded, &outcomes, (seed, paths), json)?;
+    show(loaded, &outcomes, (seed, paths), &[], json)?;
     Ok(Ending::Well)
 }
 
@@ -142,8 +152,48 @@ impl Run {
             eprintln!("Wrote {} futures to {}", found.outcomes.len(), out.display());
             return Ok(Ending::Well);
         }
-        show(&loaded, &found.outcomes, (self.seed, self.paths), self.json)?;
+        let bars = match self.tornado {
+            Some(paths) => self.bars(&loaded, paths, threads, &stop),
+            None => Vec::new(),
+        };
+        show(&loaded, &found.outcomes, (self.seed, self.paths), &bars, self.json)?;
         Ok(Ending::Well)
+    }
+
+    /// What converting is worth with each assumption moved, the most that matters first;
+    /// what was stopped half way is left out.
+    fn bars(
+        &self,
+        loaded: &LoadedPlan,
+        paths: u64,
+        threads: usize,
+        stop: &AtomicBool,
+    ) -> Vec<report::plan::Bar> {
+        let levers = loaded.plan.levers();
+        let progress = Progress::new(paths * (1 + 2 * levers.len() as u64));
+        let runs = std::sync::atomic::AtomicU64::new(0);
+        let gain = |plan: &plan::Plan| -> Option<f64> {
+            let done = |_| progress.reached(runs.fetch_add(1, Ordering::Relaxed) + 1);
+            let found = plan_run::run(plan, self.seed, 0..paths, threads, stop, &done);
+            let whole = found.outcomes.len() as u64 == found.asked;
+            Answer::of(plan, &found.outcomes)
+                .filter(|_| whole)
+                .map(|answer| answer.npv_gain_usd.mean)
+        };
+        let middle = gain(&loaded.plan);
+        let mut bars = Vec::new();
+        for lever in levers {
+            let [low, high] = &lever.plans;
+            if let (Some(middle_usd), Some(low_usd), Some(high_usd)) =
+                (middle, gain(low), gain(high))
+            {
+                let name = lever.name;
+                bars.push(report::plan::Bar { name, low_usd, middle_usd, high_usd });
+            }
+        }
+        progress.done();
+        bars.sort_by(|a, b| b.spread().total_cmp(&a.spread()));
+        bars
     }
 }
 

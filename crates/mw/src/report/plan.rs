@@ -264,6 +264,53 @@ fn band(band: Band) -> Value {
     })
 }
 
+/// What converting is worth with one assumption moved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bar {
+    /// The assumption, and how far it is moved.
+    pub name: &'static str,
+    /// The mean gain with less of it, in USD.
+    pub low_usd: f64,
+    /// As planned.
+    pub middle_usd: f64,
+    /// With more of it.
+    pub high_usd: f64,
+}
+
+impl Bar {
+    /// How far apart the ends are.
+    pub fn spread(&self) -> f64 {
+        (self.high_usd - self.low_usd).abs()
+    }
+}
+
+/// The bars as a table, in their order; nothing of none.
+pub fn tornado(bars: &[Bar]) -> String {
+    let Some(first) = bars.first() else { return String::new() };
+    let mut text = format!(
+        "\nWhat matters: converting over staying, million USD; as planned {}\n",
+        millions(first.middle_usd)
+    );
+    for bar in bars {
+        let (low, high) = (millions(bar.low_usd), millions(bar.high_usd));
+        writeln!(text, "{:46}{low:>10}{high:>10}", bar.name).expect("text grows");
+    }
+    text
+}
+
+/// The bars as JSON.
+pub fn tornado_document(bars: &[Bar]) -> Value {
+    let bar = |bar: &Bar| {
+        json!({
+            "assumption": bar.name,
+            "low_usd": bar.low_usd,
+            "as_planned_usd": bar.middle_usd,
+            "high_usd": bar.high_usd,
+        })
+    };
+    bars.iter().map(bar).collect()
+}
+
 /// The answer as JSON, with units in its keys.
 pub fn document(plan: &Plan, answer: &Answer, seed: u64, asked: u64) -> Value {
     let months: Vec<Value> = (0..answer.months.len())

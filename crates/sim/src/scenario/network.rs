@@ -15,8 +15,8 @@
 //! every 2 016 blocks, at most fourfold, by the time they took; blocks come at the mean
 //! pace, without luck.
 
-use settle::mining::subsidy;
-use units::Difficulty;
+use settle::mining::{self, subsidy};
+use units::{BitcoinPrice, Difficulty, Hashprice, Satoshis};
 
 use super::{DAYS_PER_YEAR, maths};
 
@@ -57,10 +57,21 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// The difficulty as settling takes it.
-    pub fn whole_difficulty(&self) -> Difficulty {
-        Difficulty::from_whole(self.difficulty.round() as i64)
+    /// What a PH/s earned on the day as settling works it out, at a coin's price.
+    pub fn hashprice(&self, price_usd: f64) -> Hashprice {
+        let reward =
+            self.hashprice_usd_per_ph_day / (blocks_a_day(self.difficulty) * price_usd);
+        mining::hashprice(
+            Satoshis::from_satoshis((reward * 1e8).round() as i64),
+            BitcoinPrice::from_micro_usd((price_usd * 1e6).round() as i64),
+            Difficulty::from_whole(self.difficulty.round() as i64),
+        )
     }
+}
+
+/// How many blocks a PH/s finds in a day.
+fn blocks_a_day(difficulty: f64) -> f64 {
+    1e15 * DAY_SECONDS / (difficulty * HASHES_AT_ONE)
 }
 
 impl Network {
@@ -106,7 +117,7 @@ impl NetworkPath {
             self.period_days = self.period_blocks * BLOCK_SECONDS / DAY_SECONDS;
         }
         let subsidy_btc = subsidy(self.height as u64 + 1).as_satoshis() as f64 / 1e8;
-        let share = 1e15 * DAY_SECONDS / (self.difficulty * HASHES_AT_ONE);
+        let share = blocks_a_day(self.difficulty);
         let hashprice = (subsidy_btc + fees_btc_per_block) * price_usd * share;
         let chain = Chain {
             subsidy_btc,
