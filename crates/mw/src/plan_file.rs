@@ -214,6 +214,16 @@ impl Reading {
             }
         }
         let first = self.month("first_month", &file.first_month)?;
+        if !(2009..=2100).contains(&first.year()) {
+            let found = first.to_string();
+            self.note(
+                "first_month",
+                "a month from 2009 to 2100",
+                found,
+                "check the year",
+            );
+            return None;
+        }
         let conversions = self.conversions(&file, &loaded.site, &deals);
         let plan = Plan {
             name: file.name.clone(),
@@ -548,6 +558,15 @@ impl Reading {
             ),
         };
         let network = &written.network;
+        if network.height > 10_000_000 {
+            let found = network.height.to_string();
+            self.note(
+                "futures.network.height",
+                "up to 10000000",
+                found,
+                "check the digits",
+            );
+        }
         let network = Network {
             height: network.height,
             difficulty: part(
@@ -753,7 +772,7 @@ impl Reading {
             spike_by_hour.copy_from_slice(hours);
         }
         let [least, most] = written.bounds_usd_per_mwh;
-        if least >= most {
+        if least.partial_cmp(&most) != Some(std::cmp::Ordering::Less) {
             self.note(
                 "futures.power.bounds_usd_per_mwh",
                 "the least price, then the most",
@@ -762,9 +781,15 @@ impl Reading {
             );
             return None;
         }
+        let behind = written.behind_utc_hours;
+        if !(-14..=14).contains(&behind) {
+            let key = "futures.power.behind_utc_hours";
+            self.note(key, "-14 to 14", behind.to_string(), "6 is Texas in winter");
+            return None;
+        }
         let power = Power {
             calm_usd_per_mwh: calm,
-            behind_utc_hours: written.behind_utc_hours,
+            behind_utc_hours: behind,
             level: Reversion::of(
                 self.within(
                     table,
@@ -880,11 +905,13 @@ impl Reading {
 
     /// Dollars to the millionth, as decimal text writes them.
     fn usd(&mut self, table: &str, key: &str, value: f64) -> Money {
+        let value = self.within(table, key, value, 0.0, 1e7);
         self.money(table, key, value, 6)
     }
 
     /// Millions of dollars.
     fn musd(&mut self, table: &str, key: &str, value: f64) -> Money {
+        let value = self.within(table, key, value, -1e5, 1e5);
         self.money(table, key, value, 12)
     }
 

@@ -20,6 +20,9 @@ pub struct Doubt {
     pub remedy: String,
 }
 
+/// The most days that a delivery, a shipment or a payment may take: ten years.
+const DAYS_MAX: i64 = 3_650;
+
 struct Doubts(Vec<Doubt>);
 
 impl Doubts {
@@ -123,6 +126,17 @@ impl Plan {
                 "let the work begin earlier, or be ready later",
             );
         }
+        for (what, day) in [("begins", conversion.begins), ("ready", conversion.ready)] {
+            let first = self.first.first_day();
+            if day.days_since(first).abs() > 3 * DAYS_MAX {
+                doubts.add(
+                    key(what),
+                    &format!("a day within thirty years of {first}"),
+                    day.to_string(),
+                    "check the year",
+                );
+            }
+        }
         if conversion.racks.is_empty() {
             doubts.add(
                 key("racks"),
@@ -136,6 +150,7 @@ impl Plan {
             && slip.median_days >= 0.0
             && slip.ninetieth_days >= slip.median_days
             && slip.days_max >= slip.median_days;
+        let sound = sound && slip.days_max <= DAYS_MAX as f64;
         if !sound || (slip.on_time < 1.0 && slip.median_days <= 0.0) {
             doubts.add(
                 key("slip"),
@@ -178,7 +193,7 @@ impl Plan {
                 ("equipment.ships_days_before", equipment.ships_days_before),
                 ("equipment.payable_days", equipment.payable_days),
             ] {
-                if days < 0 {
+                if !(0..=DAYS_MAX).contains(&days) {
                     doubts.add(key(what), "nought or more days", days.to_string(), "machines are shipped before they are accepted, and paid after they are shipped");
                 }
             }

@@ -71,6 +71,9 @@ struct Run {
     #[arg(long, value_name = "PATHS", conflicts_with = "shard",
           value_parser = clap::value_parser!(u64).range(1..=100_000))]
     tornado: Option<u64>,
+    /// Write the answer as one page with pictures, too.
+    #[arg(long, value_name = "FILE", conflicts_with = "shard")]
+    report: Option<PathBuf>,
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
@@ -156,7 +159,17 @@ impl Run {
             Some(paths) => self.bars(&loaded, paths, threads, &stop),
             None => Vec::new(),
         };
-        show(&loaded, &found.outcomes, (self.seed, self.paths), &bars, self.json)?;
+        let of = (self.seed, self.paths);
+        show(&loaded, &found.outcomes, of, &bars, self.json)?;
+        if let Some(path) = &self.report {
+            let answer =
+                Answer::of(&loaded.plan, &found.outcomes).context("no future")?;
+            let page =
+                report::plan::page(&loaded.plan, &answer, &found.outcomes, of, &bars)?;
+            std::fs::write(path, page)
+                .with_context(|| format!("cannot write the page {}", path.display()))?;
+            eprintln!("Wrote {}", path.display());
+        }
         Ok(Ending::Well)
     }
 

@@ -1,5 +1,9 @@
 //! A plan's answer, for a lender, an energy desk and a program.
 
+mod page;
+
+pub use page::page;
+
 use std::fmt::Write;
 
 use plan::{Answer, Band, Line, Month, PerMwh, Plan, Use};

@@ -217,6 +217,33 @@ fn what_is_wrong_with_a_plan_is_told_by_file_and_key() {
             "equipment = { price_musd = -1450",
             &["equipment.price_musd"],
         ),
+        (
+            "first_month = \"2026-01\"",
+            "first_month = \"9999-01\"",
+            &["first_month", "2009 to 2100"],
+        ),
+        (
+            "ready = 2026-07-01",
+            "ready = 9999-12-30",
+            &["conversions[1].ready", "within thirty years"],
+        ),
+        ("days_max = 365", "days_max = 1e12", &["conversions[0].slip"]),
+        (
+            "bounds_usd_per_mwh = [-250, 5000]",
+            "bounds_usd_per_mwh = [nan, 5000]",
+            &["bounds_usd_per_mwh"],
+        ),
+        (
+            "behind_utc_hours = 6",
+            "behind_utc_hours = 600",
+            &["behind_utc_hours", "-14 to 14"],
+        ),
+        ("limit_musd = 2100", "limit_musd = 1e9", &["loans[0].limit_musd"]),
+        (
+            "volatility_percent = 44",
+            "volatility_percent = nan",
+            &["futures.coin.volatility_percent"],
+        ),
         // In the files beside it.
         (
             "import_limit_mw = 750",
@@ -260,6 +287,19 @@ fn the_command_prints_units_in_its_keys_and_refuses_what_is_not_there() {
     assert_eq!(answer["paths"], 2);
     assert_eq!(answer["cash"].as_array().map(Vec::len), Some(72));
     assert!(answer["cash"][3]["mean"]["power_racks_usd"].as_f64() < Some(0.0));
+    // A page that needs nothing else, with a picture of each kind.
+    let page = folder("plan-page").join("plan.html");
+    let shown = page.to_str().expect("a path");
+    let done =
+        mw(&["plan", example, "--paths", "2", "--tornado", "1", "--report", shown]);
+    assert!(done.status.success(), "{done:?}");
+    assert!(String::from_utf8_lossy(&done.stdout).contains("What matters"));
+    let page = fs::read_to_string(&page).expect("it was written");
+    for id in ["cash", "net", "gain", "tornado"] {
+        assert!(page.contains(&format!("<svg id=\"{id}\"")), "{id} is missing");
+    }
+    assert!(!page.contains("http"), "it asks nobody");
+    assert!(!page.contains("NaN"), "every place is a number");
     let wrong = mw(&["plan", "/nowhere/plan.toml"]);
     assert_eq!(wrong.status.code(), Some(1));
     let said = String::from_utf8_lossy(&wrong.stderr).into_owned();

@@ -54,7 +54,12 @@ impl Whole {
                         let receipt = Event::Receipt(self.plant.obey(&batch));
                         inbox.push_back(Input { at, event: receipt });
                     }
-                    _ => {}
+                    Output::ReadBack(_)
+                    | Output::Keep(_)
+                    | Output::Metered(_)
+                    | Output::Notice(_)
+                    | Output::Alarm(_)
+                    | Output::Estate(_) => {}
                 }
             }
         }
