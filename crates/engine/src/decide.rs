@@ -12,12 +12,14 @@
 
 pub mod ahead;
 mod dispatch;
+mod kernel;
 mod merit;
 mod outlook;
 mod reason;
 pub(crate) mod room;
 
 pub use dispatch::{Dispatch, Entry, Setpoint};
+pub use kernel::Kernel;
 pub use merit::earned;
 pub use outlook::Outlook;
 pub use reason::{Limit, Reason};

@@ -5,6 +5,7 @@ mod asking;
 mod backtest;
 mod backup;
 mod books;
+mod calibrate;
 mod capacity;
 mod census;
 mod demo;
@@ -15,6 +16,7 @@ mod emulate;
 mod fleet;
 mod grid;
 mod history;
+mod plan;
 mod regret;
 mod replay;
 mod restore;
@@ -45,6 +47,8 @@ enum Command {
     /// Show how far a site's policy falls short of the optimum in hindsight, by year
     /// and forecast.
     Regret(regret::Regret),
+    /// Show what converting a site does to cash, coverage and risk, over many futures.
+    Plan(plan::PlanCommand),
     /// Run a site: decide, drive it, and keep the record.
     Run(run::Run),
     /// Look who is on a site's networks, and what is different from the last time.
@@ -130,6 +134,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<Ending> {
         Command::Demo(command) => command.run(),
         Command::Backtest(command) => command.run(),
         Command::Regret(command) => command.run(),
+        Command::Plan(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Census(command) => command.run(),
         Command::Drive(command) => command.run(),

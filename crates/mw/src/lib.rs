@@ -20,6 +20,8 @@ pub mod hindsight;
 pub mod journal;
 pub mod ledger;
 pub mod live;
+pub mod plan_file;
+pub mod plan_run;
 pub mod proof;
 pub mod records;
 pub mod report;

@@ -12,6 +12,7 @@ pub(crate) mod figures;
 pub mod html;
 pub mod json;
 pub mod parquet;
+pub mod plan;
 pub mod regret;
 pub mod statement;
 pub mod summary;

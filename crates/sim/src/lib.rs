@@ -22,6 +22,8 @@ pub mod recount;
 
 pub mod run;
 
+pub mod scenario;
+
 pub mod seed;
 
 pub mod tenancy;

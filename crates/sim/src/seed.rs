@@ -39,11 +39,19 @@ pub fn generator(seed: u64, part: &str) -> Generator {
     Generator(Pcg64::new(word(1) << 64 | word(2), word(3) << 64 | word(4)))
 }
 
+/// One of many numbers under a seed, each by itself: the output of SplitMix64 that
+/// starts at `seed`, so many steps on.
+#[inline]
+pub fn numbered(seed: u64, number: u64) -> u64 {
+    mix(seed.wrapping_add(number.wrapping_add(1).wrapping_mul(GOLDEN)))
+}
+
 /// Steps that spread well over 64 bits: 2^64 over the golden ratio.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Spreads every bit of a number over all of it: the finisher of SplitMix64
 /// (Steele, Lea and Flood, 2014).
+#[inline]
 fn mix(value: u64) -> u64 {
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -15,7 +15,7 @@ struct Law {
     law: &'static str,
 }
 
-/// `units <- settle <- engine <- sim`, `engine <- adapters`, and `mw` sees all.
+/// `units <- settle <- engine <- sim <- plan`, `engine <- adapters`, and `mw` sees all.
 const LAWS: &[Law] = &[
     Law {
         name: "units",
@@ -51,6 +51,12 @@ const LAWS: &[Law] = &[
         law: "a simulation is drawn from a seed, reaches nothing and does not know the adapters",
     },
     Law {
+        name: "plan",
+        ours: &["units", "settle", "engine", "sim"],
+        others: Some(&["serde", "serde_json", "thiserror"]),
+        law: "a plan is imagined from a seed, and reaches nothing",
+    },
+    Law {
         name: "adapters",
         ours: &["units", "settle", "engine"],
         others: None,
@@ -58,7 +64,7 @@ const LAWS: &[Law] = &[
     },
     Law {
         name: "mw",
-        ours: &["units", "settle", "engine", "sim", "adapters"],
+        ours: &["units", "settle", "engine", "sim", "plan", "adapters"],
         others: None,
         law: "the program does not know xtask",
     },

@@ -221,8 +221,7 @@ impl Ahead {
                 stop: bands.stop.max(hysteresis),
                 start: bands.start.max(hysteresis),
             },
-            None if point == 0 => Bands { stop: stated.stop_band, start: hysteresis },
-            None => Bands { stop: hysteresis, start: hysteresis },
+            None => Bands::stated(point, stated, hysteresis),
         }
     }
 }

@@ -45,6 +45,13 @@ impl Room {
         }
     }
 
+    /// Becomes the same as another of the same site, where it is.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.import = other.import;
+        self.kept_back = other.kept_back;
+        self.feeders.copy_from_slice(&other.feeders);
+    }
+
     /// What a load may still draw, and which limit says so.
     #[inline]
     pub(crate) fn left_for(&self, site: &Site, load: LoadIx) -> (Power, Limit) {

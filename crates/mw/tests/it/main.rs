@@ -15,6 +15,7 @@ mod live;
 mod live_kill;
 mod modbus_oracle;
 mod oracle;
+mod plan;
 mod racks;
 mod redfish;
 mod redfish_oracle;

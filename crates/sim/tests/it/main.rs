@@ -4,6 +4,7 @@ mod ahead_oracle;
 mod campus;
 mod capacity;
 mod futures;
+mod kernel;
 mod late_ticks;
 mod live;
 mod recount;

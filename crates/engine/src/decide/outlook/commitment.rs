@@ -17,6 +17,8 @@
 
 use units::{EnergyPrice, Seconds};
 
+use crate::decide::merit::Worths;
+
 /// A band wider than this is as good as this: a million dollars a MWh.
 const BAND_MAX: i128 = 1_000_000_000_000;
 
@@ -27,6 +29,14 @@ pub(crate) struct Bands {
     pub(crate) stop: EnergyPrice,
     /// How far worth has to rise above the cost before what rests starts.
     pub(crate) start: EnergyPrice,
+}
+
+impl Bands {
+    /// The stated bands of a point of a load's curve, where nothing commits it.
+    pub(crate) fn stated(point: usize, of: &Worths, hysteresis: EnergyPrice) -> Self {
+        let stop = if point == 0 { of.stop_band } else { hysteresis };
+        Self { stop, start: hysteresis }
+    }
 }
 
 /// What a load is committed to by a change.

@@ -1,0 +1,492 @@
+//! Plans as files: the example, what is wrong with one, and the same figures however the
+//! paths were spread.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use engine::site::LoadKind;
+use engine::{Known, Signal, Source};
+use mw::drive::backtest::{Options, run as backtest};
+use mw::feed::{Basis, Feed, Settlement};
+use mw::plan_file::{self, LoadedPlan};
+use mw::plan_run::{Paths, Shard, ShardFile, run};
+use mw::report;
+use plan::{Answer, Line, irr, monthly_rate, npv};
+use serde_json::{Value, json};
+use units::{EnergyPrice, Interval, Money, Power, Seconds, Share};
+
+use crate::backtest::{mw, root};
+use crate::books::folder;
+
+fn example() -> LoadedPlan {
+    let path = root().join("examples/childress-750mw");
+    plan_file::load(&path).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn paths(loaded: &LoadedPlan, threads: usize) -> Paths {
+    run(&loaded.plan, 9, 0..7, threads, &AtomicBool::new(false), &|_| {})
+}
+
+#[test]
+fn the_example_answers_what_its_public_figures_imply() {
+    let loaded = example();
+    let found = paths(&loaded, 2);
+    let answer = Answer::of(&loaded.plan, &found.outcomes).expect("paths");
+    // A fifth of 9.7 billion, and 3.65 billion of debt, against 5.8 billion of machines.
+    let [ahead, drawn, machines] = answer.funded_usd.last().copied().expect("months");
+    assert!((ahead - 1_940e6).abs() < 1e6, "{ahead}");
+    assert!((drawn - 3_650e6).abs() < 1.0 && (machines + 5_800e6).abs() < 1.0);
+    // 1.94 billion a year over 200 MW of IT load, at the meter of halls with 1.10.
+    let convert = answer.per_mwh[1].expect("racks serve");
+    assert!((convert.earned - 1_107.0 / 1.1).abs() < 15.0, "{convert:?}");
+    assert_eq!(answer.tranches.len(), 4);
+    let text = report::plan::text(&loaded.plan, &answer, 9, 7);
+    for part in
+        ["mine it", "convert it", "sell it back", "Coverage", "Break-even", "tenants"]
+    {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+}
+
+#[test]
+fn threads_change_nothing() {
+    let loaded = example();
+    let one = paths(&loaded, 1);
+    let three = paths(&loaded, 3);
+    assert_eq!(one.outcomes, three.outcomes);
+    let document = |found: &Paths| {
+        let answer = Answer::of(&loaded.plan, &found.outcomes).expect("paths");
+        report::plan::document(&loaded.plan, &answer, 9, 7).to_string()
+    };
+    assert_eq!(document(&one), document(&three));
+}
+
+#[test]
+fn what_is_finished_when_it_is_stopped_is_kept() {
+    let loaded = example();
+    let stop = AtomicBool::new(false);
+    let halt = |count| {
+        if count == 3 {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    let found = run(&loaded.plan, 9, 0..1_000, 1, &stop, &halt);
+    assert_eq!((found.outcomes.len(), found.asked), (3, 1_000));
+    assert_eq!(found.outcomes[..], paths(&loaded, 1).outcomes[..3]);
+    let answer = Answer::of(&loaded.plan, &found.outcomes).expect("paths");
+    let text = report::plan::text(&loaded.plan, &answer, 9, 1_000);
+    assert!(text.contains("3 of 1000 futures were finished"), "{text}");
+}
+
+#[test]
+fn merged_parts_are_the_single_run_bit_for_bit() {
+    let loaded = example();
+    let whole = paths(&loaded, 2);
+    let folder = folder("plan-shards");
+    let files: Vec<PathBuf> = (1..=3)
+        .map(|number| {
+            let shard: Shard = format!("{number}/3").parse().expect("a part");
+            let stop = AtomicBool::new(false);
+            let found = run(&loaded.plan, 9, shard.range(7), 1, &stop, &|_| {});
+            let file = ShardFile::new(loaded.hash, 9, 7, &found.outcomes);
+            let path = folder.join(format!("{number}.json"));
+            let text = serde_json::to_string(&file).expect("a part is written");
+            fs::write(&path, text).expect("the folder can be written");
+            path
+        })
+        .collect();
+    let read =
+        |place: usize| ShardFile::read(&files[place], loaded.hash).expect("a part");
+    let months = loaded.plan.months;
+    let (seed, count, merged) =
+        ShardFile::merge(vec![read(2), read(0), read(1)], months).expect("all parts");
+    assert_eq!((seed, count), (9, 7));
+    assert_eq!(merged, whole.outcomes);
+
+    let wrong = |parts| ShardFile::merge(parts, months).expect_err("wrong").to_string();
+    assert!(wrong(vec![read(0), read(2)]).contains("found it in none"));
+    assert!(wrong(vec![read(0), read(1)]).contains("expected 7 paths"));
+    assert!(wrong(vec![read(0), read(0), read(1), read(2)]).contains("found it in two"));
+    let other = plan_file::load(&root().join("examples/childress-750mw/plan.toml"));
+    let other = settle::contract::Hash::of(&other.expect("the example").hash.0);
+    let refused =
+        ShardFile::read(&files[0], other).expect_err("another plan").to_string();
+    assert!(refused.contains("plan_sha256: expected"), "{refused}");
+    for text in ["0/3", "4/3", "3", "a/b", "1/0"] {
+        assert!(text.parse::<Shard>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn parts_cover_every_path_once() {
+    for (paths, of) in [(7_u64, 3_u64), (1_000, 7), (2, 5), (10_000_000, 1_024)] {
+        let mut next = 0;
+        for number in 1..=of {
+            let shard: Shard = format!("{number}/{of}").parse().expect("a part");
+            let range = shard.range(paths);
+            assert_eq!(range.start, next);
+            assert!(range.end - range.start <= paths.div_ceil(of));
+            next = range.end;
+        }
+        assert_eq!(next, paths);
+    }
+}
+
+/// What is said about the example with one of its lines written otherwise.
+fn said(number: usize, from: &str, to: &str) -> String {
+    let example = root().join("examples/childress-750mw");
+    let folder = folder(&format!("plan-wrong-{number}"));
+    for name in ["site.toml", "contract.toml", "plan.toml"] {
+        let text = fs::read_to_string(example.join(name)).expect("the example");
+        let text = if text.contains(from) { text.replacen(from, to, 1) } else { text };
+        fs::write(folder.join(name), text).expect("the folder can be written");
+    }
+    match plan_file::load(&folder) {
+        Ok(_) => panic!("\"{to}\" in place of \"{from}\" is let through"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_plan_is_told_by_file_and_key() {
+    let cases = [
+        (
+            "ready = 2026-07-01",
+            "ready = 2025-01-01",
+            &["conversions[1].ready", "lead time of -243 days"][..],
+        ),
+        ("months = 72", "months = 0", &["months", "1 to 240"]),
+        (
+            "first_month = \"2026-01\"",
+            "first_month = \"January\"",
+            &["first_month", "a month such as"],
+        ),
+        (
+            "name = \"childress-750mw\"\nsite = ",
+            "nome = 1\nsite = ",
+            &["unknown field `nome`"],
+        ),
+        ("file = \"contract.toml\"", "file = \"contracts.toml\"", &["contracts[0].file"]),
+        (
+            "signed_percent = 100",
+            "signed_percent = 130",
+            &["contracts[0].signed_percent", "0 to 100", "130"],
+        ),
+        (
+            "racks = [\"horizon-1\"]",
+            "racks = [\"horizon-9\"]",
+            &["conversions[0].racks", "\"horizon-9\""],
+        ),
+        (
+            "racks = [\"horizon-1\"]",
+            "racks = [\"s21\"]",
+            &["conversions[0].racks", "the name of racks"],
+        ),
+        (
+            "racks = [\"horizon-1\"]",
+            "racks = [\"horizon-1\", \"horizon-2\"]",
+            &["all serve one tranche"],
+        ),
+        (
+            "volatility_percent = 44",
+            "volatility_percent = -1",
+            &["futures.coin.volatility_percent"],
+        ),
+        ("half_life_days = 9 ", "half_life_days = 0 ", &["futures.fees.half_life_days"]),
+        (
+            "forward_usd_per_mwh = 34",
+            "forward_usd_per_mwh = 1",
+            &["futures.power.forward_usd_per_mwh", "spikes"],
+        ),
+        (
+            "bounds_usd_per_mwh = [-250, 5000]",
+            "bounds_usd_per_mwh = [5000, -250]",
+            &["bounds_usd_per_mwh"],
+        ),
+        (
+            "ratio_min = 1.05",
+            "ratio_min = 2.5",
+            &["covenant.ratio_min", "at best in", "no future of this plan"],
+        ),
+        ("maturity = \"2031-06\"", "maturity = \"2026-11\"", &["loans[0].maturity"]),
+        ("kind = \"notes\"", "kind = \"bonds\"", &["bonds"]),
+        (
+            "equipment = { price_musd = 1450",
+            "equipment = { price_musd = -1450",
+            &["equipment.price_musd"],
+        ),
+        (
+            "first_month = \"2026-01\"",
+            "first_month = \"9999-01\"",
+            &["first_month", "2009 to 2100"],
+        ),
+        (
+            "ready = 2026-07-01",
+            "ready = 9999-12-30",
+            &["conversions[1].ready", "within thirty years"],
+        ),
+        ("days_max = 365", "days_max = 1e12", &["conversions[0].slip"]),
+        (
+            "bounds_usd_per_mwh = [-250, 5000]",
+            "bounds_usd_per_mwh = [nan, 5000]",
+            &["bounds_usd_per_mwh"],
+        ),
+        (
+            "behind_utc_hours = 6",
+            "behind_utc_hours = 600",
+            &["behind_utc_hours", "-14 to 14"],
+        ),
+        ("limit_musd = 2100", "limit_musd = 1e9", &["loans[0].limit_musd"]),
+        (
+            "volatility_percent = 44",
+            "volatility_percent = nan",
+            &["futures.coin.volatility_percent"],
+        ),
+        // In the files beside it.
+        (
+            "import_limit_mw = 750",
+            "import_limit_mw = 200",
+            &["interconnection.import_limit_mw"],
+        ),
+        (
+            "price = { unit = \"gpu-hour\", amount = \"2.911141\" }\n",
+            "",
+            &["contract.toml", "tranche[1].price", "expected a table"],
+        ),
+        (
+            "price = { unit = \"gpu-hour\", amount = \"2.911141\" }",
+            "price = { unit = \"gpu-hour\", amount = \"0\" }",
+            &["price above nought"],
+        ),
+        ("gpus = 19008", "gpus = 19009", &["the 19009 of tranche H1", "19008"]),
+        (
+            "mode   = \"included\"",
+            "mode   = \"pass-through\"\nestimate_per_mwh = \"40\"",
+            &["fee includes power"],
+        ),
+    ];
+    for (number, (from, to, parts)) in cases.into_iter().enumerate() {
+        let said = said(number, from, to);
+        assert!(said.contains("plan.toml"), "{to}: {said}");
+        assert!(said.contains("expected") && said.contains("found"), "{to}: {said}");
+        for part in parts {
+            assert!(said.contains(part), "{to}: {part} is missing from: {said}");
+        }
+    }
+}
+
+#[test]
+fn the_command_prints_units_in_its_keys_and_refuses_what_is_not_there() {
+    let example = root().join("examples/childress-750mw");
+    let example = example.to_str().expect("a path");
+    let done = mw(&["plan", example, "--paths", "2", "--seed", "5", "--json"]);
+    assert!(done.status.success(), "{done:?}");
+    let answer: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    assert_eq!(answer["paths"], 2);
+    assert_eq!(answer["cash"].as_array().map(Vec::len), Some(72));
+    assert!(answer["cash"][3]["mean"]["power_racks_usd"].as_f64() < Some(0.0));
+    // A page that needs nothing else, with a picture of each kind.
+    let page = folder("plan-page").join("plan.html");
+    let shown = page.to_str().expect("a path");
+    let done =
+        mw(&["plan", example, "--paths", "2", "--tornado", "1", "--report", shown]);
+    assert!(done.status.success(), "{done:?}");
+    assert!(String::from_utf8_lossy(&done.stdout).contains("What matters"));
+    let page = fs::read_to_string(&page).expect("it was written");
+    for id in ["cash", "net", "gain", "tornado"] {
+        assert!(page.contains(&format!("<svg id=\"{id}\"")), "{id} is missing");
+    }
+    assert!(!page.contains("http"), "it asks nobody");
+    assert!(!page.contains("NaN"), "every place is a number");
+    let wrong = mw(&["plan", "/nowhere/plan.toml"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(said.contains("expected a plan file"), "{said}");
+    assert_eq!(mw(&["plan"]).status.code(), Some(2));
+    assert_eq!(mw(&["plan", example, "--shard", "1/2"]).status.code(), Some(2));
+}
+
+#[test]
+fn calibration_is_read_back_as_a_plan() {
+    let folder = folder("plan-calibrate");
+    let history = folder.join("history");
+    let history = history.to_str().expect("a path");
+    let made = mw(&["history", "synth", "--seed", "3", "--years", "2", "--out", history]);
+    assert!(made.status.success(), "{made:?}");
+    let shown = mw(&[
+        "plan",
+        "calibrate",
+        "--history",
+        history,
+        "--point",
+        "HB_SYNTH",
+        "--as-of",
+        "2026-07-01",
+    ]);
+    assert!(shown.status.success(), "{shown:?}");
+    let futures = String::from_utf8(shown.stdout).expect("text");
+    // Nothing of later days is read: the price is that of the last day of June.
+    let earlier = mw(&[
+        "plan",
+        "calibrate",
+        "--history",
+        history,
+        "--point",
+        "HB_SYNTH",
+        "--as-of",
+        "2025-02-01",
+    ]);
+    assert_eq!(earlier.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&earlier.stderr).into_owned();
+    assert!(said.contains("bitcoin days known by then, found 31"), "{said}");
+
+    let example = root().join("examples/childress-750mw");
+    for name in ["site.toml", "contract.toml"] {
+        fs::copy(example.join(name), folder.join(name)).expect("the example");
+    }
+    let plan = fs::read_to_string(example.join("plan.toml")).expect("the example");
+    let kept = plan.split("# The row of 2025-12-29").next().expect("what stands before");
+    fs::write(folder.join("plan.toml"), kept.to_owned() + &futures).expect("written");
+    let loaded = plan_file::load(&folder).unwrap_or_else(|error| panic!("{error}"));
+    assert!((0.2..1.2).contains(&loaded.plan.futures.coin.volatility_per_root_year));
+    assert_eq!(loaded.plan.futures.power.behind_utc_hours, 6);
+}
+
+/// A month of the example's rigs with the machines a plan leaves out of the hour.
+fn rigs_alone() -> plan::Plan {
+    let mut plan = example().plan;
+    plan.site.loads.retain(|load| matches!(load.kind, LoadKind::Rigs(_)));
+    for load in &mut plan.site.loads {
+        load.envelope.up_min = Seconds::ZERO;
+        load.envelope.down_min = Seconds::ZERO;
+    }
+    let grid = &mut plan.site.interconnection;
+    grid.ramp_up_per_minute = None;
+    grid.ramp_down_per_minute = None;
+    grid.ramp_emergency_per_minute = None;
+    // So that the limit binds and loads change places under it.
+    grid.import_limit = Power::from_mw(400);
+    plan.site.tariff.coincident_peaks.clear();
+    plan.months = 1;
+    plan.conversions.clear();
+    plan.deals.clear();
+    plan.loans.clear();
+    plan.covenant = None;
+    plan.running.mining_per_mw_month = Money::ZERO;
+    plan
+}
+
+/// The same future as a plan draws it, as a backtest is fed.
+fn fed(plan: &plan::Plan, seed: u64, path: u64) -> (Feed, Interval) {
+    let during = plan.zone().month(plan.first);
+    let futures = &plan.futures;
+    let mut power = futures.power.path(seed, path, during.start);
+    let mut coin = futures.coin.path(seed, path);
+    let mut fees = futures.fees.path(seed, path);
+    let mut network = futures.network.path();
+    let day = Seconds::hours(24);
+    let mut feed = Feed {
+        settlement_steps: vec![(during.start, Seconds::hours(1))],
+        ..Feed::default()
+    };
+    let mut known = None;
+    let mut at = during.start;
+    while at < during.end {
+        let price = coin.next_day();
+        let chain = network.next_day(price, fees.next_day());
+        let hashprice = chain.hashprice(price);
+        feed.hashprices.insert(at, hashprice);
+        let told = Known {
+            value: known.unwrap_or(hashprice),
+            during: Interval::starting(at - day, day),
+            known_at: at,
+            source: Source::Bitcoin,
+        };
+        feed.signals.push((at, Signal::Hashprice(told)));
+        known = Some(hashprice);
+        for hour in 0..24 {
+            let during = Interval::starting(at + Seconds::hours(hour), Seconds::hours(1));
+            let drawn = power.next_hour();
+            let micro =
+                |usd: f64| EnergyPrice::from_micro_usd_per_mwh((usd * 1e6) as i64);
+            let lmp = Known {
+                value: micro(drawn.known),
+                during,
+                known_at: during.start,
+                source: Source::Lmp,
+            };
+            feed.signals.push((during.start, Signal::Price(lmp)));
+            feed.lmp_starts.push(during.start);
+            let price = micro(drawn.settled);
+            feed.settlements.push(Settlement { during, price, basis: Basis::Published });
+        }
+        at = at + day;
+    }
+    (feed, during)
+}
+
+#[test]
+fn a_plan_agrees_with_a_backtest_of_the_same_future_to_the_cent() {
+    let plan = rigs_alone();
+    for path in 0..3 {
+        let outcome = plan.path(11, path);
+        let (feed, range) = fed(&plan, 11, path);
+        let (mut power, mut mining, mut wear) = (Money::ZERO, Money::ZERO, Money::ZERO);
+        let mut drawn = units::Energy::ZERO;
+        backtest(&plan.site, &feed, range, Options::default(), |line| {
+            power += line.row.bill.expect("every hour has a price").total();
+            mining += line.row.mining.expect("every day has a hashprice");
+            wear += line.row.wear;
+            drawn += line.row.site;
+            Ok(())
+        })
+        .expect("a run");
+        let month = &outcome.months[0];
+        let cents = |what: &str, found: Money, expected: Money| {
+            let off = (found - expected).as_micro_usd().abs();
+            assert!(off < 10_000, "path {path}, {what}: {found} for {expected}");
+        };
+        cents("power", month.of(Line::PowerMining), power);
+        cents("mining", month.of(Line::Mining), mining);
+        cents("wear", month.of(Line::Running), wear);
+        assert!(wear < Money::ZERO, "machines were started");
+        let hours = outcome.uses[0].watt_hours;
+        assert_eq!(hours, drawn.as_joules() / 3_600, "path {path}");
+    }
+}
+
+#[test]
+fn values_and_rates_are_those_of_two_libraries() {
+    let Some(python) = std::env::var_os("MW_ORACLE_PYTHON") else {
+        eprintln!("skipped: MW_ORACLE_PYTHON names no Python");
+        return;
+    };
+    let loaded = example();
+    let rate = monthly_rate(Share::from_ppm(120_000));
+    let mut cases = Vec::new();
+    for outcome in paths(&loaded, 2).outcomes {
+        let pairs = outcome.months.iter().zip(&outcome.stay);
+        let flows: Vec<Money> = pairs.map(|(month, stay)| month.net() - *stay).collect();
+        // The same without what comes in before anything is put in has one root.
+        let mut plain = flows.clone();
+        plain[0] = Money::from_usd(-2_500_000_000);
+        for flows in [flows, plain] {
+            let usd: Vec<f64> =
+                flows.iter().map(|flow| flow.as_micro_usd() as f64 / 1e6).collect();
+            let per_month =
+                irr(&flows).map(|per_year| (1.0 + per_year).powf(1.0 / 12.0) - 1.0);
+            cases.push(json!({
+                "rate": rate, "flows": usd, "npv": npv(rate, &flows), "irr_per_month": per_month,
+            }));
+        }
+    }
+    let file = folder("plan-oracle").join("cases.json");
+    fs::write(&file, Value::Array(cases).to_string()).expect("the folder can be written");
+    let script = root().join("crates/mw/tests/it/plan_oracle/value.py");
+    let output = Command::new(python).arg(script).arg(&file).output().expect("a Python");
+    let said =
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{said}");
+}

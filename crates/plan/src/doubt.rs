@@ -1,0 +1,404 @@
+//! What is wrong with a plan: what no figure may come out of.
+
+use engine::site::{LoadIx, LoadKind};
+use settle::calendar::Date;
+use settle::contract::{PowerMode, PriceUnit};
+use units::{Money, Power, Share};
+
+use crate::terms::{Conversion, LoanKind, Plan};
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// Where in the plan, such as `conversions[2].ready`.
+    pub key: String,
+    /// What was expected.
+    pub expected: String,
+    /// What was found.
+    pub found: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// The most days that a delivery, a shipment or a payment may take: ten years.
+const DAYS_MAX: i64 = 3_650;
+
+struct Doubts(Vec<Doubt>);
+
+impl Doubts {
+    fn add(&mut self, key: String, expected: &str, found: String, remedy: &str) {
+        self.0.push(Doubt {
+            key,
+            expected: expected.to_owned(),
+            found,
+            remedy: remedy.to_owned(),
+        });
+    }
+}
+
+impl Plan {
+    /// Everything that is wrong with the plan; nothing of one that is right.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        let mut doubts = Doubts(Vec::new());
+        self.doubt_deals(&mut doubts);
+        for (place, conversion) in self.conversions.iter().enumerate() {
+            self.doubt_conversion(place, conversion, &mut doubts);
+        }
+        self.doubt_loads(&mut doubts);
+        self.doubt_loans(&mut doubts);
+        self.doubt_quantities(&mut doubts);
+        if doubts.0.is_empty() {
+            // These rest on everything else being right.
+            self.doubt_power(&mut doubts);
+            self.doubt_covenant(&mut doubts);
+        }
+        doubts.0
+    }
+
+    fn doubt_deals(&self, doubts: &mut Doubts) {
+        for (place, deal) in self.deals.iter().enumerate() {
+            let contract = &deal.contract;
+            let key = |what: &str| format!("contracts[{place}].{what}");
+            if contract.currency.code != "USD" {
+                doubts.add(
+                    key("file"),
+                    "a contract in USD",
+                    format!("one in {}", contract.currency.code),
+                    "plan it in dollars, or leave it out",
+                );
+            }
+            if contract.power.mode != PowerMode::Included {
+                doubts.add(
+                    key("file"),
+                    "a contract whose fee includes power",
+                    "one that charges power".to_owned(),
+                    "a plan knows no meter of the tenant's; state the fee with power",
+                );
+            }
+            for tranche in &contract.tranches {
+                if tranche.price.index.is_some() {
+                    doubts.add(
+                        key("file"),
+                        "prices that are stated",
+                        format!("tranche {} moves with an index", tranche.id),
+                        "a plan draws no such index; state the price by steps",
+                    );
+                }
+                let free = tranche.price.amount.is_zero()
+                    && tranche.price.steps.iter().all(|step| step.amount.is_zero());
+                if free {
+                    doubts.add(
+                        key("file"),
+                        "a price above nought",
+                        format!("tranche {} is free", tranche.id),
+                        "state its price",
+                    );
+                }
+            }
+            let ppm = deal.signed.as_ppm();
+            if !(0..=1_000_000).contains(&ppm) {
+                doubts.add(
+                    key("signed_percent"),
+                    "0 to 100",
+                    format!("{}", ppm as f64 / 10_000.0),
+                    "100 is a contract that is signed",
+                );
+            }
+        }
+    }
+
+    fn doubt_conversion(
+        &self,
+        place: usize,
+        conversion: &Conversion,
+        doubts: &mut Doubts,
+    ) {
+        let key = |what: &str| format!("conversions[{place}].{what}");
+        if conversion.ready < conversion.begins {
+            doubts.add(
+                key("ready"),
+                &format!("a day from {} on, when the work begins", conversion.begins),
+                format!(
+                    "{}: a lead time of {} days",
+                    conversion.ready,
+                    conversion.ready.days_since(conversion.begins)
+                ),
+                "let the work begin earlier, or be ready later",
+            );
+        }
+        for (what, day) in [("begins", conversion.begins), ("ready", conversion.ready)] {
+            let first = self.first.first_day();
+            if day.days_since(first).abs() > 3 * DAYS_MAX {
+                doubts.add(
+                    key(what),
+                    &format!("a day within thirty years of {first}"),
+                    day.to_string(),
+                    "check the year",
+                );
+            }
+        }
+        if conversion.racks.is_empty() {
+            doubts.add(
+                key("racks"),
+                "at least one load of racks",
+                "none".to_owned(),
+                "name the racks that come; a hall that only closes earns nothing",
+            );
+        }
+        let slip = &conversion.slip;
+        let sound = (0.0..=1.0).contains(&slip.on_time)
+            && slip.median_days >= 0.0
+            && slip.ninetieth_days >= slip.median_days
+            && slip.days_max >= slip.median_days;
+        let sound = sound && slip.days_max <= DAYS_MAX as f64;
+        if !sound || (slip.on_time < 1.0 && slip.median_days <= 0.0) {
+            doubts.add(
+                key("slip"),
+                "on time from 0 to 100 percent, and when late a median above nought of days, no more than the ninetieth percentile",
+                format!("{} percent, {} and {} days", slip.on_time * 100.0, slip.median_days, slip.ninetieth_days),
+                "state how late it is in half and in nine of ten cases",
+            );
+        }
+        let paid: i64 =
+            conversion.works.schedule.iter().map(|share| share.as_ppm()).sum();
+        if !conversion.works.cost.is_zero() && paid != Share::WHOLE.as_ppm() {
+            doubts.add(
+                key("works.schedule_percent"),
+                "shares that add up to 100",
+                format!("{}", paid as f64 / 10_000.0),
+                "state what is paid in each month from the beginning on",
+            );
+        }
+        let money = [
+            ("works.cost_musd", conversion.works.cost),
+            ("resale_musd", conversion.resale),
+            ("book_value_musd", conversion.book_value),
+            (
+                "equipment.price_musd",
+                conversion.equipment.map_or(Money::ZERO, |e| e.price),
+            ),
+        ];
+        for (what, money) in money {
+            if money < Money::ZERO {
+                doubts.add(
+                    key(what),
+                    "nought or more",
+                    money.to_string(),
+                    "costs are written as they are paid",
+                );
+            }
+        }
+        if let Some(equipment) = conversion.equipment {
+            for (what, days) in [
+                ("equipment.ships_days_before", equipment.ships_days_before),
+                ("equipment.payable_days", equipment.payable_days),
+            ] {
+                if !(0..=DAYS_MAX).contains(&days) {
+                    doubts.add(key(what), "nought or more days", days.to_string(), "machines are shipped before they are accepted, and paid after they are shipped");
+                }
+            }
+        }
+        if conversion.serves.is_none()
+            && conversion.racks.iter().any(|load| self.is_contracted(*load))
+        {
+            doubts.add(
+                key("racks"),
+                "racks whose contract is among [[contracts]]",
+                "racks under another, or under none with a price".to_owned(),
+                "add the contract's file, or make the racks uncommitted in the site file",
+            );
+        }
+    }
+
+    /// Each load comes once and leaves once.
+    fn doubt_loads(&self, doubts: &mut Doubts) {
+        for (load, shape) in self.site.loads.iter().enumerate() {
+            let named = |of: &dyn Fn(&Conversion) -> bool| {
+                self.conversions.iter().filter(|conversion| of(conversion)).count()
+            };
+            let comes = named(&|conversion| conversion.racks.contains(&load));
+            let leaves = named(&|conversion| conversion.rigs_out.contains(&load));
+            if comes > 1 || leaves > 1 {
+                doubts.add(
+                    "conversions".to_owned(),
+                    &format!("load {} in one conversion", shape.name),
+                    format!("it in {}", comes.max(leaves)),
+                    "split the load in the site file, or name it once",
+                );
+            }
+            if matches!(shape.kind, LoadKind::Battery(_)) {
+                doubts.add(
+                    "site".to_owned(),
+                    "a site of rigs and racks",
+                    format!("the battery {}", shape.name),
+                    "a plan does not decide what a battery holds; take it out of the site that is planned",
+                );
+            }
+            if comes == 0 && self.is_contracted(load) {
+                doubts.add(
+                    "conversions".to_owned(),
+                    &format!("when the racks {} under contract came", shape.name),
+                    "no conversion that brings them".to_owned(),
+                    "add one, ready on the day on which they were accepted",
+                );
+            }
+        }
+    }
+
+    fn doubt_loans(&self, doubts: &mut Doubts) {
+        for (place, loan) in self.loans.iter().enumerate() {
+            let key = |what: &str| format!("loans[{place}].{what}");
+            if loan.maturity < loan.repay_from {
+                doubts.add(
+                    key("maturity"),
+                    &format!("a month from {} on", loan.repay_from),
+                    loan.maturity.to_string(),
+                    "repay before it is due",
+                );
+            }
+            if loan.limit < Money::ZERO || loan.rate < Share::from_ppm(0) {
+                doubts.add(
+                    key("limit_musd"),
+                    "a limit and a rate of nought or more",
+                    format!("{} at {}", loan.limit, loan.rate),
+                    "state what may be drawn, and the interest a year",
+                );
+            }
+            let last_draw = match loan.kind {
+                LoanKind::DelayedDraw { until, .. } => until,
+                LoanKind::Notes { issue } => issue,
+            };
+            if last_draw > loan.maturity {
+                doubts.add(
+                    key("maturity"),
+                    &format!("a month from the last draw in {last_draw} on"),
+                    loan.maturity.to_string(),
+                    "draw before it is repaid",
+                );
+            }
+            if let LoanKind::Notes { issue } = loan.kind
+                && self.place(issue) < 0
+            {
+                doubts.add(
+                    key("issue"),
+                    &format!("a month from {} on", self.first),
+                    issue.to_string(),
+                    "a plan knows no debt of before it began; begin it earlier",
+                );
+            }
+        }
+    }
+
+    /// What serves a tranche is all of it.
+    fn doubt_quantities(&self, doubts: &mut Doubts) {
+        for (deal_place, deal) in self.deals.iter().enumerate() {
+            for (place, tranche) in deal.contract.tranches.iter().enumerate() {
+                let serving = self.conversions.iter().filter(|conversion| {
+                    conversion
+                        .serves
+                        .is_some_and(|s| s.deal == deal_place && s.tranche == place)
+                });
+                let brought: i64 = serving
+                    .map(|conversion| self.size(conversion, tranche.quantity))
+                    .sum();
+                let signed = tranche.quantity.count();
+                if brought != signed {
+                    doubts.add(
+                        format!("contracts[{deal_place}].file"),
+                        &format!("conversions that bring the {signed} of tranche {}", tranche.id),
+                        format!("{brought}"),
+                        "less is never accepted in full, and more is not paid: change racks or tranche",
+                    );
+                }
+                let by_gpu = tranche.price.unit == PriceUnit::GpuHour;
+                debug_assert!(by_gpu || signed > 0, "a tranche has a quantity");
+            }
+        }
+    }
+
+    /// Racks under contract cannot be shed, so they have to fit under every limit.
+    fn doubt_power(&self, doubts: &mut Doubts) {
+        let mut days: Vec<Date> =
+            self.conversions.iter().map(|conversion| conversion.ready).collect();
+        days.sort_unstable();
+        let there = |load: LoadIx, day: Date| {
+            self.conversions.iter().any(|c| c.racks.contains(&load) && c.ready <= day)
+        };
+        let draw = |load: LoadIx| {
+            let machines = self.site.loads[load].machines();
+            let pue = self.site.pue_of(load, None);
+            machines.map_or(Power::ZERO, |m| pue.at_meter(m.ceiling()))
+        };
+        let firm: Vec<LoadIx> =
+            (0..self.site.loads.len()).filter(|load| self.is_contracted(*load)).collect();
+        for day in days {
+            let all: Power = firm
+                .iter()
+                .filter(|load| there(**load, day))
+                .map(|load| draw(*load))
+                .sum();
+            let limit = self.site.interconnection.import_limit;
+            let mut found =
+                (all > limit).then(|| (format!("the interconnection's {limit}"), all));
+            for (feeder, shape) in self.site.feeders.iter().enumerate() {
+                let behind = |load: &&LoadIx| {
+                    let own = self.site.loads[**load].feeder;
+                    self.site.path(own).any(|above| above == feeder)
+                };
+                let drawn: Power = firm
+                    .iter()
+                    .filter(|load| there(**load, day))
+                    .filter(behind)
+                    .map(|load| draw(*load))
+                    .sum();
+                if drawn > shape.limit && found.is_none() {
+                    found = Some((
+                        format!("the {} of feeder {}", shape.limit, shape.name),
+                        drawn,
+                    ));
+                }
+            }
+            if let Some((limit, drawn)) = found {
+                doubts.add(
+                    "conversions".to_owned(),
+                    &format!("racks under contract within {limit}"),
+                    format!("{drawn} at {day}, overhead included"),
+                    "contracted racks cannot be shed: convert fewer, or raise the limit first",
+                );
+                return;
+            }
+        }
+    }
+
+    /// A covenant that is missed even when everything goes right.
+    fn doubt_covenant(&self, doubts: &mut Doubts) {
+        let Some(covenant) = self.covenant else { return };
+        let best = self.best_coverage();
+        let from = usize::try_from(self.place(covenant.from)).unwrap_or(0);
+        let least = best
+            .iter()
+            .enumerate()
+            .filter_map(|(at, ratio)| Some((ratio.as_ref().copied()?, from + at)))
+            .min();
+        let Some((ratio, place)) = least else {
+            doubts.add(
+                "covenant".to_owned(),
+                "debt that is served in the months it is tested in",
+                "none".to_owned(),
+                "state loans, or leave the covenant out",
+            );
+            return;
+        };
+        if ratio < covenant.ratio_min.as_ppm() {
+            doubts.add(
+                "covenant.ratio_min".to_owned(),
+                &format!(
+                    "{:.3} to be met when everything is on time, nothing fails and power costs nothing",
+                    covenant.ratio_min.as_ppm() as f64 / 1e6
+                ),
+                format!("{:.3} at best in {}", ratio as f64 / 1e6, self.period(place)),
+                "borrow less, repay over longer, or test later: no future of this plan meets it",
+            );
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Years ahead: which megawatts stop mining and become GPU capacity, when, paid by
+//! whom, and what happens if it turns out otherwise.
+//!
+//! A [`Plan`] is everything that was decided and assumed, checked. [`Plan::path`] lives
+//! one future of it: hour by hour by the engine's own kernel on what was known then,
+//! month by month by `settle` on what was delivered, and gives an [`Outcome`] of whole
+//! millionths of a dollar. An [`Answer`] is read from outcomes in the order of their
+//! paths, so that it is the same however they were spread over threads or machines.
+//!
+//! Start at [`Plan::path`].
+//!
+//! Invariant: no IO, no clock, no threads, no hash order; everything random comes from
+//! the seed it is handed.
+//! Invariant: a decision rests on what was known when its hour began.
+//! Invariant: a path depends on plan, seed and number alone.
+
+mod answer;
+mod cash;
+mod doubt;
+mod finance;
+mod operate;
+mod path;
+mod receipts;
+mod terms;
+mod tornado;
+mod value;
+
+pub use answer::{Answer, Band, BreakEven, PerMwh, TrancheRisk};
+pub use cash::{Line, Month};
+pub use doubt::Doubt;
+pub use path::{Delivered, Outcome, Use, UseTotals};
+pub use receipts::Receipts;
+pub use terms::{
+    Conversion, Covenant, Deal, Equipment, Futures, Loan, LoanKind, OnLongStop, Plan,
+    Repayment, Rules, Running, Serves, Works,
+};
+pub use tornado::Lever;
+pub use value::{irr, monthly_rate, npv, quantile};
+
+#[cfg(test)]
+mod tests;

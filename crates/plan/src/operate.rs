@@ -1,0 +1,460 @@
+//! Running the site through one future, hour by hour, by the engine's kernel.
+//!
+//! An hour is decided on what was known when it began: the price then, yesterday's
+//! hashprice and rent, and on how likely it is to be a month's peak. It is paid at what
+//! it settles at. Adders and fixed-price blocks are taken as they are when a UTC day
+//! begins.
+
+use engine::decide::Kernel;
+use engine::site::{LoadIx, LoadKind, Machines, Rate, Terms};
+use settle::calendar::Period;
+use settle::mining;
+use sim::scenario::draw::Draws;
+use units::{
+    EnergyPrice, GpuHourPrice, GpuSeconds, Hashes, Money, Power, Seconds, Share,
+    Timestamp,
+};
+
+use crate::cash::{Line, Month};
+use crate::path::{Use, UseTotals};
+use crate::terms::Plan;
+
+/// The hour of the market's day in which a peak is expected: late afternoon.
+const PEAK_HOUR: usize = 16;
+
+/// What becomes of a load on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Becomes {
+    /// It is taken away.
+    Gone,
+    /// It stands there: racks serve whom the site says.
+    There,
+    /// Racks stand there and are let by the hour.
+    Let,
+}
+
+/// Something that happens to a load at the beginning of a UTC day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Happening {
+    pub(crate) at: Timestamp,
+    pub(crate) load: LoadIx,
+    pub(crate) becomes: Becomes,
+}
+
+/// What running the site came to.
+#[derive(Clone, Debug)]
+pub(crate) struct Ran {
+    /// By use, over all months.
+    pub(crate) uses: [UseTotals; Use::ALL.len()],
+    /// Power of racks under contract, by month: a cost below nought.
+    pub(crate) contract_power: Vec<Money>,
+    /// Running of racks under contract, by month: a cost below nought.
+    pub(crate) contract_running: Vec<Money>,
+    /// What GPU-hours let brought, by load.
+    pub(crate) let_by_load: Vec<Money>,
+    /// The mean settled price, USD/MWh.
+    pub(crate) price_mean_usd_per_mwh: f64,
+    /// The mean hashprice, USD/PH/day.
+    pub(crate) hashprice_mean_usd_per_ph_day: f64,
+    /// The coin at the end, in USD.
+    pub(crate) coin_last_usd: f64,
+    /// Rig capacity that stood idle, and what its energy cost at settlement.
+    pub(crate) idle_wh: i128,
+    pub(crate) idle_value_usd: f64,
+}
+
+/// Sums over hours, exact: price in millionths a MWh times watts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    watt_hours: [i128; Use::ALL.len()],
+    cost: [i128; Use::ALL.len()],
+}
+
+/// Draw and yield of every use as loads stand.
+#[derive(Clone, Copy, Debug, Default)]
+struct Standing {
+    watts: [i64; Use::ALL.len()],
+    gigahashes: i64,
+    /// Rigs at full draw.
+    rig_watts_max: i64,
+    /// Whether any racks are let.
+    lets: bool,
+}
+
+struct Site<'a> {
+    plan: &'a Plan,
+    kernel: Kernel,
+    there: Vec<Option<Becomes>>,
+    standing: Standing,
+    /// Machines that run, by load.
+    running: Vec<u32>,
+    /// GPU-hours let today, by load.
+    let_hours: Vec<i64>,
+}
+
+/// Runs a path's hours into `months`.
+pub(crate) fn run(
+    plan: &Plan,
+    seed: u64,
+    path: u64,
+    happenings: &[Happening],
+    months: &mut [Month],
+) -> Ran {
+    let zone = plan.zone();
+    let start = zone.month(plan.first).start;
+    let futures = &plan.futures;
+    let mut coin = futures.coin.path(seed, path);
+    let mut fees = futures.fees.path(seed, path);
+    let mut network = futures.network.path();
+    let mut rental = futures.rental.path(seed, path);
+    let mut power = futures.power.path(seed, path, start);
+    let mut peaks = Peaks::new(plan, seed, path);
+
+    let mut site = Site {
+        plan,
+        kernel: Kernel::new(plan.site.clone()),
+        there: vec![None; plan.site.loads.len()],
+        standing: Standing::default(),
+        running: vec![0; plan.site.loads.len()],
+        let_hours: vec![0; plan.site.loads.len()],
+    };
+    let mut ran = Ran {
+        uses: Default::default(),
+        contract_power: vec![Money::ZERO; months.len()],
+        contract_running: vec![Money::ZERO; months.len()],
+        let_by_load: vec![Money::ZERO; plan.site.loads.len()],
+        price_mean_usd_per_mwh: 0.0,
+        hashprice_mean_usd_per_ph_day: 0.0,
+        coin_last_usd: futures.coin.price_usd,
+        idle_wh: 0,
+        idle_value_usd: 0.0,
+    };
+    let mut happenings = happenings.iter().peekable();
+    let mut hashprice_known = None;
+    let mut rent_known = futures.rental.price_usd_per_gpu_hour;
+    let (mut hours, mut days) = (0_u64, 0_u64);
+
+    for (place, month) in months.iter_mut().enumerate() {
+        let during = zone.month(plan.period(place));
+        let mut sums = Sums::default();
+        let mut block_price = 0_i128;
+        let mut at = during.start;
+        while at < during.end {
+            // What the day before showed is what is known.
+            let price = coin.next_day();
+            let chain = network.next_day(price, fees.next_day());
+            let rent = rental.next_day();
+            let hashprice = chain.hashprice(price);
+            while let Some(next) = happenings.next_if(|next| next.at <= at) {
+                site.there[next.load] =
+                    (next.becomes != Becomes::Gone).then_some(next.becomes);
+                site.kernel.set_present(next.load, next.becomes != Becomes::Gone);
+            }
+            site.kernel.set_hashprice(Some(hashprice_known.unwrap_or(hashprice)));
+            site.let_at(rent_known, futures.let_share);
+            site.look();
+            let adders = plan.site.tariff.adders_at(at);
+            let blocks = blocks_at(plan, at);
+            let mut gigahash_hours = 0_i128;
+
+            for hour in 0..24 {
+                let peak = peaks.adder(at, power.hour_of_day());
+                let drawn = power.next_hour();
+                let known = micro(drawn.known);
+                let settled = micro(drawn.settled);
+                if site.kernel.decide(known + adders + peak) {
+                    gigahash_hours -= site.starts(month);
+                    site.look();
+                }
+                let standing = &site.standing;
+                let cost = i128::from((settled + adders).as_micro_usd_per_mwh());
+                for of in 0..Use::ALL.len() {
+                    let watts = i128::from(standing.watts[of]);
+                    sums.watt_hours[of] += watts;
+                    sums.cost[of] += watts * cost;
+                }
+                gigahash_hours += i128::from(standing.gigahashes);
+                if standing.lets {
+                    site.let_an_hour();
+                }
+                let standing = &site.standing;
+                let idle = standing.rig_watts_max - standing.watts[Use::Mining as usize];
+                ran.idle_wh += i128::from(idle);
+                ran.idle_value_usd += idle as f64 / 1e6 * drawn.settled;
+                ran.price_mean_usd_per_mwh += drawn.settled;
+                for (watts, price) in &blocks {
+                    let gain = settled - *price;
+                    block_price +=
+                        i128::from(*watts) * i128::from(gain.as_micro_usd_per_mwh());
+                }
+                peaks.note(at, hour, power.hour_of_day(), site.kernel.draw());
+            }
+
+            let hashes = Hashes::from_gigahashes(gigahash_hours.max(0) * 3_600);
+            let paid = mining::pay(hashes, hashprice, plan.site.pool_fee);
+            month.add(Line::Mining, paid);
+            ran.uses[Use::Mining as usize].earned += paid;
+            site.let_out(rent, month, &mut ran);
+            site.run_a_day(during.duration(), month, &mut ran.contract_running[place]);
+            hashprice_known = Some(hashprice);
+            rent_known = rent;
+            ran.hashprice_mean_usd_per_ph_day += chain.hashprice_usd_per_ph_day;
+            ran.coin_last_usd = price;
+            (hours, days) = (hours + 24, days + 1);
+            at = at + Seconds::hours(24);
+        }
+        for (of, used) in Use::ALL.into_iter().enumerate() {
+            // Millionths a MWh times watt-hours, over a million watt-hours a MWh.
+            let cost = money(sums.cost[of] / 1_000_000);
+            let line =
+                if used == Use::Mining { Line::PowerMining } else { Line::PowerRacks };
+            month.add(line, -cost);
+            ran.uses[of].power += cost;
+            ran.uses[of].watt_hours +=
+                i64::try_from(sums.watt_hours[of]).expect("a month's energy fits");
+            if used == Use::Contract {
+                ran.contract_power[place] = -cost;
+            }
+        }
+        month.add(Line::Blocks, money(block_price / 1_000_000));
+        month.add(Line::Peaks, peaks.charge(plan.period(place)));
+    }
+    ran.price_mean_usd_per_mwh /= hours.max(1) as f64;
+    ran.hashprice_mean_usd_per_ph_day /= days.max(1) as f64;
+    ran
+}
+
+fn money(micro: i128) -> Money {
+    Money::from_micro_usd(i64::try_from(micro).expect("a month's money fits 64 bits"))
+}
+
+/// A price in whole millionths.
+fn micro(usd: f64) -> EnergyPrice {
+    EnergyPrice::from_micro_usd_per_mwh((usd * 1e6) as i64)
+}
+
+/// Blocks in force, in watts and what they cost.
+fn blocks_at(plan: &Plan, at: Timestamp) -> Vec<(i64, EnergyPrice)> {
+    let blocks = plan.site.tariff.blocks.iter().filter(|block| block.during.contains(at));
+    blocks.map(|block| (block.power.as_watts(), block.price)).collect()
+}
+
+/// The hashes a second that machines give at a level.
+fn rate(machines: &Machines, level: u32) -> i64 {
+    let of = |rate: Rate| match rate {
+        Rate::Hash(rate) => rate.as_ghs(),
+        Rate::Throughput(_) => 0,
+    };
+    let mut below = 0;
+    let mut total = 0;
+    for (at, point) in machines.points.iter().enumerate() {
+        let own = of(point.rate);
+        total += i64::from(machines.taken(level, at)) * (own - below);
+        below = own;
+    }
+    total
+}
+
+impl Site<'_> {
+    fn is_let(&self, load: LoadIx) -> bool {
+        let uncommitted = matches!(
+            &self.plan.site.loads[load].kind,
+            LoadKind::Racks(racks) if matches!(racks.terms, Terms::Uncommitted { .. })
+        );
+        match self.there[load] {
+            Some(Becomes::Let) => true,
+            Some(Becomes::There) => uncommitted,
+            Some(Becomes::Gone) | None => false,
+        }
+    }
+
+    /// Racks that are let earn yesterday's rent for as much of them as is let.
+    fn let_at(&mut self, rent_usd: f64, share: Share) {
+        let micro = rent_usd * share.as_ppm() as f64;
+        let price = GpuHourPrice::from_micro_usd(micro.round() as i64);
+        for load in 0..self.there.len() {
+            if self.is_let(load) {
+                self.kernel.set_terms(load, Terms::Uncommitted { price });
+            }
+        }
+    }
+
+    /// Sums up how loads stand.
+    fn look(&mut self) {
+        let mut standing = Standing::default();
+        for (load, shape) in self.plan.site.loads.iter().enumerate() {
+            let Some(machines) = shape.machines().filter(|_| self.there[load].is_some())
+            else {
+                self.running[load] = 0;
+                continue;
+            };
+            let level = self.kernel.levels()[load];
+            let watts = self.kernel.draws()[load].as_watts();
+            self.running[load] = machines.running(level);
+            let used = match &shape.kind {
+                LoadKind::Rigs(_) => {
+                    standing.gigahashes += rate(machines, level);
+                    let pue = self.plan.site.pue_of(load, None);
+                    standing.rig_watts_max += pue.at_meter(machines.ceiling()).as_watts();
+                    Use::Mining
+                }
+                LoadKind::Racks(_) if self.is_let(load) => {
+                    standing.lets = true;
+                    Use::Spot
+                }
+                LoadKind::Racks(_) | LoadKind::Battery(_) => Use::Contract,
+            };
+            standing.watts[used as usize] += watts;
+        }
+        self.standing = standing;
+    }
+
+    /// What machines started since the last look cost: wear, and gigahash-hours that
+    /// they do not give while they warm up, which are returned.
+    fn starts(&self, month: &mut Month) -> i128 {
+        let mut lost = 0;
+        for (load, shape) in self.plan.site.loads.iter().enumerate() {
+            let LoadKind::Rigs(rigs) = &shape.kind else { continue };
+            if self.there[load].is_none() {
+                continue;
+            }
+            let now = rigs.machines.running(self.kernel.levels()[load]);
+            let started = now.saturating_sub(self.running[load]);
+            if started > 0 {
+                let wear = rigs.restart_cost.times(i64::from(started));
+                month.add(Line::Running, -wear);
+                let each = rate(&rigs.machines, rigs.machines.level_max())
+                    / i64::from(rigs.machines.count.max(1));
+                lost += i128::from(each)
+                    * i128::from(started)
+                    * i128::from(rigs.restart.as_seconds())
+                    / 3_600;
+            }
+        }
+        lost
+    }
+
+    /// Notes an hour of racks that are let.
+    fn let_an_hour(&mut self) {
+        for (load, shape) in self.plan.site.loads.iter().enumerate() {
+            if let (LoadKind::Racks(racks), true) = (&shape.kind, self.is_let(load)) {
+                self.let_hours[load] +=
+                    i64::from(self.running[load]) * i64::from(racks.gpus_per_rack);
+            }
+        }
+    }
+
+    /// A day of GPU-hours let, at the day's rent, as far as they are let.
+    fn let_out(&mut self, rent_usd: f64, month: &mut Month, ran: &mut Ran) {
+        let micro = rent_usd * self.plan.futures.let_share.as_ppm() as f64;
+        let price = GpuHourPrice::from_micro_usd(micro.round() as i64);
+        for (load, hours) in self.let_hours.iter_mut().enumerate() {
+            let earned = price.of(GpuSeconds::from_seconds(*hours * 3_600));
+            *hours = 0;
+            month.add(Line::Spot, earned);
+            ran.uses[Use::Spot as usize].earned += earned;
+            ran.let_by_load[load] += earned;
+        }
+    }
+
+    /// A day of what it costs to run what stands there, as its part of a month.
+    fn run_a_day(&self, of: Seconds, month: &mut Month, contract: &mut Money) {
+        let days = of.as_seconds() / 86_400;
+        for (load, shape) in self.plan.site.loads.iter().enumerate() {
+            let Some(machines) = shape.machines().filter(|_| self.there[load].is_some())
+            else {
+                continue;
+            };
+            let pue = self.plan.site.pue_of(load, None);
+            let watts = pue.at_meter(machines.ceiling()).as_watts();
+            let (per_mw, under_contract) = match &shape.kind {
+                LoadKind::Rigs(_) => (self.plan.running.mining_per_mw_month, false),
+                LoadKind::Racks(_) | LoadKind::Battery(_) => {
+                    (self.plan.running.racks_per_mw_month, !self.is_let(load))
+                }
+            };
+            let exact = i128::from(per_mw.as_micro_usd()) * i128::from(watts);
+            let cost = money(exact / 1_000_000 / i128::from(days));
+            month.add(Line::Running, -cost);
+            if under_contract {
+                *contract -= cost;
+            }
+        }
+    }
+}
+
+/// The system's peaks, as far as the site pays for its demand in them.
+///
+/// Each day of a month that has a peak, one hour is watched; which day it falls on is
+/// drawn. The charge of a calendar year's peaks is billed in twelve parts in the year
+/// after. Peaks before the plan began are not known to it.
+struct Peaks<'a> {
+    plan: &'a Plan,
+    draws: Draws,
+    /// Demand metered in peaks, by rule and year.
+    metered: Vec<(usize, i16, Power)>,
+}
+
+impl<'a> Peaks<'a> {
+    fn new(plan: &'a Plan, seed: u64, path: u64) -> Self {
+        Self { plan, draws: Draws::of(seed, path, "peaks"), metered: Vec::new() }
+    }
+
+    /// What a MWh in an hour is expected to add to the charge.
+    #[inline]
+    fn adder(&self, at: Timestamp, hour_of_day: usize) -> EnergyPrice {
+        if hour_of_day != PEAK_HOUR {
+            return EnergyPrice::ZERO;
+        }
+        let rules = &self.plan.site.tariff.coincident_peaks;
+        let watched = rules.iter().filter_map(|rule| {
+            let month = rule.month_of(at)?;
+            let days = month.duration().as_seconds() / 86_400;
+            let peaks = i64::from(rule.peaks_per_month);
+            // The hour is watched whole, and the peak is one part of it.
+            let parts = 3_600 / rule.interval.as_seconds().clamp(1, 3_600);
+            let ppm = peaks * 1_000_000 / (days.max(1) * parts);
+            Some(rule.expected_adder(Share::from_ppm(ppm)))
+        });
+        watched.fold(EnergyPrice::ZERO, |sum, adder| sum + adder)
+    }
+
+    /// Notes the draw of an hour, if it was a peak.
+    #[inline]
+    fn note(&mut self, day: Timestamp, hour: i64, next_hour_of_day: usize, draw: Power) {
+        if next_hour_of_day != PEAK_HOUR + 1 {
+            return;
+        }
+        let at = day + Seconds::hours(hour);
+        for (rule, of) in self.plan.site.tariff.coincident_peaks.iter().enumerate() {
+            let Some(month) = of.month_of(at) else { continue };
+            let days = (month.duration().as_seconds() / 86_400).max(1);
+            let today = (at - month.start).as_seconds() / 86_400;
+            for peak in 0..u64::from(of.peaks_per_month) {
+                let number = month.start.as_unix_seconds() as u64 + peak;
+                let unit = self.draws.part(rule as u64).unit(number);
+                if (unit * days as f64) as i64 == today {
+                    self.metered.push((rule, at.utc_date().0, draw));
+                }
+            }
+        }
+    }
+
+    /// A month's part of what the year before came to.
+    fn charge(&self, month: Period) -> Money {
+        let mut total = Money::ZERO;
+        for (rule, of) in self.plan.site.tariff.coincident_peaks.iter().enumerate() {
+            let year_before = month.year() - 1;
+            let peaks: Vec<Power> = self
+                .metered
+                .iter()
+                .filter(|(by, year, _)| *by == rule && *year == year_before)
+                .map(|(_, _, draw)| *draw)
+                .collect();
+            if !peaks.is_empty() {
+                total += Money::from_micro_usd(of.charge(&peaks).as_micro_usd() / 12);
+            }
+        }
+        total
+    }
+}

@@ -1,0 +1,245 @@
+//! What a contract pays: acceptances and lost time become facts, and `settle` says the
+//! rest.
+//!
+//! A tranche is settled as an aggregate: what one conversion brings is one unit, and
+//! what its GPUs lose in a month is one stretch of it being down. Lost time is drawn as
+//! the contract counts it, so the contract's block rule and its shortest incident are
+//! taken out of the copy that is settled; everything else stands as signed. The
+//! stretch lies at the month's beginning, which moves no amount: availability is counted
+//! by the month.
+
+use settle::calendar::{Date, Period};
+use settle::contract::{Basis, Contract, Quantity, Versions};
+use settle::facts::Facts;
+use settle::settlement::{Settlement, cut};
+use settle::statement::LineKind;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use units::{Money, Seconds, Timestamp};
+
+/// Capacity of one conversion that serves a tranche.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Batch {
+    pub(crate) tranche: usize,
+    /// What brings it: the conversion's place.
+    pub(crate) unit: usize,
+    /// GPUs or kilowatts, as the tranche counts.
+    pub(crate) size: i64,
+    pub(crate) accepted: Date,
+    /// The share lost in each of the plan's months.
+    pub(crate) lost: Vec<f64>,
+}
+
+/// A tranche that the tenant ends at its long stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) tranche: usize,
+    pub(crate) at: Date,
+}
+
+/// What a contract pays, in the plan's months.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipts {
+    /// Statements paid, by the month of payment; refunds and all.
+    pub paid: Vec<Money>,
+    /// Prepayments received, by month.
+    pub ahead: Vec<Money>,
+    /// What each tranche comes to by the month of service, without what is paid ahead.
+    pub earned: Vec<Vec<Money>>,
+}
+
+/// The first of the plan and how many months it has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) first: Period,
+    pub(crate) months: usize,
+}
+
+impl Span {
+    fn place(self, period: Period) -> Option<usize> {
+        let place = usize::try_from(period.months_since(self.first)).ok()?;
+        (place < self.months).then_some(place)
+    }
+}
+
+/// The contract as an aggregate is settled by.
+pub(crate) fn aggregate(contract: &Contract) -> Contract {
+    let mut contract = contract.clone();
+    if let Some(sla) = &mut contract.sla {
+        sla.basis = Basis::GpuSeconds;
+        sla.min_incident_seconds = 0;
+    }
+    contract
+}
+
+/// What `contract` pays for `batches`, where some tranches ended.
+///
+/// Panics when settlement sets one of the facts aside: they are all made here.
+pub(crate) fn receipts(
+    contract: &Contract,
+    span: Span,
+    batches: &[Batch],
+    ended: &[Ended],
+) -> Receipts {
+    let mut receipts = Receipts {
+        paid: vec![Money::ZERO; span.months],
+        ahead: vec![Money::ZERO; span.months],
+        earned: vec![vec![Money::ZERO; span.months]; contract.tranches.len()],
+    };
+    let (text, any) = facts(contract, span, batches, ended, &mut receipts.ahead);
+    if !any {
+        return receipts;
+    }
+    let versions = Versions::single(contract.clone()).expect("one version is a chain");
+    let facts = Facts::read(&text).expect("facts that are made here can be read");
+    let last =
+        span.first.plus(i32::try_from(span.months).expect("months fit")).previous();
+    let known = facts.all().last().map(|fact| fact.known_at);
+    let as_of = cut(contract, last).max(known.expect("facts were made"));
+    let mut settlement = Settlement::new(versions, facts);
+    let owed = settlement.owed(last, as_of);
+    let aside = settlement.quarantined(as_of);
+    assert!(aside.is_empty(), "a fact of a plan was set aside: {:?}", aside.first());
+
+    let scale = 10_i64.pow(6 - u32::from(contract.currency.places).min(6));
+    let pay_place = |service: Period| {
+        let day = contract.zone.date(cut(contract, service));
+        span.place(day.plus_days(contract.billing.due_days).period())
+    };
+    let mut totals: BTreeMap<Period, Money> = BTreeMap::new();
+    for ((id, service, kind), amount) in owed {
+        let amount = Money::from_micro_usd(amount.as_minor() * scale);
+        let of = contract.tranches.iter().position(|tranche| tranche.id == id);
+        if kind == LineKind::Refund {
+            // Nothing is left to set it off against: it is paid.
+            if let Some(place) = pay_place(service) {
+                receipts.paid[place] += amount;
+            }
+            continue;
+        }
+        *totals.entry(service).or_insert(Money::ZERO) += amount;
+        let earned = kind != LineKind::Prepayment;
+        if let (Some(of), Some(place), true) = (of, span.place(service), earned) {
+            receipts.earned[of][place] += amount;
+        }
+    }
+    let mut credit = Money::ZERO;
+    for (service, total) in totals {
+        // What a statement leaves as a credit comes off the next.
+        let due = total + credit;
+        credit = due.min(Money::ZERO);
+        if let Some(place) = pay_place(service) {
+            receipts.paid[place] += due.max(Money::ZERO);
+        }
+    }
+    receipts
+}
+
+/// One line of a record, not yet numbered.
+struct Said {
+    known: Timestamp,
+    kind: &'static str,
+    from: Timestamp,
+    to: Option<Timestamp>,
+    body: String,
+}
+
+/// The record as text, and whether there is anything in it. Notes what is paid ahead.
+fn facts(
+    contract: &Contract,
+    span: Span,
+    batches: &[Batch],
+    ended: &[Ended],
+    ahead: &mut [Money],
+) -> (String, bool) {
+    let zone = &contract.zone;
+    let mut said = Vec::new();
+    for (place, tranche) in contract.tranches.iter().enumerate() {
+        let served = batches.iter().any(|batch| batch.tranche == place)
+            || ended.iter().any(|ended| ended.tranche == place);
+        let (Some(terms), true) = (&contract.prepayment, served) else { continue };
+        let day = tranche.delivery.plus_days(-terms.due_days_before_delivery);
+        let amount = settle::prepayment::agreed(contract, tranche);
+        let at = zone.midnight(day);
+        if let Some(place) = span.place(day.period()) {
+            let scale = 10_i64.pow(6 - u32::from(contract.currency.places).min(6));
+            ahead[place] += Money::from_micro_usd(amount.as_minor() * scale);
+        }
+        let body = format!(
+            "{{\"amount\":\"{amount}\",\"currency\":\"{}\",\"for\":\"prepayment:{}\"}}",
+            contract.currency.code, tranche.id
+        );
+        let to = Some(at + Seconds::from_seconds(1));
+        said.push(Said { known: at, kind: "payment", from: at, to, body });
+    }
+    for batch in batches {
+        accepted(contract, span, batch, &mut said);
+    }
+    for ended in ended {
+        let at = zone.midnight(ended.at);
+        let id = &contract.tranches[ended.tranche].id;
+        let body = format!("{{\"tranche\":\"{id}\",\"cause\":\"long_stop\"}}");
+        said.push(Said { known: at, kind: "termination", from: at, to: None, body });
+    }
+    said.sort_by_key(|said| said.known);
+    let mut text = String::with_capacity(said.len() * 240);
+    for (at, one) in said.iter().enumerate() {
+        let seq = at + 1;
+        let to = one
+            .to
+            .map_or_else(String::new, |to| format!("\"valid_to\":\"{}\",", rfc3339(to)));
+        writeln!(
+            text,
+            "{{\"seq\":{seq},\"site\":\"plan\",\"source\":\"plan\",\"source_seq\":{seq},\
+             \"kind\":\"{}\",\"valid_from\":\"{}\",{to}\"known_at\":\"{}\",\"body\":{}}}",
+            one.kind,
+            rfc3339(one.from),
+            rfc3339(one.known),
+            one.body
+        )
+        .expect("text grows");
+    }
+    (text, !said.is_empty())
+}
+
+/// A batch's acceptance, and what it lost in each month.
+fn accepted(contract: &Contract, span: Span, batch: &Batch, said: &mut Vec<Said>) {
+    let zone = &contract.zone;
+    let tranche = &contract.tranches[batch.tranche];
+    let at = zone.midnight(batch.accepted);
+    let counted = match tranche.quantity {
+        Quantity::Gpus(_) => "gpus",
+        Quantity::Kilowatts(_) => "kw",
+    };
+    let unit = format!("conversion-{}", batch.unit);
+    let body = format!(
+        "{{\"contract\":\"{}\",\"tranche\":\"{}\",\"units\":[{{\"unit\":\"{unit}\",\"{counted}\":{}}}]}}",
+        contract.id, tranche.id, batch.size
+    );
+    said.push(Said { known: at, kind: "acceptance", from: at, to: None, body });
+    let state = |state: &str| format!("{{\"units\":[\"{unit}\"],\"state\":\"{state}\"}}");
+    let body = state("available");
+    said.push(Said { known: at, kind: "unit_state", from: at, to: None, body });
+    let end = zone.months_after(at, tranche.months + 1);
+    for (place, lost) in batch.lost.iter().enumerate() {
+        let place = i32::try_from(place).expect("months fit");
+        let month = zone.month(span.first.plus(place));
+        let from = month.start.max(at);
+        if from >= month.end || from >= end {
+            continue;
+        }
+        let length = (month.end - from).as_seconds();
+        let seconds = (lost * length as f64).round() as i64;
+        if seconds > 0 {
+            let to = from + Seconds::from_seconds(seconds.min(length));
+            let body = state("down");
+            said.push(Said { known: to, kind: "unit_state", from, to: Some(to), body });
+        }
+    }
+}
+
+/// An instant with its seconds, as facts write it.
+fn rfc3339(at: Timestamp) -> String {
+    let text = at.to_string();
+    if text.len() == 17 { text.replace('Z', ":00Z") } else { text }
+}
