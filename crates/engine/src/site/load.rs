@@ -116,6 +116,10 @@ pub struct Racks {
     pub machines: Machines,
     /// GPUs in one rack.
     pub gpus_per_rack: u32,
+    /// What one draws beside its GPUs when it runs, at the plug.
+    pub beside_gpus: Power,
+    /// The name of the estate's rack that the first machine is; the others follow.
+    pub first_rack: Option<String>,
     /// On what terms they serve.
     pub terms: Terms,
 }
@@ -135,8 +139,10 @@ pub enum Terms {
     },
     /// Not under contract: sold by the GPU-hour.
     Uncommitted {
-        /// What a GPU-hour earns.
+        /// What a GPU-hour earns while no spot offer stands.
         price: GpuHourPrice,
+        /// For how long who buys by the hour keeps what is promised to a tenant.
+        notice: Seconds,
     },
 }
 
@@ -216,6 +222,11 @@ impl Machines {
         self.power_at(0)
     }
 
+    /// What one machine draws at its last point, at the plug.
+    pub fn ceiling_of_one(&self) -> Power {
+        self.points.last().map_or(self.standby, |point| point.power)
+    }
+
     /// The draw with every machine at its last point, at the plug.
     pub fn ceiling(&self) -> Power {
         self.power_at(self.level_max())
@@ -233,6 +244,24 @@ impl Battery {
             joules * 1_000_000 / i128::from(self.discharge_efficiency.as_ppm().max(1))
         };
         Energy::from_joules(i64::try_from(stored).expect("a stored energy fits"))
+    }
+}
+
+impl Racks {
+    /// The name of the estate's rack that machine `number` is: that of the first,
+    /// counted on at the number it ends in.
+    pub fn rack_name(&self, number: u32) -> Option<String> {
+        let first = self.first_rack.as_deref()?;
+        let digits = first.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let (stem, counted) = first.split_at(first.len() - digits);
+        let at = counted.parse::<u64>().ok()? + u64::from(number);
+        Some(format!("{stem}{at:0digits$}"))
+    }
+
+    /// How much of what a rack draws at a point is for each of its GPUs.
+    pub fn per_gpu(&self, point: usize) -> Power {
+        let power = self.machines.points[point].power - self.beside_gpus;
+        Power::from_watts(power.as_watts() / i64::from(self.gpus_per_rack.max(1)))
     }
 }
 
@@ -266,6 +295,15 @@ impl Load {
             }
             (Setpoint::Power(power), None) => Some(Setpoint::Power(power)),
             (Setpoint::Level(_), None) | (Setpoint::Power(_), Some(_)) => None,
+        }
+    }
+
+    /// Whether it is not under contract, and some of its racks may be promised to
+    /// tenants all the same.
+    pub fn may_be_promised(&self) -> bool {
+        match &self.kind {
+            LoadKind::Racks(racks) => racks.first_rack.is_some() && !self.is_firm(),
+            LoadKind::Rigs(_) | LoadKind::Battery(_) => false,
         }
     }
 
