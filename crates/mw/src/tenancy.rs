@@ -87,6 +87,16 @@ impl Tenancy {
         Self { contracts: served.collect(), worked_out: None }
     }
 
+    /// The same contracts over another record; what was said of them stays said.
+    pub fn over(self, facts: &Facts) -> Self {
+        let over = |served: Served| {
+            let versions = served.settlement.versions().clone();
+            Served { settlement: Settlement::new(versions, facts.clone()), ..served }
+        };
+        let contracts = self.contracts.into_iter().map(over).collect();
+        Self { contracts, worked_out: None }
+    }
+
     /// Takes in further lines of the record.
     ///
     /// # Errors

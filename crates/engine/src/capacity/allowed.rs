@@ -410,19 +410,36 @@ impl Estate {
         blocks: &[Place],
         within: u64,
     ) -> Result<(), Refused> {
+        let new = blocks.iter().map(|one| self.gpus_of(one.rack, one.slots.len()));
+        self.room_within(tenant, tranche, new.sum(), within)
+    }
+
+    /// Whether so many GPUs more of a tranche are within what a tenant may have of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Unfit`] where they are not.
+    pub fn room_within(
+        &self,
+        tenant: &str,
+        tranche: &super::TrancheOf,
+        gpus: u64,
+        within: u64,
+    ) -> Result<(), Refused> {
         let live = self.blocks.iter().filter(|block| {
             block.is_live() && block.tenant == tenant && block.tranche == *tranche
         });
-        let gpus = |rack: RackNo, trays: usize| {
-            u64::from(self.shape_of(rack).gpus_per_tray) * trays as u64
-        };
-        let taken: u64 = live.map(|block| gpus(block.rack, block.seats.len())).sum();
-        let new: u64 = blocks.iter().map(|one| gpus(one.rack, one.slots.len())).sum();
+        let taken: u64 =
+            live.map(|block| self.gpus_of(block.rack, block.seats.len())).sum();
         refuse_if(
-            taken + new > within,
+            taken + gpus > within,
             format!("no more than the {within} GPUs of the tranche"),
-            &format!("{new} beside {taken} that are reserved already"),
+            &format!("{gpus} beside {taken} that are reserved already"),
         )
+    }
+
+    fn gpus_of(&self, rack: RackNo, trays: usize) -> u64 {
+        u64::from(self.shape_of(rack).gpus_per_tray) * trays as u64
     }
 
     fn check_deferral(

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use units::{GpuHourPrice, Timestamp};
 
 use super::crew::Duty;
-use crate::capacity::{Estate, RackUse};
+use crate::capacity::{Estate, RackNo, RackUse};
 use crate::signals::Known;
 use crate::site::{LoadIx, LoadKind, Racks, Site, Terms};
 
@@ -91,10 +91,18 @@ pub(super) fn on_offer(
 ) -> Option<(OnOffer, Vec<Duty>)> {
     let LoadKind::Racks(racks) = &site.loads[load].kind else { return None };
     let Terms::Uncommitted { notice, .. } = racks.terms else { return None };
-    racks.first_rack.as_ref()?;
+    let first = racks.rack_name(0)?;
+    let first = estate.rack_named(&first);
+    // Racks mostly came in the order of their names.
+    let in_order = |number: u32| {
+        let rack = RackNo(first?.0 + number);
+        let found = estate.racks().get(rack.0 as usize)?;
+        racks.is_rack(number, &found.name).then_some(rack)
+    };
     let mut sum = OnOffer { load, held: 0, offered: 0, noticed: 0, gpus: 0, until: None };
     let duty = |number: u32| {
-        let rack = racks.rack_name(number).and_then(|name| estate.rack_named(&name));
+        let by_name = || estate.rack_named(&racks.rack_name(number)?);
+        let rack = in_order(number).or_else(by_name);
         match rack.map(|rack| estate.rack_use(rack, at, notice)) {
             Some(RackUse::Held) => {
                 sum.held += 1;
@@ -139,6 +147,9 @@ impl super::State {
         let mut changed = false;
         let mut loads = Vec::new();
         for load in 0..self.site.loads.len() {
+            if !matches!(self.site.loads[load].kind, LoadKind::Racks(_)) {
+                continue;
+            }
             let found = on_offer(&self.site, estate, load, at);
             let duties = found.as_ref().map_or(&[][..], |(_, duties)| duties);
             let taken = self.fleet.change_crew(&self.site, load, |crew, machines| {

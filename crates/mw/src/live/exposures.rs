@@ -45,7 +45,6 @@ pub struct Exposures {
     racks: Option<(PathBuf, [u64; 2])>,
     facts: Facts,
     site: Site,
-    contracts: Vec<Versions>,
     tenancy: Tenancy,
 }
 
@@ -57,19 +56,8 @@ impl Exposures {
         let file = file.to_owned();
         let partial = Vec::new();
         let (own, racks) = (false, None);
-        let (site, contracts) = (site.clone(), contracts.to_vec());
-        Self {
-            file,
-            read_to: 0,
-            partial,
-            line: 0,
-            own,
-            racks,
-            facts,
-            site,
-            contracts,
-            tenancy,
-        }
+        let site = site.clone();
+        Self { file, read_to: 0, partial, line: 0, own, racks, facts, site, tenancy }
     }
 
     /// The same, of a file that the run writes itself.
@@ -106,7 +94,6 @@ impl Exposures {
     /// The site file was read anew.
     fn under(&mut self, site: &Site, contracts: &[Versions]) {
         self.site = site.clone();
-        self.contracts = contracts.to_vec();
         self.tenancy = Tenancy::new(site, contracts, &self.facts);
     }
 
@@ -129,7 +116,9 @@ impl Exposures {
         let both = together(&whole(racks)?, &whole(&self.file)?);
         match Facts::read(&both) {
             Ok(facts) => {
-                self.tenancy = Tenancy::new(&self.site, &self.contracts, &facts);
+                let nobody = Tenancy::new(&self.site, &[], &Facts::default());
+                let before = std::mem::replace(&mut self.tenancy, nobody);
+                self.tenancy = before.over(&facts);
                 self.facts = facts;
             }
             Err(problems) => {

@@ -193,6 +193,37 @@ fn a_living_run_hears_what_is_at_stake_as_facts_arrive() {
     assert_eq!(tranches(&january), 4, "a month begins anew");
 }
 
+/// What others know of the contracts and what the run says of its racks are one record:
+/// neither alone says what is at stake, and what grows is not said again.
+#[test]
+fn what_is_known_beside_the_racks_counts_with_what_they_say() {
+    let loaded = childress();
+    let folder = fresh("exposures-beside");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let (given, racks) = (folder.join("known.jsonl"), folder.join("facts.jsonl"));
+    let range = Interval { start: at("2026-12-10"), end: at("2026-12-11") };
+    let under =
+        OverRun::new(&loaded.site, &loaded.contracts, "", range).expect("no facts");
+    let payment = |seq: u64| {
+        format!(
+            "{{\"seq\":{seq},\"site\":\"o\",\"source\":\"bank\",\"source_seq\":{seq},\
+             \"kind\":\"payment\",\"valid_from\":\"2026-11-01T00:00Z\",\
+             \"known_at\":\"2026-11-01T00:00Z\",\"body\":{{\"amount\":\"5.00\",\
+             \"currency\":\"USD\",\"for\":\"prepayment:H1\"}}}}\n"
+        )
+    };
+    std::fs::write(&given, payment(1)).expect("a file");
+    let mut exposures = Exposures::new(&given, &loaded.site, &loaded.contracts);
+    exposures = exposures.beside(&racks);
+    let now = at("2026-12-10");
+    assert_eq!(exposures.read_on(now), [], "a payment puts nothing at stake");
+    std::fs::write(&racks, under.record()).expect("a file");
+    assert_eq!(exposures.read_on(now).len(), 4, "the racks are in service");
+    std::fs::write(&given, payment(1) + &payment(2)).expect("a file");
+    assert_eq!(exposures.read_on(now), [], "it was said before");
+    assert_eq!(exposures.read_on(at("2027-01-01")).len(), 4, "a month begins anew");
+}
+
 /// A contract with a floor and flex hours: what is at stake carries both, and the event
 /// by the name that whoever called it gave it.
 #[test]

@@ -377,6 +377,10 @@ fn reserve(
         Some(tenant) => promised(api, tenant, &tranche)?,
         None => None,
     };
+    if let Some(within) = within {
+        let room = names.estate.room_within(&for_whom, &tranche, u64::from(gpus), within);
+        room.map_err(|why| Kind::Refused.because(why.to_string()).at("/gpus"))?;
+    }
     let wanted = Room {
         gpus,
         trays_per_block,
