@@ -66,6 +66,7 @@ pub enum Change {
 }
 
 /// What to do about an input.
+#[expect(clippy::large_enum_variant, reason = "few are made, and none is kept for long")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Output {
     /// The decision, with its reasons.

@@ -6,8 +6,6 @@
 //! a run takes from its store to its first step.
 
 #![expect(clippy::print_stdout, reason = "an example prints what it measured")]
-#![expect(clippy::disallowed_methods, reason = "how long it takes is what it measures")]
-#![expect(clippy::disallowed_types, reason = "how long it takes is what it measures")]
 
 use std::path::Path;
 use std::time::Instant;

@@ -106,9 +106,8 @@ impl Scene {
 
     fn decided(&self) -> &Dispatch {
         let outputs = self.live.steps.iter().rev().flat_map(|step| &step.outputs);
-        let mut decided = outputs.filter_map(|output| match output {
-            Output::Dispatch(dispatch) => Some(dispatch),
-            _ => None,
+        let mut decided = outputs.filter_map(|output| {
+            if let Output::Dispatch(dispatch) = output { Some(dispatch) } else { None }
         });
         decided.next().expect("a decision")
     }
@@ -258,6 +257,7 @@ fn a_rack_that_rests_is_on_offer() {
     let mut scene = Scene::new();
     scene.price(800, "10:10", "13:30");
     scene.at("10:21", |campus| {
+        campus.pass(1);
         for tray in campus.estate.rack(RackNo(1)).tray_numbers() {
             campus.see(tray, |shows| shows.power = engine::capacity::Power::Off);
         }

@@ -244,7 +244,7 @@ impl Trays {
                         info!(event = "rack_order_said", slot, order = command.name());
                     }
                     // It is read back by the looks, and never repeated here.
-                    answer => warn!(
+                    answer @ (Answer::Refused(_) | Answer::Unknown(_)) => warn!(
                         event = "rack_order_in_doubt",
                         slot,
                         order = command.name(),

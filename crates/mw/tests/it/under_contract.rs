@@ -258,9 +258,8 @@ fn what_is_at_stake_carries_the_floor_and_the_flex_event() {
     let mut tenancy = Tenancy::new(&loaded.site, &[versions], &facts);
     let said = tenancy.signals(at("2026-12-10T01:00Z"));
     let of = |id: &str| {
-        let all = said.iter().filter_map(|signal| match signal {
-            Signal::Exposure(known) => Some(known),
-            _ => None,
+        let all = said.iter().filter_map(|signal| {
+            if let Signal::Exposure(known) = signal { Some(known) } else { None }
         });
         all.clone().find(|known| known.tranche.id == id).expect("a tranche in service")
     };
