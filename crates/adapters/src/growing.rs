@@ -6,6 +6,7 @@
 //!
 //! ```json
 //! {"lmp": {"usd_per_mwh": "31.25", "start": "2026-01-31T14:00Z", "end": "2026-01-31T14:05Z"}}
+//! {"spot_offer": {"usd_per_gpu_hour": "2.10", "start": "2026-01-31T14:00Z", "end": "2026-01-31T20:00Z"}}
 //! {"instruction": {"programme": "ERS", "name": "e-17", "ask": {"limit_mw": "3.5"},
 //!                  "start": "2026-01-31T14:00Z", "end": "2026-01-31T18:00Z"}}
 //! ```
@@ -19,7 +20,10 @@ use std::path::{Path, PathBuf};
 
 use engine::{Ask, Instruction, Known, Signal, Site, Source};
 use serde::Deserialize;
-use units::{EnergyPrice, Hashprice, Interval, Power, Temperature, Timestamp, decimal};
+use units::{
+    EnergyPrice, GpuHourPrice, Hashprice, Interval, Power, Temperature, Timestamp,
+    decimal,
+};
 
 /// The longest line, and the most that is read at once.
 const LINE_BYTES_MAX: usize = 64 << 10;
@@ -67,12 +71,22 @@ enum Line {
     Temperature(Measured),
     Instruction(Told),
     Heard(Link),
+    SpotOffer(Offered),
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Priced {
     usd_per_mwh: String,
+    start: String,
+    end: String,
+    known_at: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Offered {
+    usd_per_gpu_hour: String,
     start: String,
     end: String,
     known_at: Option<String>,
@@ -209,6 +223,23 @@ fn understood(line: &[u8], site: &Site, now: Timestamp) -> Result<Signal, String
                 now,
             )
             .map(Signal::Hashprice)
+        }
+        Line::SpotOffer(said) => {
+            let value =
+                GpuHourPrice::parse_usd(&said.usd_per_gpu_hour).map_err(in_words)?;
+            if value < GpuHourPrice::ZERO {
+                let expected = "expected a price of nothing or more";
+                return Err(format!("{expected}, found {}", said.usd_per_gpu_hour));
+            }
+            known(
+                value,
+                &said.start,
+                &said.end,
+                said.known_at.as_deref(),
+                Source::SpotMarket,
+                now,
+            )
+            .map(Signal::SpotOffer)
         }
         Line::Temperature(said) => {
             let value = Temperature::parse_celsius(&said.celsius).map_err(in_words)?;

@@ -27,6 +27,7 @@ pub mod index;
 pub mod kept;
 pub mod meter;
 pub mod news;
+pub mod offer;
 pub mod phase;
 pub mod place;
 pub mod shape;
@@ -43,6 +44,7 @@ pub use estate::Estate;
 pub use kept::Kept;
 pub use meter::NewFact;
 pub use news::News;
+pub use offer::RackUse;
 pub use phase::{Command, Phase, Power, Reported, Shows, Step, Times, Wait};
 pub use shape::Shape;
 pub use upkeep::{Flex, Incident, Window};
@@ -142,6 +144,10 @@ pub enum Body {
         blocks: Vec<Place>,
         /// Trays that are kept beside them as spares.
         spares: Vec<TrayNo>,
+        /// GPUs that the tenant's blocks of the tranche may come to with these, where
+        /// its contract says so.
+        #[serde(default)]
+        within: Option<u64>,
     },
     /// A block is accepted under its contract; its seconds are counted from now on.
     Accept {

@@ -393,18 +393,23 @@ impl Audit<'_> {
     fn dearest_first(&mut self) {
         for (load, entry) in self.dispatch.entries.iter().enumerate() {
             let Reason::FirmShed { limit } = entry.reason else { continue };
+            // What it would have with one more step is worth nothing above the floor.
+            let lost = match self.is_below_contract(load) {
+                true => entry.worth,
+                false => Some(EnergyPrice::ZERO),
+            };
             let cheaper = |other: &LoadIx| {
                 let there = &self.dispatch.entries[*other];
                 let by_contract =
                     matches!(there.reason, Reason::Contracted | Reason::FirmShed { .. });
                 by_contract
-                    && there.worth < entry.worth
+                    && self.next_lost(*other) < lost
                     && self.is_under(*other, limit)
-                    && there.to > self.floor(*other)
+                    && there.to > self.lost_down_to(*other)
             };
             let served = (0..self.site.loads.len()).filter(cheaper);
             let freed: Power = served
-                .map(|other| self.dispatch.entries[other].to - self.floor(other))
+                .map(|other| self.dispatch.entries[other].to - self.lost_down_to(other))
                 .sum();
             let would_do = self
                 .next_step(load)
@@ -415,6 +420,39 @@ impl Audit<'_> {
                 self.report(Some(load), Fault::DearerFirmShed { instead });
             }
         }
+    }
+
+    /// Whether a load under contract draws more than its contract's floor asks for.
+    fn above_contract(&self, load: LoadIx) -> Option<u32> {
+        let level = self.site.floor_level(load, &self.dispatch.exposures);
+        let Setpoint::Level(at) = self.dispatch.entries[load].setpoint else {
+            return None;
+        };
+        (self.site.loads[load].is_firm() && at > level).then_some(level)
+    }
+
+    /// Whether a load under contract draws less than its contract's floor asks for.
+    fn is_below_contract(&self, load: LoadIx) -> bool {
+        let level = self.site.floor_level(load, &self.dispatch.exposures);
+        matches!(self.dispatch.entries[load].setpoint, Setpoint::Level(at) if at < level)
+    }
+
+    /// What the next MWh costs that a load under contract loses: nothing above its
+    /// contract's floor.
+    fn next_lost(&self, load: LoadIx) -> Option<EnergyPrice> {
+        match self.above_contract(load) {
+            Some(_) => Some(EnergyPrice::ZERO),
+            None => self.dispatch.entries[load].worth,
+        }
+    }
+
+    /// As low as a load can be brought at what its next lost MWh costs.
+    fn lost_down_to(&self, load: LoadIx) -> Power {
+        let floor = self.floor(load);
+        self.above_contract(load).map_or(floor, |level| {
+            let at = Setpoint::Level(level);
+            self.site.power_at(load, at, self.dispatch.outside).max(floor)
+        })
     }
 
     fn doubts(&mut self) {

@@ -26,14 +26,16 @@ pub use reason::{Limit, Reason};
 
 use std::cmp::Reverse;
 
-use merit::{Step, Worths};
+use merit::{By, Step, Worths};
 use outlook::{Ahead, Course, Plan, Planner, Values};
 use room::Room;
-use units::{EnergyPrice, Hashprice, Interval, Power, Pue, Temperature, Timestamp};
+use units::{
+    EnergyPrice, GpuHourPrice, Hashprice, Interval, Power, Pue, Temperature, Timestamp,
+};
 
 use crate::site::{Battery, LoadIx, LoadKind, Machines, ProgrammeIx, Racks, Rigs, Site};
 use crate::state::{
-    Charge, Freshness, Lift, LiftOf, PeakOutlook, PriceUsed, Reach, State,
+    Charge, Freshness, Lift, LiftOf, OnOffer, PeakOutlook, PriceUsed, Reach, State,
 };
 
 /// Decides `interval` as dispatch number `generation`.
@@ -73,6 +75,9 @@ pub struct Memo {
     basis: Option<(Option<Hashprice>, Option<Temperature>)>,
     /// What a lost MWh at the plug of each load under contract costs.
     lost: Vec<Option<EnergyPrice>>,
+    /// What is offered for a GPU-hour, and what of which load is on offer.
+    spot: Option<GpuHourPrice>,
+    on_offer: Vec<OnOffer>,
     worths: Vec<Worths>,
     pues: Vec<Pue>,
     /// The setpoint each load stood at when the steps were put in order, and
@@ -104,7 +109,12 @@ impl Memo {
         let lost = |load: LoadIx| state.exposures.lost_mwh(site, load, interval.start);
         let lost_otherwise =
             (0..count).any(|load| self.lost.get(load) != Some(&lost(load)));
-        let anew = self.basis != Some((hashprice, outside)) || lost_otherwise;
+        let spot = state.offers.spot(interval.start).map(|known| known.value);
+        let offered_otherwise =
+            self.spot != spot || self.on_offer != state.offers.loads();
+        let anew = self.basis != Some((hashprice, outside))
+            || lost_otherwise
+            || offered_otherwise;
         // Only machines that are known one by one get out of reach.
         let reached_otherwise = state.fleet.is_by_machine()
             && (0..count).any(|load| self.reaches.get(load) != Some(&reach(load)));
@@ -122,9 +132,19 @@ impl Memo {
         if anew {
             self.pues = (0..count).map(|load| site.pue_of(load, outside)).collect();
             self.lost = (0..count).map(lost).collect();
-            self.worths = (site.loads.iter().zip(self.pues.iter().zip(&self.lost)))
-                .map(|(load, (pue, lost))| Worths::of(site, load, hashprice, *lost, *pue))
-                .collect();
+            self.spot = spot;
+            self.on_offer.clear();
+            self.on_offer.extend_from_slice(state.offers.loads());
+            let worths = |load: LoadIx| {
+                let by = By {
+                    hashprice,
+                    lost: self.lost[load],
+                    spot,
+                    on_offer: state.offers.of(load),
+                };
+                Worths::of(site, &site.loads[load], by, self.pues[load])
+            };
+            self.worths = (0..count).map(worths).collect();
             self.firm = (0..count).filter(|load| site.loads[*load].is_firm()).collect();
             self.firm
                 .sort_by_key(|load| Reverse(self.worths[*load].points.first().copied()));
@@ -238,6 +258,8 @@ impl<'a> Draft<'a> {
             outlook: None,
             asked,
             exposures: state.exposures.in_force(interval.start).cloned().collect(),
+            spot: state.offers.spot(interval.start),
+            on_offer: state.offers.loads().to_vec(),
             entries: Vec::with_capacity(site.loads.len()),
         };
         Self {
@@ -320,8 +342,14 @@ impl<'a> Draft<'a> {
     }
 
     /// Contracted racks come before everything that can be shed, the dearest to
-    /// lose first.
+    /// lose first; what their contracts' floors leave to cut comes last.
     fn meet_contracts(&mut self) {
+        for up_to_floor in [true, false] {
+            self.meet_contracts_up_to(up_to_floor);
+        }
+    }
+
+    fn meet_contracts_up_to(&mut self, floor: bool) {
         for at in 0..self.memo.firm.len() {
             let load = self.memo.firm[at];
             let Some(machines) = self.site.loads[load].machines() else { continue };
@@ -334,6 +362,11 @@ impl<'a> Draft<'a> {
                 self.level_under(load, machines, hold.power).min(ceiling)
             });
             let (wanted, rests) = self.not_too_soon(load, asked);
+            let at_floor = self.site.floor_level(load, &self.dispatch.exposures);
+            if floor && at_floor < wanted {
+                self.raise(load, machines, at_floor);
+                continue;
+            }
             let (reached, limit) = self.raise(load, machines, wanted);
             self.dispatch.entries[load].reason = match (limit, held) {
                 (Some(limit), _) if reached < wanted => Reason::FirmShed { limit },

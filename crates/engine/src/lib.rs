@@ -50,8 +50,8 @@ pub use meter::{Metered, MeteredInterval, Quality};
 pub use people::{Accepted, Person, RefusedBecause, Request};
 pub use ranges::Ranges;
 pub use signals::{
-    Ask, Capacity, Exposure, Forecast, Instruction, Known, Reading, Signal, Source,
-    Sweep, Work,
+    Ask, Capacity, Exposure, FlexEvent, Forecast, Instruction, Known, Reading, Signal,
+    Source, Sweep, Work,
 };
 pub use site::Site;
 pub use state::{Freshness, State};

@@ -5,15 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 use units::{
-    Energy, EnergyPrice, GpuSeconds, Hashes, Hashprice, Interval, Power, Share,
-    Temperature, Timestamp,
+    Energy, EnergyPrice, GpuHourPrice, GpuSeconds, Hashes, Hashprice, Interval, Power,
+    Share, Temperature, Timestamp,
 };
 
 mod exposure;
 mod forecast;
 mod instruction;
 
-pub use exposure::{Capacity, Exposure};
+pub use exposure::{Capacity, Exposure, FlexEvent};
 pub use forecast::Forecast;
 pub use instruction::{Ask, Instruction};
 
@@ -64,6 +64,8 @@ pub enum Source {
     Foresight,
     /// What machines say of themselves, added up: where there is no meter.
     Looks,
+    /// Who buys GPU capacity by the hour.
+    SpotMarket,
 }
 
 impl std::fmt::Display for Source {
@@ -82,6 +84,7 @@ impl std::fmt::Display for Source {
             Self::Forecaster => "price forecast",
             Self::Foresight => "perfect foresight",
             Self::Looks => "what machines say of themselves",
+            Self::SpotMarket => "spot offer",
         })
     }
 }
@@ -111,6 +114,8 @@ pub enum Signal {
     Exposure(Exposure),
     /// Prices that are expected.
     Forecast(Forecast),
+    /// What is offered for a GPU-hour of capacity that nobody has promised.
+    SpotOffer(Known<GpuHourPrice>),
 }
 
 /// Every meter of the site, read over the same interval.
@@ -161,6 +166,7 @@ impl<T> Known<T> {
             | Source::EarlierDay
             | Source::Quantile
             | Source::Forecaster
+            | Source::SpotMarket
             | Source::Foresight => self.known_at,
         };
         self.known_at.max(by_source)
@@ -183,6 +189,7 @@ impl Signal {
             Self::Heard(_) => None,
             Self::Sweep(sweep) => Some(sweep.during.end),
             Self::Forecast(forecast) => Some(forecast.known_at),
+            Self::SpotOffer(known) => Some(known.knowable_at()),
         }
     }
 
@@ -198,6 +205,7 @@ impl Signal {
             Self::Instruction(instruction) => Some(instruction.known_at),
             Self::Forecast(forecast) => Some(forecast.known_at),
             Self::Exposure(exposure) => Some(exposure.known_at),
+            Self::SpotOffer(known) => Some(known.known_at),
             Self::Heard(_) | Self::Sweep(_) => None,
         }
     }

@@ -10,12 +10,13 @@ mod exposures;
 mod fleet;
 mod forecasts;
 mod obligations;
+mod offers;
 mod peaks;
 mod prices;
 mod residual;
 
 pub use charge::Charge;
-pub use crew::{Crew, Machine, Standing};
+pub use crew::{Crew, Duty, Machine, Standing};
 pub use exposures::Exposures;
 pub use fleet::{Fleet, LoadState, Reach};
 pub(crate) use forecasts::QUARTER;
@@ -24,6 +25,8 @@ pub use obligations::{
     CONFIRM_WITHIN, Cap, INSTRUCTIONS_MAX, InForce, Lapse, Lift, LiftOf, NotUsed,
     Obligations, Passed,
 };
+pub(crate) use offers::sold;
+pub use offers::{Offers, OnOffer};
 pub use peaks::{PeakOutlook, Peaks};
 pub use prices::{Freshness, PriceBoard, PriceUsed};
 pub(crate) use residual::ordinary;
@@ -57,6 +60,8 @@ pub struct State {
     pub obligations: Obligations,
     /// What its tranches under contract stand to lose.
     pub exposures: Exposures,
+    /// What of its racks is on offer, and what is offered for it.
+    pub offers: Offers,
     /// What the site draws beyond what its loads explain.
     pub residual: Residual,
     /// What the last decision rested on, where it is decided again if that is worse.
@@ -97,6 +102,7 @@ impl State {
             peaks: Peaks::new(&site.tariff.coincident_peaks),
             obligations: Obligations::default(),
             exposures: Exposures::default(),
+            offers: Offers::default(),
             residual: Residual::default(),
             decided: Decided::default(),
             lock_outs: site.lock_outs.clone(),
@@ -169,6 +175,7 @@ impl State {
     pub(crate) fn forget_before(&mut self, at: Timestamp) {
         self.prices.forget_before(at);
         self.forecasts.forget_before(at);
+        self.offers.forget_before(at);
         self.forget_by_hand(at);
         self.obligations.forget_before(&self.site, at);
     }
@@ -201,6 +208,7 @@ impl State {
             Signal::PeakProbability(share) => self.peaks.learn_probability(*share, at),
             Signal::Sweep(sweep) => self.fleet.learn_stored(&self.site, sweep),
             Signal::Exposure(exposure) => self.exposures.learn(&self.site, exposure),
+            Signal::SpotOffer(offer) => self.offers.learn(*offer),
             Signal::Instruction(_) | Signal::Heard(_) | Signal::Draw(_) => {}
         }
     }

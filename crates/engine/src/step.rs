@@ -66,6 +66,7 @@ pub enum Change {
 }
 
 /// What to do about an input.
+#[expect(clippy::large_enum_variant, reason = "few are made, and none is kept for long")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Output {
     /// The decision, with its reasons.
@@ -255,7 +256,9 @@ impl Engine {
             .map(|due| (due, "the interconnection meter has been silent"));
         let alarms = self.alarms_wake();
         let racks = self.estate.as_ref().and_then(|kept| kept.next_wake());
-        let all = [Some(tick), act, told, meter, alarms, racks];
+        let offers = self.state.offers_change_at();
+        let offers = offers.map(|due| (due, "the notice for racks on offer is over"));
+        let all = [Some(tick), act, told, meter, alarms, racks, offers];
         all.into_iter().flatten().min().unwrap_or(tick)
     }
 
@@ -347,6 +350,7 @@ impl Engine {
             }
         };
         let calls_for = self.as_instructed(input, calls_for);
+        let calls_for = self.as_offered(input, calls_for);
         // Whatever comes next, machines know who works on them.
         let second = Interval::starting(self.at, Seconds::from_seconds(1));
         self.state.mark_machines(self.rest_of_interval().unwrap_or(second));
@@ -480,6 +484,7 @@ impl Engine {
             | Signal::PeakProbability(_)
             | Signal::Forecast(_)
             | Signal::Exposure(_)
+            | Signal::SpotOffer(_)
             | Signal::Sweep(_) => self.state.learn(signal, self.at),
         }
         CallsFor::Nothing
@@ -525,6 +530,21 @@ impl Engine {
                 let by = event.by.clone();
                 outputs.push(Output::Notice(Notice::EstateRefused { by, why }));
             }
+        }
+    }
+
+    /// Who has the racks may differ from what was decided on: then the rest of the
+    /// interval is decided again.
+    fn as_offered(&mut self, input: &Input, calls_for: CallsFor) -> CallsFor {
+        let Some(kept) = &self.estate else { return calls_for };
+        let due = self.state.offers_change_at().is_some_and(|due| due <= self.at);
+        let told = matches!(input.event, Event::Estate(_) | Event::Change(_));
+        if !(due || told) || !self.state.take_offers(kept.estate(), self.at) {
+            return calls_for;
+        }
+        match calls_for {
+            CallsFor::Decision { .. } => calls_for,
+            CallsFor::Nothing | CallsFor::GoingOn => self.decision_at_once(false),
         }
     }
 

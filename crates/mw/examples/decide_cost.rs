@@ -110,6 +110,8 @@ fn site(loads: usize) -> Site {
                     points: vec![point],
                 },
                 gpus_per_rack: 72,
+                beside_gpus: Power::ZERO,
+                first_rack: None,
                 terms: Terms::Contracted {
                     price: GpuHourPrice::from_micro_usd(2_910_000),
                     worth: EnergyPrice::from_usd_per_mwh(1_107),

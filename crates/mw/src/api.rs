@@ -48,6 +48,7 @@ use crate::live::control::speaker::Speaker;
 use crate::live::racks::FACTS;
 use feed::Feed;
 use idempotency::Keys;
+use racks::facts::Records;
 use secret::Secret;
 use session::Ended;
 use throttle::Throttle;
@@ -71,10 +72,8 @@ pub struct Api {
     pub throttle: Throttle,
     /// Places of those who listen to events.
     pub listeners: Arc<Semaphore>,
-    /// The contracts that the site's racks serve.
-    pub contracts: Vec<Versions>,
-    /// The file of facts that follow from the racks.
-    pub facts: PathBuf,
+    /// The record of facts about the racks and their contracts.
+    pub facts: Records,
     /// Whether the door is reached by TLS alone, and cookies may say so.
     pub by_tls: bool,
 }
@@ -86,8 +85,7 @@ pub struct Setup {
     tokens: Arc<Register>,
     keys: Arc<Keys>,
     secret: Secret,
-    contracts: Vec<Versions>,
-    facts: PathBuf,
+    facts: Records,
     folder: PathBuf,
 }
 
@@ -100,22 +98,24 @@ impl Setup {
     pub fn of(
         folder: &Path,
         speaker: Arc<Speaker>,
-        contracts: &[Versions],
+        beside: Option<&Path>,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             speaker,
             tokens: Arc::new(Register::of(folder)),
             keys: Arc::new(Keys::load(folder, wall())?),
             secret: Secret::load_or_create(folder)?,
-            contracts: contracts.to_vec(),
-            facts: folder.join(FACTS),
+            facts: Records {
+                racks: folder.join(FACTS),
+                beside: beside.map(Path::to_owned),
+            },
             folder: folder.to_owned(),
         })
     }
 
     /// Begins to follow the journal; within the runtime that serves.
     fn begin(self, by_tls: bool) -> Api {
-        let Self { folder, speaker, tokens, keys, secret, contracts, facts } = self;
+        let Self { folder, speaker, tokens, keys, secret, facts } = self;
         let (store, board) = (speaker.store.clone(), speaker.board.clone());
         let feed = Feed::follow(store, board, speaker.clock);
         racks::hooks::follow(folder, feed.clone());
@@ -128,10 +128,16 @@ impl Setup {
             ended: Ended::default(),
             throttle: Throttle::default(),
             listeners: Arc::new(Semaphore::new(events::LISTENERS_MAX)),
-            contracts,
             facts,
             by_tls,
         }
+    }
+}
+
+impl Api {
+    /// The contracts that the site's racks serve, as they were last read.
+    pub fn contracts(&self) -> Arc<Vec<Versions>> {
+        Arc::clone(&self.speaker.contracts.borrow())
     }
 }
 

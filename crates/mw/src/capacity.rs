@@ -10,6 +10,7 @@
 //! Invariant: the record is only added to, whole events at a time, and each was taken
 //! in by the estate before it was written.
 
+pub mod beside;
 pub mod facts;
 pub mod stake;
 

@@ -22,6 +22,7 @@ use adapters::fleet::Pace;
 use adapters::store::StoreAddress;
 use anyhow::{Context, ensure};
 use sim::campus::Tempers;
+use sim::hall::Hall;
 use tokio::sync::mpsc::{Sender, channel};
 use units::{Seconds, Timestamp};
 
@@ -43,7 +44,7 @@ use crate::live::devices::Against;
 use crate::live::launch::{INBOX, INFORMED_AFTER, Launch};
 use crate::live::log::Log;
 use crate::live::outward;
-use crate::live::racks::Hands;
+use crate::live::racks::InHand;
 use crate::live::status::Board;
 use crate::records::STORE;
 use delivery::{Delivery, Said, TENANT};
@@ -52,6 +53,9 @@ use scenario::{EMERGENCY_LASTS, Scene};
 
 /// The campus, as it is written.
 const SITE: &str = include_str!("../../../examples/demo-campus/site.toml");
+
+/// The contract that its racks serve.
+const CONTRACT: &str = include_str!("../../../examples/demo-campus/contract.toml");
 
 /// What devices and the grid are logged in with; nobody else's.
 const LOGINS: [(&str, &str); 3] = [
@@ -90,7 +94,9 @@ pub fn write_site(folder: &Path) -> anyhow::Result<LoadedSite> {
 
     let mut private = std::fs::DirBuilder::new();
     private.mode(0o700).recursive(true).create(folder)?;
-    for (name, content) in LOGINS.into_iter().chain([("site.toml", SITE)]) {
+    for (name, content) in
+        LOGINS.into_iter().chain([("site.toml", SITE), ("contract.toml", CONTRACT)])
+    {
         let mut options = std::fs::OpenOptions::new();
         options.mode(0o600).write(true).create(true).truncate(true);
         let path = folder.join(name);
@@ -157,7 +163,7 @@ pub async fn run(
         signals: None,
         facts: None,
         estate: None,
-        hands: Some(Hands::Sim),
+        hands: Some(InHand::Hall(Hall::default())),
         outward: &outward::Options::console(settings.http, Log::Text),
     }
     .prepare(mailbox.clone(), inbox)
@@ -182,10 +188,15 @@ fn opening(
         "A campus of {} devices is on this machine's loopback, {} seconds of it in one.\n\
          Console  http://{}/   token {token}\n\
          A tenant's           token {tenants}\n\
+         Once racks are tested, try it as aurora: 64 GPUs of its second tranche.\n\
+         \u{20} curl http://{}/v1/capacity/reserve -H 'Authorization: Bearer {tenants}' \\\n\
+         \u{20}   -H 'Idempotency-Key: try-1' -H 'Content-Type: application/json' \\\n\
+         \u{20}   -d '{{\"contract\":\"AURORA\",\"tranche\":\"H2\",\"gpus\":64,\"trays_per_block\":16}}'\n\
          Folder   {}\n\
          Ctrl-C ends everything.\n",
         answering.devices(),
         settings.speed,
+        settings.http,
         settings.http,
         settings.folder.display()
     )

@@ -208,7 +208,7 @@ impl<'a> Ledger<'a> {
                     part.gpu = time;
                     let (price, sum) = match &racks.terms {
                         Terms::Contracted { price, .. } => (price, &mut row.contracted),
-                        Terms::Uncommitted { price } => (price, &mut row.uncommitted),
+                        Terms::Uncommitted { price, .. } => (price, &mut row.uncommitted),
                     };
                     let earned = price.of(time);
                     *sum += earned;

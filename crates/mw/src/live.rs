@@ -25,6 +25,7 @@ pub mod outward;
 pub mod racks;
 pub mod signals;
 pub mod status;
+pub mod trays;
 pub mod watchdog;
 pub mod wire;
 

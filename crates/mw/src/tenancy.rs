@@ -13,14 +13,14 @@ pub use over_run::OverRun;
 use std::collections::BTreeMap;
 
 use engine::site::{LoadKind, Tranche};
-use engine::{Capacity, Exposure, Signal, Site};
+use engine::{Capacity, Exposure, FlexEvent, Signal, Site};
 use settle::contract::{Problems, Quantity, Versions};
 use settle::exact::Exact;
 use settle::exposure::micro_per_hour;
-use settle::facts::Facts;
+use settle::facts::{Body, Facts};
 use settle::settlement::{Settlement, cut, statements};
 use settle::statement::Statement;
-use units::{Interval, Money, Seconds, Timestamp};
+use units::{Interval, Money, Power, Seconds, Timestamp};
 
 /// The contracts that a site's racks serve, and the facts known about them.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ pub struct Tenancy {
 struct WorkedOut {
     /// How many facts were known.
     facts: usize,
-    /// The end of the month that ends first, or while capacity is being lost, the
-    /// next hour.
+    /// The end of the month or of the flex event that ends first, or while capacity is
+    /// being lost, the next hour.
     until: Timestamp,
 }
 
@@ -87,6 +87,16 @@ impl Tenancy {
         Self { contracts: served.collect(), worked_out: None }
     }
 
+    /// The same contracts over another record; what was said of them stays said.
+    pub fn over(self, facts: &Facts) -> Self {
+        let over = |served: Served| {
+            let versions = served.settlement.versions().clone();
+            Served { settlement: Settlement::new(versions, facts.clone()), ..served }
+        };
+        let contracts = self.contracts.into_iter().map(over).collect();
+        Self { contracts, worked_out: None }
+    }
+
     /// Takes in further lines of the record.
     ///
     /// # Errors
@@ -118,7 +128,11 @@ impl Tenancy {
             losing |= lost_more;
         }
         let hour = losing.then_some(now + WHILE_LOSING);
-        let until = month_ends.into_iter().chain(hour).min().expect("a contract");
+        let said = self.contracts.iter().flat_map(|contract| contract.said.values());
+        let flex_ends = said.filter_map(|one| Some(one.flex.as_ref()?.during.end));
+        let flex_ends = flex_ends.filter(|end| *end > now);
+        let until = month_ends.into_iter().chain(hour).chain(flex_ends);
+        let until = until.min().expect("a contract");
         self.worked_out = Some(WorkedOut { facts: known, until });
         changed.into_iter().map(Signal::Exposure).collect()
     }
@@ -169,6 +183,12 @@ impl Served {
                 credit: part(found.slope),
                 fee: part(found.fee),
                 ending: part(found.termination),
+                floor: found.floor_watts.map(watts_up),
+                flex: found
+                    .flex
+                    .iter()
+                    .min_by_key(|event| event.during.start)
+                    .and_then(|event| self.flex_event(event)),
             };
             if !self.said.get(&found.tranche).is_some_and(|old| is_much_as(old, &new)) {
                 self.said.insert(found.tranche, new.clone());
@@ -176,6 +196,15 @@ impl Served {
             }
         }
         (changed, lost_more)
+    }
+
+    /// A flex event by the name that its fact gives it.
+    fn flex_event(&self, event: &settle::exposure::FlexEvent) -> Option<FlexEvent> {
+        let facts = self.settlement.facts().all();
+        let fact = facts.iter().find(|fact| fact.seq == event.fact)?;
+        let Body::Flex { id, .. } = &fact.body else { return None };
+        let (during, left) = (event.during, Seconds::from_seconds(event.left));
+        Some(FlexEvent { id: id.clone(), during, left })
     }
 
     fn settle(&mut self, end: Timestamp) -> Settled {
@@ -199,6 +228,12 @@ impl Served {
     }
 }
 
+/// A floor in whole watts: no less than it is.
+fn watts_up(floor: Exact) -> Power {
+    let watts = -(-floor).floor();
+    Power::from_watts(i64::try_from(watts).unwrap_or(i64::MAX))
+}
+
 /// Whether an exposure says much the same as the one before it, of the same month.
 fn is_much_as(old: &Exposure, new: &Exposure) -> bool {
     let much_as = |old: Money, new: Money| {
@@ -209,6 +244,8 @@ fn is_much_as(old: &Exposure, new: &Exposure) -> bool {
         && much_as(old.credit, new.credit)
         && much_as(old.fee, new.fee)
         && much_as(old.ending, new.ending)
+        && old.floor == new.floor
+        && old.flex == new.flex
 }
 
 /// The tranches that racks of a site serve, load by load.

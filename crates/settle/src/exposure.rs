@@ -49,8 +49,26 @@ pub struct Exposure {
     /// The reserved fees of the rest of the term for each unit-second up to the
     /// loss that would complete a right to end the tranche.
     pub termination: Exact,
+    /// The power of a GPU in watts below which its seconds are lost; nothing where the
+    /// contract has no floor.
+    pub floor_watts: Option<Exact>,
+    /// Flex events that are not over, in the order of their facts; none where the
+    /// contract has no flex.
+    pub flex: Vec<FlexEvent>,
     /// What another day of late delivery of what is not accepted costs.
     pub delay_day: Amount,
+}
+
+/// A flex event of a tranche.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlexEvent {
+    /// The fact that says so, by its number.
+    pub fact: u64,
+    /// When.
+    pub during: Interval,
+    /// Seconds that each unit has left of the month's, if they were held below the
+    /// floor together.
+    pub left: i64,
 }
 
 /// A step of the credit.
@@ -197,8 +215,25 @@ impl Standing<'_> {
                 false => Exact::ZERO,
             },
             termination: self.termination(standing.fraction, &until),
+            floor_watts: self.contract.power_floor_watts_per_gpu,
+            flex: self.flex(seconds.flex),
             delay_day: self.delay_day(),
         }
+    }
+
+    /// Flex events to come and the one that is on, where so many unit-seconds of the
+    /// month were flex so far.
+    fn flex(&self, used: i64) -> Vec<FlexEvent> {
+        let Some(hours) = self.contract.flex_hours_per_month else { return Vec::new() };
+        let found = &self.books.record.tranches[self.tranche];
+        // Rounded so that less is left, not more.
+        let each = Exact::ratio(used.into(), found.accepted.max(1).into());
+        let left = (hours * Exact::whole(3_600) - each).floor().max(0);
+        let left = i64::try_from(left).unwrap_or(i64::MAX);
+        let ahead = found.flex.iter().filter(|event| event.value.end > self.as_of);
+        ahead
+            .map(|event| FlexEvent { fact: event.seq, during: event.value, left })
+            .collect()
     }
 
     /// The month's fee in minor units, before rounding: where use is paid, what

@@ -114,6 +114,7 @@ impl Campus {
                 },
                 blocks: vec![Place { rack: RackNo(rack), slots: (0..16).collect() }],
                 spares: vec![],
+                within: None,
             });
             campus.say(Body::Accept { block: BlockNo(rack), evidence });
             campus.say(Body::HandOver { block: BlockNo(rack) });

@@ -207,6 +207,10 @@ fn disturb(signal: &mut Signal, another: &mut Generator) {
         Signal::Exposure(exposure) => {
             exposure.credit = Money::from_micro_usd(another.integer(0..=50_000_000));
         }
+        Signal::SpotOffer(known) => {
+            known.value =
+                units::GpuHourPrice::from_micro_usd(another.integer(0..=20_000_000));
+        }
         Signal::Sweep(_) | Signal::Heard(_) | Signal::Draw(_) => {}
     }
 }

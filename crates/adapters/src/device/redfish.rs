@@ -15,6 +15,7 @@
 //! Invariant: nothing is written to where a change wears the flash.
 //! Invariant: what cannot be read of a part that may draw counts at its most.
 
+mod condition;
 mod events;
 mod path;
 mod pin;
@@ -33,6 +34,7 @@ use std::time::Instant;
 use tokio::sync::Mutex;
 use units::Power;
 
+pub use condition::{Condition, Health};
 pub use events::Events;
 pub use pin::{Fingerprint, Pin, Security};
 pub use service::Login;

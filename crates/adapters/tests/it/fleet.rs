@@ -202,6 +202,8 @@ fn contracted() -> Load {
                 points: vec![point],
             },
             gpus_per_rack: 72,
+            beside_gpus: Power::ZERO,
+            first_rack: None,
             terms: Terms::Contracted {
                 price: GpuHourPrice::ZERO,
                 worth: EnergyPrice::ZERO,

@@ -50,6 +50,28 @@ fn what_is_appended_is_read_once_and_a_line_without_its_end_waits() {
 }
 
 #[test]
+fn an_offer_for_a_gpu_hour_says_its_price_and_for_how_long() {
+    let (path, site) = (file("spot"), site());
+    append(
+        &path,
+        r#"{"spot_offer": {"usd_per_gpu_hour": "2.105", "start": "2026-01-31T14:00Z", "end": "2026-01-31T20:00Z"}}
+{"spot_offer": {"usd_per_gpu_hour": "-0.01", "start": "2026-01-31T14:00Z", "end": "2026-01-31T20:00Z"}}
+"#,
+    );
+    let grown = Growing::new(&path).read_on(&site, now()).expect("lines");
+    let [Signal::SpotOffer(offer)] = &grown.signals[..] else { panic!("{grown:?}") };
+    assert_eq!(offer.value.as_micro_usd(), 2_105_000);
+    assert_eq!(offer.during.duration(), units::Seconds::hours(6));
+    assert_eq!((offer.known_at, offer.source), (now(), engine::Source::SpotMarket));
+    assert!(
+        grown.bad[0].what.contains("nothing or more, found -0.01"),
+        "{:?}",
+        grown.bad
+    );
+    fs::remove_file(path).expect("a file");
+}
+
+#[test]
 fn an_instruction_names_its_programme() {
     let (path, site) = (file("instruction"), site());
     append(

@@ -15,6 +15,11 @@ use super::{Actor, Body, Class, Estate, Event, Place, Refused, Sweep};
 /// The longest that anything may be allowed to take.
 const LONGEST: Seconds = Seconds::hours(10 * 366 * 24);
 
+/// How many blocks a tenant may reserve and give back in a time, before a person has
+/// to reserve for it.
+const GIVEN_BACK_MAX: usize = 16;
+const GIVEN_BACK_IN: Seconds = Seconds::hours(1);
+
 impl Estate {
     pub(super) fn check(&self, event: &Event) -> Result<(), Refused> {
         let at = event.at;
@@ -90,12 +95,17 @@ impl Estate {
                 }
                 Ok(())
             }
-            Body::Reserve { tenant, blocks, spares, .. } => {
+            Body::Reserve { tenant, tranche, blocks, spares, within } => {
                 if let Actor::Tenant(name) = &event.by {
                     refuse_if(name != tenant, "your own name", tenant)?;
+                    self.check_given_back(tenant, at)?;
                 }
                 refuse_if(tenant.is_empty(), "a tenant", "no name")?;
-                self.check_room(blocks, spares, at)
+                self.check_room(blocks, spares, at)?;
+                match within {
+                    Some(within) => self.check_within(tenant, tranche, blocks, *within),
+                    None => Ok(()),
+                }
             }
             Body::Accept { block, evidence } => {
                 let found = self.live_block(*block)?;
@@ -169,9 +179,9 @@ impl Estate {
                 self.known_tray(*tray)?;
                 let found = self.tray(*tray);
                 refuse_if(found.seat.is_some(), "a tray without a seat", "one with")?;
-                let here =
-                    found.phase >= Phase::Installed && found.phase != Phase::Retired;
-                refuse_if(!here, "a machine in its slot or in repair", found.phase.name())
+                let there = matches!(found.phase, Phase::Received | Phase::Retired);
+                let expected = "an order, or a machine in its slot or in repair";
+                refuse_if(there, expected, found.phase.name())
             }
             Body::Retry { tray } => {
                 self.known_tray(*tray)?;
@@ -375,6 +385,61 @@ impl Estate {
             take(*spare)?;
         }
         Ok(())
+    }
+
+    /// Every block stays on the record, so a tenant cannot make any number of them.
+    fn check_given_back(&self, tenant: &str, at: Timestamp) -> Result<(), Refused> {
+        // The last blocks are the latest.
+        let lately = self.blocks.iter().rev();
+        let lately = lately.take_while(|block| block.reserved + GIVEN_BACK_IN > at);
+        let given_back =
+            lately.filter(|block| block.tenant == tenant && !block.is_live()).count();
+        refuse_if(
+            given_back >= GIVEN_BACK_MAX,
+            format!("at most {GIVEN_BACK_MAX} blocks reserved and given back in an hour"),
+            &given_back.to_string(),
+        )
+    }
+
+    /// Whether a tenant's live blocks of a tranche and these are within what it may
+    /// have, in GPUs.
+    fn check_within(
+        &self,
+        tenant: &str,
+        tranche: &super::TrancheOf,
+        blocks: &[Place],
+        within: u64,
+    ) -> Result<(), Refused> {
+        let new = blocks.iter().map(|one| self.gpus_of(one.rack, one.slots.len()));
+        self.room_within(tenant, tranche, new.sum(), within)
+    }
+
+    /// Whether so many GPUs more of a tranche are within what a tenant may have of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Unfit`] where they are not.
+    pub fn room_within(
+        &self,
+        tenant: &str,
+        tranche: &super::TrancheOf,
+        gpus: u64,
+        within: u64,
+    ) -> Result<(), Refused> {
+        let live = self.blocks.iter().filter(|block| {
+            block.is_live() && block.tenant == tenant && block.tranche == *tranche
+        });
+        let taken: u64 =
+            live.map(|block| self.gpus_of(block.rack, block.seats.len())).sum();
+        refuse_if(
+            taken + gpus > within,
+            format!("no more than the {within} GPUs of the tranche"),
+            &format!("{gpus} beside {taken} that are reserved already"),
+        )
+    }
+
+    fn gpus_of(&self, rack: RackNo, trays: usize) -> u64 {
+        u64::from(self.shape_of(rack).gpus_per_tray) * trays as u64
     }
 
     fn check_deferral(

@@ -82,6 +82,8 @@ pub struct Tray {
     pub returned: Option<String>,
     /// When its tenant asked for the power cycle that is not seen yet.
     pub cycled: Option<Timestamp>,
+    /// When its tenant wanted it in place of a machine that worked, until it has it.
+    pub wished: Option<Timestamp>,
     /// The window it is worked on in, by its place among the windows.
     pub window: Option<u32>,
     /// Failures in its time.
@@ -157,6 +159,7 @@ impl Tray {
             handed: false,
             returned: None,
             cycled: None,
+            wished: None,
             window: None,
             failures: 0,
             told: false,

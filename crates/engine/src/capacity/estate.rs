@@ -315,6 +315,7 @@ impl Estate {
                         Phase::Draining | Phase::Repair | Phase::Retired => {
                             tray.handed = false;
                             tray.cycled = None;
+                            tray.wished = None;
                         }
                         Phase::Ordered
                         | Phase::Received
@@ -420,7 +421,7 @@ impl Estate {
                     self.advance(tray, led);
                 }
             }
-            Body::Reserve { tenant, tranche, blocks, spares } => {
+            Body::Reserve { tenant, tranche, blocks, spares, .. } => {
                 for place in blocks {
                     let first = self.rack(place.rack).first.0;
                     let block = BlockNo(number(self.blocks.len()));
@@ -470,6 +471,7 @@ impl Estate {
                 for tray in trays {
                     self.trays[tray.place()].seat = None;
                     self.trays[tray.place()].returned = None;
+                    self.trays[tray.place()].wished = None;
                     self.advance(tray, led);
                 }
                 self.free_spares(self.blocks[block.place()].rack);
@@ -498,14 +500,24 @@ impl Estate {
             }
             Body::Substitute { out, into } => {
                 let (block, seat) = self.tray(*out).seat.expect("checked");
+                let meter = self.meters[block.place()].get(usize::from(seat));
+                let worked = meter.is_some_and(|meter| {
+                    matches!(meter.counted, Counted::Available | Counted::CustomerCaused)
+                });
+                let wished = worked && matches!(event.by, Actor::Tenant(_));
                 self.blocks[block.place()].seats[usize::from(seat)] = Some(*into);
                 let leaves = &mut self.trays[out.place()];
                 leaves.seat = None;
                 leaves.returned = None;
+                leaves.wished = None;
                 leaves.cordon.get_or_insert_with(|| "a spare took its seat".to_owned());
                 let comes = &mut self.trays[into.place()];
                 comes.seat = Some((block, seat));
                 comes.spare = false;
+                comes.wished = wished.then_some(at);
+                if wished {
+                    self.timers.insert((at + self.times.response, Timer::Tray(*into)));
+                }
                 self.advance(*out, led);
                 self.touch(*into, at, led);
             }
@@ -523,6 +535,12 @@ impl Estate {
                 found.returned = None;
                 self.say(*tray, Word::Repaired, led);
                 self.count(*tray, at, led);
+            }
+            // A rack comes as one: what was ordered with it does not come either.
+            Body::Retire { tray, .. } if self.tray(*tray).phase == Phase::Ordered => {
+                for tray in self.rack(self.tray(*tray).rack).tray_numbers() {
+                    self.say(tray, Word::Retired, led);
+                }
             }
             Body::Retire { tray, .. } => {
                 self.take_out(*tray);
@@ -683,7 +701,10 @@ impl Estate {
                 tray.told = false;
                 match asked.command {
                     Command::Wipe => tray.dirty = false,
-                    Command::HandOver => tray.handed = true,
+                    Command::HandOver => {
+                        tray.handed = true;
+                        tray.wished = None;
+                    }
                     Command::PowerCycle => tray.cycled = None,
                     Command::PowerOn => {}
                 }

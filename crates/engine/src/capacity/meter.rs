@@ -724,6 +724,16 @@ impl Estate {
                 ..Found::of(Counted::CustomerCaused, "")
             };
         }
+        if let Some(asked) = tray.wished
+            && now < asked + self.times.response
+            && tray.phase == Phase::Accepted
+        {
+            let (name, at) = (self.slot_name(number), asked.as_unix_seconds());
+            return Found {
+                reference: Some(format!("replace/{name}/{at}")),
+                ..Found::of(Counted::CustomerCaused, "")
+            };
+        }
         match tray.phase {
             // Ready, and not yet given: delivered is delivered.
             Phase::Accepted if terms.handed_over.is_none() => {}

@@ -5,13 +5,15 @@
 //! figures in the same document.
 
 use serde::{Deserialize, Serialize};
-use units::{EnergyPrice, Hashprice, Interval, Power, Temperature, Timestamp};
+use units::{
+    EnergyPrice, GpuHourPrice, Hashprice, Interval, Power, Temperature, Timestamp,
+};
 
 use super::room::Import;
 use super::{Outlook, Reason};
 use crate::signals::{Exposure, Known};
 use crate::site::{LoadIx, LoadKind, Site};
-use crate::state::{InForce, Lift, LiftOf, PriceUsed, Reach};
+use crate::state::{InForce, Lift, LiftOf, OnOffer, PriceUsed, Reach};
 
 /// What a load is asked to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +58,10 @@ pub struct Dispatch {
     pub asked: InForce,
     /// What tranches under contract stand to lose, by tranche.
     pub exposures: Vec<Exposure>,
+    /// What is offered for a GPU-hour of racks on offer.
+    pub spot: Option<Known<GpuHourPrice>>,
+    /// What of its racks is on offer, by load.
+    pub on_offer: Vec<OnOffer>,
     /// One entry a load, in the site's order.
     pub entries: Vec<Entry>,
 }

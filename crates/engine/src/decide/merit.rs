@@ -5,12 +5,13 @@
 //! gain one before it is started. Loads thus change places under a limit only
 //! when that pays, by the same rule that lets price move them.
 
-use units::{EnergyPrice, Hashprice, Money, Pue, Share};
+use units::{EnergyPrice, GpuHourPrice, Hashprice, Money, Pue, Share};
 
 use super::outlook::Bands;
 use crate::site::{
     Load, LoadIx, LoadKind, Machines, OperatingPoint, Rate, Rigs, Site, Terms,
 };
+use crate::state::{OnOffer, sold};
 
 /// Some machines of one load, all moving to the same point of its curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,28 +47,36 @@ pub(crate) struct Worths {
     pub(crate) stop_band: EnergyPrice,
 }
 
+/// What worths rest on, beside the site.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct By<'a> {
+    /// What mining earns.
+    pub(crate) hashprice: Option<Hashprice>,
+    /// What a lost MWh at the plug costs, under contract.
+    pub(crate) lost: Option<EnergyPrice>,
+    /// What is offered for a GPU-hour.
+    pub(crate) spot: Option<GpuHourPrice>,
+    /// What of the load is on offer.
+    pub(crate) on_offer: Option<&'a OnOffer>,
+}
+
 impl Worths {
-    /// The worths of a load's curve at a hashprice and an overhead; under contract,
-    /// what a lost MWh at the plug costs.
-    pub(crate) fn of(
-        site: &Site,
-        load: &Load,
-        hashprice: Option<Hashprice>,
-        lost: Option<EnergyPrice>,
-        pue: Pue,
-    ) -> Self {
+    /// The worths of a load's curve at an overhead; under contract, what a lost MWh
+    /// at the plug costs.
+    pub(crate) fn of(site: &Site, load: &Load, by: By<'_>, pue: Pue) -> Self {
         match &load.kind {
-            LoadKind::Rigs(rigs) => Self::of_rigs(site, load, rigs, hashprice, pue),
+            LoadKind::Rigs(rigs) => Self::of_rigs(site, load, rigs, by.hashprice, pue),
             LoadKind::Racks(racks) => {
-                let per_gpu_hour = match &racks.terms {
+                let posted = match &racks.terms {
                     Terms::Contracted { worth, .. } => {
-                        let worth = pue.worth_at_meter(lost.unwrap_or(*worth));
+                        let worth = pue.worth_at_meter(by.lost.unwrap_or(*worth));
                         let points = vec![worth; racks.machines.points.len()];
                         return Self { points, stop_band: EnergyPrice::ZERO };
                     }
-                    Terms::Uncommitted { price } => *price,
+                    Terms::Uncommitted { price, .. } => *price,
                 };
-                let hour = per_gpu_hour.as_micro_usd() * i64::from(racks.gpus_per_rack);
+                let (price, (gpus, racks_of)) = sold(racks, posted, by.on_offer, by.spot);
+                let hour = price.as_micro_usd() * i64::from(gpus) / i64::from(racks_of);
                 let worth = |gain: Rate, power: units::Power| match gain {
                     Rate::Throughput(share) => {
                         let earned = share.of_money(Money::from_micro_usd(hour));
@@ -128,7 +137,8 @@ pub fn earned(
             Worths::of_rigs(site, shape, &rigs, hashprice, pue).points
         }
         LoadKind::Racks(_) | LoadKind::Battery(_) => {
-            Worths::of(site, shape, hashprice, None, pue).points
+            let by = By { hashprice, ..By::default() };
+            Worths::of(site, shape, by, pue).points
         }
     }
 }

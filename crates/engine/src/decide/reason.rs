@@ -5,9 +5,10 @@
 //! sum can be done by hand.
 
 use serde::{Deserialize, Serialize};
-use units::{EnergyPrice, Power, Timestamp};
+use units::{EnergyPrice, Power, Seconds, Timestamp};
 
 use super::dispatch::{Dispatch, Setpoint, clock};
+use crate::signals::{Capacity, Exposure};
 use crate::site::{FeederIx, LoadIx, LoadKind, ProgrammeIx, Site, Terms};
 use crate::state::LiftOf;
 
@@ -374,15 +375,104 @@ fn worth_text(dispatch: &Dispatch, site: &Site, load: LoadIx) -> String {
                     Some(known) => {
                         let rack = known.rack_text(racks);
                         let pue = site.pue_of(load, dispatch.outside);
-                        format!("a lost MWh costs {worth} ({known}; {rack}, {pue})")
+                        let floor = floor_text(dispatch, site, load, known);
+                        format!(
+                            "a lost MWh costs {worth} ({known}; {rack}, {pue}){floor}"
+                        )
                     }
                     None => format!("a lost MWh costs {worth}"),
                 }
             }
-            Terms::Uncommitted { price } => format!("serving earns {worth} ({price})"),
+            Terms::Uncommitted { price, .. } => {
+                let offer = offer_text(dispatch, site, load);
+                match dispatch.spot {
+                    None => format!("serving earns {worth} ({price}{offer})"),
+                    Some(spot) => {
+                        let known = clock_or_date(dispatch, spot.known_at);
+                        let until = clock_or_date(dispatch, spot.during.end);
+                        format!(
+                            "serving earns {worth} ({} until {until}, {}, known {known}{offer})",
+                            spot.value, spot.source,
+                        )
+                    }
+                }
+            }
         },
         LoadKind::Battery(_) => format!("a stored MWh is worth {worth}"),
     }
+}
+
+/// What a contract's floor makes of a load's draw: which GPUs are below it, and what
+/// that comes to.
+fn floor_text(
+    dispatch: &Dispatch,
+    site: &Site,
+    load: LoadIx,
+    known: &Exposure,
+) -> String {
+    let (LoadKind::Racks(racks), Setpoint::Level(level), Some(floor)) =
+        (&site.loads[load].kind, dispatch.entries[load].setpoint, known.floor)
+    else {
+        return String::new();
+    };
+    let (machines, floor) = (&racks.machines, floor.as_watts());
+    let at_floor = machines.taken(level, known.floor_point(racks));
+    let below = (machines.count - at_floor) * racks.gpus_per_rack;
+    if below == 0 {
+        return format!(
+            "; none is held below the floor of {floor} W a GPU: no credit is due"
+        );
+    }
+    let start = dispatch.interval.start;
+    let hour = match known.of {
+        Capacity::Gpu => {
+            let hour = known.per_hour_at(start).times(i64::from(below));
+            format!("{hour} an hour")
+        }
+        Capacity::Kilowatt => "what each kW of it costs".to_owned(),
+    };
+    match known.excused(start) {
+        Some(event) => format!(
+            "; {below} GPUs below the floor of {floor} W a GPU are excused by the flex event {} until \
+             {}, with {} left of the month's: {hour}",
+            event.id,
+            clock_or_date(dispatch, event.during.end),
+            hours_text(event.left),
+        ),
+        None => {
+            format!(
+                "; {below} GPUs below the floor of {floor} W a GPU count as down: {hour}"
+            )
+        }
+    }
+}
+
+/// A length in hours and minutes.
+fn hours_text(length: Seconds) -> String {
+    let minutes = length.as_seconds() / 60;
+    format!("{} h {:02} min", minutes / 60, minutes % 60)
+}
+
+/// What of a load's racks is on offer, where the site says which racks they are.
+fn offer_text(dispatch: &Dispatch, site: &Site, load: LoadIx) -> String {
+    let Some(of) = dispatch.on_offer.iter().find(|one| one.load == load) else {
+        return String::new();
+    };
+    let racks = |count: u32| if count == 1 { "rack" } else { "racks" };
+    let mut text =
+        format!("; {} GPUs in {} {} on offer", of.gpus, of.offered, racks(of.offered));
+    if let (noticed @ 1.., Some(until)) = (of.noticed, of.until) {
+        let until = clock_or_date(dispatch, until);
+        text.push_str(&format!(", {noticed} of them promised from {until} on"));
+    }
+    if of.held > 0 {
+        text.push_str(&format!("; {} {} kept up", of.held, racks(of.held)));
+    }
+    let dark = of.dark(site);
+    if dark > 0 {
+        text.push_str(&format!("; {dark} not to be had"));
+    }
+    text
 }
 
 fn cost_text(dispatch: &Dispatch) -> String {

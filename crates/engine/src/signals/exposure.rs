@@ -2,9 +2,9 @@
 //! the facts known.
 
 use serde::{Deserialize, Serialize};
-use units::{EnergyPrice, Interval, Money, Power, Timestamp};
+use units::{EnergyPrice, Interval, Money, Power, Seconds, Timestamp};
 
-use crate::site::{Racks, Terms, Tranche};
+use crate::site::{LoadIx, LoadKind, Racks, Site, Terms, Tranche};
 
 /// What the next lost hour of a tranche costs.
 ///
@@ -29,6 +29,21 @@ pub struct Exposure {
     /// The worth of the rest of the term, where the hour brings a right to end it
     /// nearer.
     pub ending: Money,
+    /// The power of a GPU below which it counts as lost; nothing where any cut does.
+    pub floor: Option<Power>,
+    /// The flex event that is on, or the next one.
+    pub flex: Option<FlexEvent>,
+}
+
+/// An event in which power below the floor of a tranche is excused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlexEvent {
+    /// Its name.
+    pub id: String,
+    /// When.
+    pub during: Interval,
+    /// How much of the month's flex time each GPU has left.
+    pub left: Seconds,
 }
 
 /// What an exposure is stated for.
@@ -51,10 +66,32 @@ impl Exposure {
         (part(self.credit) + part(self.fee) + part(self.ending)).min(HOUR_MAX)
     }
 
-    /// What a lost MWh at the plug of such racks costs: the hour over what a rack
-    /// draws at full power beyond its rest, rounded towards nothing.
-    pub fn per_mwh(&self, racks: &Racks) -> EnergyPrice {
-        let hour = i128::from(self.per_hour().as_micro_usd());
+    /// The same at an instant: while a flex event excuses it, the fee alone.
+    pub fn per_hour_at(&self, at: Timestamp) -> Money {
+        match self.excused(at) {
+            Some(_) => self.fee.clamp(Money::ZERO, HOUR_MAX),
+            None => self.per_hour(),
+        }
+    }
+
+    /// The flex event that excuses power below the floor at an instant.
+    pub fn excused(&self, at: Timestamp) -> Option<&FlexEvent> {
+        let on = |event: &&FlexEvent| event.during.contains(at) && !event.left.is_zero();
+        self.floor.and(self.flex.as_ref().filter(on))
+    }
+
+    /// The lowest point of such racks' curve at which no GPU is below the floor; the
+    /// last one where none does or there is no floor.
+    pub fn floor_point(&self, racks: &Racks) -> usize {
+        let last = racks.machines.points.len().saturating_sub(1);
+        let Some(floor) = self.floor else { return last };
+        (0..last).find(|point| racks.per_gpu(*point) >= floor).unwrap_or(last)
+    }
+
+    /// What a lost MWh at the plug of such racks costs at an instant: the hour over
+    /// what a rack draws at full power beyond its rest, rounded towards nothing.
+    pub fn per_mwh(&self, racks: &Racks, at: Timestamp) -> EnergyPrice {
+        let hour = i128::from(self.per_hour_at(at).as_micro_usd());
         let per_mwh = match self.of {
             Capacity::Kilowatt => hour * 1_000,
             Capacity::Gpu => {
@@ -64,6 +101,20 @@ impl Exposure {
         };
         let per_mwh = i64::try_from(per_mwh).unwrap_or(i64::MAX);
         EnergyPrice::from_micro_usd_per_mwh(per_mwh.min(MWH_MAX))
+    }
+}
+
+impl Site {
+    /// The level of a load under contract from which on no GPU is below its
+    /// tranche's floor; its highest where there is no floor.
+    pub fn floor_level(&self, load: LoadIx, exposures: &[Exposure]) -> u32 {
+        let LoadKind::Racks(racks) = &self.loads[load].kind else { return 0 };
+        let known = racks
+            .tranche()
+            .and_then(|tranche| exposures.iter().find(|known| known.tranche == *tranche));
+        let points = racks.machines.points.len();
+        let steps = known.map_or(points, |known| known.floor_point(racks) + 1);
+        racks.machines.count * u32::try_from(steps).expect("at most 255 points")
     }
 }
 

@@ -116,6 +116,10 @@ pub struct Racks {
     pub machines: Machines,
     /// GPUs in one rack.
     pub gpus_per_rack: u32,
+    /// What one draws beside its GPUs when it runs, at the plug.
+    pub beside_gpus: Power,
+    /// The name of the estate's rack that the first machine is; the others follow.
+    pub first_rack: Option<String>,
     /// On what terms they serve.
     pub terms: Terms,
 }
@@ -135,8 +139,10 @@ pub enum Terms {
     },
     /// Not under contract: sold by the GPU-hour.
     Uncommitted {
-        /// What a GPU-hour earns.
+        /// What a GPU-hour earns while no spot offer stands.
         price: GpuHourPrice,
+        /// For how long who buys by the hour keeps what is promised to a tenant.
+        notice: Seconds,
     },
 }
 
@@ -216,6 +222,11 @@ impl Machines {
         self.power_at(0)
     }
 
+    /// What one machine draws at its last point, at the plug.
+    pub fn ceiling_of_one(&self) -> Power {
+        self.points.last().map_or(self.standby, |point| point.power)
+    }
+
     /// The draw with every machine at its last point, at the plug.
     pub fn ceiling(&self) -> Power {
         self.power_at(self.level_max())
@@ -233,6 +244,43 @@ impl Battery {
             joules * 1_000_000 / i128::from(self.discharge_efficiency.as_ppm().max(1))
         };
         Energy::from_joules(i64::try_from(stored).expect("a stored energy fits"))
+    }
+}
+
+impl Racks {
+    /// The name of the estate's rack that machine `number` is: that of the first,
+    /// counted on at the number it ends in.
+    pub fn rack_name(&self, number: u32) -> Option<String> {
+        let (stem, first, digits) = self.counted()?;
+        let at = first + u64::from(number);
+        Some(format!("{stem}{at:0digits$}"))
+    }
+
+    /// Whether machine `number` is the estate's rack of a name.
+    pub fn is_rack(&self, number: u32, name: &str) -> bool {
+        let Some((stem, first, digits)) = self.counted() else { return false };
+        let Some(end) = name.strip_prefix(stem) else { return false };
+        let at = first + u64::from(number);
+        // Longer than the first one's only where that has no room.
+        let width = digits.max(at.checked_ilog10().map_or(1, |log| log as usize + 1));
+        end.len() == width && end.parse() == Ok(at)
+    }
+
+    /// What comes before the number that the first rack's name ends in, the number, and
+    /// its digits.
+    fn counted(&self) -> Option<(&str, u64, usize)> {
+        let first = self.first_rack.as_deref()?;
+        let digits = first.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let (stem, counted) = first.split_at(first.len() - digits);
+        // A rack more for each machine stays within 64 bits.
+        let number = counted.parse::<u32>().ok()?;
+        Some((stem, u64::from(number), digits))
+    }
+
+    /// How much of what a rack draws at a point is for each of its GPUs.
+    pub fn per_gpu(&self, point: usize) -> Power {
+        let power = self.machines.points[point].power - self.beside_gpus;
+        Power::from_watts(power.as_watts() / i64::from(self.gpus_per_rack.max(1)))
     }
 }
 
@@ -269,11 +317,75 @@ impl Load {
         }
     }
 
+    /// Whether it is not under contract, and some of its racks may be promised to
+    /// tenants all the same.
+    pub fn may_be_promised(&self) -> bool {
+        match &self.kind {
+            LoadKind::Racks(racks) => racks.first_rack.is_some() && !self.is_firm(),
+            LoadKind::Rigs(_) | LoadKind::Battery(_) => false,
+        }
+    }
+
     /// Whether it is under contract, and so firm.
     pub fn is_firm(&self) -> bool {
         match &self.kind {
             LoadKind::Racks(racks) => matches!(racks.terms, Terms::Contracted { .. }),
             LoadKind::Rigs(_) | LoadKind::Battery(_) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(first: &str) -> Racks {
+        Racks {
+            model: "any".to_owned(),
+            machines: Machines {
+                count: 200,
+                standby: Power::ZERO,
+                points: vec![OperatingPoint {
+                    power: Power::from_kw(100),
+                    rate: Rate::Throughput(Share::WHOLE),
+                }],
+            },
+            gpus_per_rack: 72,
+            beside_gpus: Power::from_kw(28),
+            first_rack: Some(first.to_owned()),
+            terms: Terms::Uncommitted {
+                price: GpuHourPrice::ZERO,
+                notice: Seconds::ZERO,
+            },
+        }
+    }
+
+    #[test]
+    fn racks_are_counted_on_from_the_first() {
+        for (first, number, name) in [
+            ("R0001", 0, "R0001"),
+            ("R0001", 9, "R0010"),
+            ("hall 2/9", 0, "hall 2/9"),
+            ("hall 2/9", 1, "hall 2/10"),
+            ("R99", 1, "R100"),
+            ("7", 3, "10"),
+            ("R0", 0, "R0"),
+        ] {
+            let racks = named(first);
+            assert_eq!(racks.rack_name(number).as_deref(), Some(name));
+            assert!(racks.is_rack(number, name), "{first} {number}");
+            assert!(!racks.is_rack(number + 1, name), "{first} {number}");
+            assert!(!racks.is_rack(number, &format!("{name}0")));
+        }
+        assert!(!named("R0001").is_rack(9, "R10"), "of another width");
+        for none in ["R", "", "R1x", "R99999999999"] {
+            assert_eq!(named(none).rack_name(0), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_gpu_has_its_part_of_what_is_not_beside_the_gpus() {
+        // 72 kW for 72 GPUs.
+        assert_eq!(named("R1").per_gpu(0), Power::from_watts(1_000));
     }
 }

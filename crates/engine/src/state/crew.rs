@@ -5,6 +5,8 @@
 //! was not answered counts as whichever of old and new draws more, and a machine
 //! that answers nobody counts at its nameplate. Forty bytes a machine.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use units::{Power, Seconds, Timestamp};
 
@@ -64,6 +66,8 @@ pub struct Machine {
     pub locked_out: bool,
     /// Whether it is out of service.
     pub in_maintenance: bool,
+    /// What who has it lets a decision do with it.
+    pub duty: Duty,
     /// Whether it did not do as ordered, and waits for the next dispatch.
     pub left_alone: bool,
     /// Times in a row it did not answer.
@@ -78,6 +82,20 @@ pub struct Machine {
     asked_at: Timestamp,
     /// Since when what is believed holds.
     known_since: Timestamp,
+}
+
+/// What who has a machine lets a decision do with it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub enum Duty {
+    /// It is promised or being tested: raised first, and never lowered.
+    Held,
+    /// It is moved as is decided.
+    #[default]
+    Free,
+    /// Nothing of it can be sold: not raised, and the first to come down.
+    Dark,
 }
 
 /// How a machine takes orders.
@@ -134,6 +152,7 @@ impl Machine {
             unseen: false,
             locked_out: false,
             in_maintenance: false,
+            duty: Duty::Free,
             left_alone: false,
             misses: 0,
             defiances: 0,
@@ -256,10 +275,15 @@ impl Crew {
             sums.ordered += if in_hand { at(machine.ordered) } else { worst };
             sums.least += at(machine.least.min(machine.ordered));
             sums.most += worst;
-            sums.floor += if in_hand { at(0) } else { worst };
-            sums.ceiling += match (in_hand, machine.is_out_of_service()) {
-                (true, false) => at(last),
-                (true, true) => at(0),
+            let rests = machine.is_out_of_service();
+            sums.floor += match (in_hand, machine.duty) {
+                (true, Duty::Held) if !rests => at(last),
+                (true, Duty::Held | Duty::Free | Duty::Dark) => at(0),
+                (false, _) => worst,
+            };
+            sums.ceiling += match (in_hand, machine.duty) {
+                (true, Duty::Held | Duty::Free) if !rests => at(last),
+                (true, Duty::Held | Duty::Free | Duty::Dark) => at(0),
                 (false, _) => worst,
             };
             sums.unanswered += u32::from(machine.unanswered);
@@ -320,6 +344,21 @@ impl Crew {
             machine.in_maintenance = in_maintenance(number);
         }
         self.sum(group);
+    }
+
+    /// Takes on what who has each machine lets a decision do with it; those that
+    /// `duties` leaves out are free. Returns whether anything changed.
+    pub(crate) fn take_duties(&mut self, group: &Machines, duties: &[Duty]) -> bool {
+        let mut changed = false;
+        for (place, machine) in self.machines.iter_mut().enumerate() {
+            let duty = duties.get(place).copied().unwrap_or_default();
+            changed |= machine.duty != duty;
+            machine.duty = duty;
+        }
+        if changed {
+            self.sum(group);
+        }
+        changed
     }
 
     /// The machines to bring to rest because somebody works on them or they are out
@@ -390,9 +429,14 @@ impl Crew {
         may_be: impl Fn(Power) -> bool,
     ) -> Vec<Move> {
         let excess = self.sums.ordered - power;
-        let candidates = self.candidates(group, |m| {
-            m.takes_orders() && m.ordered > 0 && !m.is_out_of_service()
+        let mut candidates = self.candidates(group, |m| {
+            let kept_up = m.duty == Duty::Held;
+            m.takes_orders() && m.ordered > 0 && !m.is_out_of_service() && !kept_up
         });
+        // The last of a point goes first: what nobody can have.
+        for at_point in &mut candidates {
+            at_point.sort_by_key(|(number, _)| self.machines[*number as usize].duty);
+        }
         moves(candidates, |by_point| {
             let mut left = excess;
             for point in (1..by_point.len()).rev() {
@@ -422,31 +466,19 @@ impl Crew {
     /// The machines to move so that what is ordered comes up to `power`, and not
     /// above: those at the lowest point first.
     pub(crate) fn up_to(&self, group: &Machines, power: Power) -> Vec<Move> {
-        let room = power - self.sums.ordered;
+        let mut left = power - self.sums.ordered;
         // One that has not answered may be higher than it was ordered.
-        let candidates = self.candidates(group, |m| {
-            m.takes_orders() && !m.unanswered && !m.is_out_of_service()
-        });
-        moves(candidates, |by_point| {
-            let mut left = room;
-            for point in 0..by_point.len() - 1 {
-                let step = draw(group, point as u8 + 1) - draw(group, point as u8);
-                // From the front, so that the same machines run from day to day.
-                let fit = if step <= Power::ZERO {
-                    by_point[point].len()
-                } else {
-                    let fit = left.max(Power::ZERO).as_watts() / step.as_watts();
-                    by_point[point].len().min(fit as usize)
-                };
-                left -= step.times(fit as i64);
-                let moved: Vec<_> = by_point[point].drain(..fit).collect();
-                by_point[point + 1].extend(moved);
-                // None goes higher while another waits to come this far.
-                if !by_point[point].is_empty() {
-                    break;
-                }
-            }
-        })
+        let of = |duty: Duty| {
+            self.candidates(group, |m| {
+                m.takes_orders()
+                    && !m.unanswered
+                    && !m.is_out_of_service()
+                    && m.duty == duty
+            })
+        };
+        let held = moves(of(Duty::Held), |by_point| left = fill(group, by_point, left));
+        let free = moves(of(Duty::Free), |by_point| left = fill(group, by_point, left));
+        together(held, free)
     }
 
     fn candidates(
@@ -620,6 +652,41 @@ fn draw(group: &Machines, point: u8) -> Power {
         None => group.standby,
         Some(at) => group.points[usize::from(at)].power,
     }
+}
+
+/// Moves machines up into `left`, those at the lowest point first; what is left then.
+fn fill(group: &Machines, by_point: &mut [Vec<(u32, u8)>], mut left: Power) -> Power {
+    for point in 0..by_point.len() - 1 {
+        let step = draw(group, point as u8 + 1) - draw(group, point as u8);
+        // From the front, so that the same machines run from day to day.
+        let fit = if step <= Power::ZERO {
+            by_point[point].len()
+        } else {
+            let fit = left.max(Power::ZERO).as_watts() / step.as_watts();
+            by_point[point].len().min(fit as usize)
+        };
+        left -= step.times(fit as i64);
+        let moved: Vec<_> = by_point[point].drain(..fit).collect();
+        by_point[point + 1].extend(moved);
+        // None goes higher while another waits to come this far.
+        if !by_point[point].is_empty() {
+            break;
+        }
+    }
+    left
+}
+
+/// The moves of machines that are not the same, by point.
+fn together(one: Vec<Move>, other: Vec<Move>) -> Vec<Move> {
+    let mut by_point: BTreeMap<u8, Vec<u32>> = BTreeMap::new();
+    for to in one.iter().chain(&other) {
+        by_point.entry(to.point).or_default().extend(to.machines.iter());
+    }
+    let sorted = by_point.into_iter().map(|(point, mut machines)| {
+        machines.sort_unstable();
+        Move { point, machines: machines.into_iter().collect() }
+    });
+    sorted.collect()
 }
 
 /// Lets `shift` move machines between points, and says which moved where.

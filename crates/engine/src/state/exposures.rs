@@ -43,6 +43,6 @@ impl Exposures {
         let Terms::Contracted { worth, tranche, .. } = &racks.terms else { return None };
         let known = tranche.as_ref().and_then(|tranche| self.0.get(tranche));
         let known = known.filter(|known| known.during.contains(at));
-        Some(known.map_or(*worth, |known| known.per_mwh(racks)))
+        Some(known.map_or(*worth, |known| known.per_mwh(racks, at)))
     }
 }

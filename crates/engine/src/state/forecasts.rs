@@ -97,6 +97,7 @@ impl Forecasts {
             | Source::Grid
             | Source::Meter
             | Source::Looks
+            | Source::SpotMarket
             | Source::EarlierDay
             | Source::Quantile
             | Source::Forecaster => return,

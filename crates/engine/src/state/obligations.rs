@@ -247,10 +247,11 @@ impl Ask {
 }
 
 impl Programme {
-    /// Whether it may trip a load: those it names, else all that can be shed.
+    /// Whether it may trip a load: those it names, else all that can be shed whole.
     pub fn trips(&self, site: &Site, load: LoadIx) -> bool {
         if self.loads.is_empty() {
-            !site.loads[load].is_firm()
+            let load = &site.loads[load];
+            !load.is_firm() && !load.may_be_promised()
         } else {
             self.loads.contains(&load)
         }

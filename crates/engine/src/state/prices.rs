@@ -61,6 +61,7 @@ impl PriceBoard {
             | Source::SystemForecast
             | Source::Meter
             | Source::Looks
+            | Source::SpotMarket
             | Source::EarlierDay
             | Source::Quantile
             | Source::Forecaster => {}

@@ -230,6 +230,7 @@ impl Campus {
             tranche: tranche(id),
             blocks: vec![Place { rack, slots: slots.collect() }],
             spares: Vec::new(),
+            within: None,
         });
         block
     }

@@ -62,6 +62,8 @@ struct Machine {
 
 pub(crate) struct Live {
     pub(crate) engine: Engine,
+    /// The site that it began with.
+    site: Site,
     pub(crate) now: Timestamp,
     machines: Vec<Vec<Machine>>,
     batteries: Vec<Setpoint>,
@@ -84,14 +86,19 @@ fn clock(text: &str) -> Timestamp {
 
 impl Live {
     pub(crate) fn new(start: Timestamp) -> Self {
-        let site = without_links();
+        Self::of(without_links(), start)
+    }
+
+    /// The same on another site.
+    pub(crate) fn of(site: Site, start: Timestamp) -> Self {
         let count = |load: &engine::site::Load| load.machines().map_or(0, |m| m.count);
         let machines = site.loads.iter();
         let machines = machines.map(|l| vec![Machine::default(); count(l) as usize]);
         Self {
             machines: machines.collect(),
             batteries: vec![Setpoint::Power(Power::ZERO); site.loads.len()],
-            engine: Engine::live(site, start),
+            engine: Engine::live(site.clone(), start),
+            site,
             now: start,
             by: Person { name: "Ana".into(), role: "rig technician".into() },
             reason: "fan replacement".into(),
@@ -209,7 +216,7 @@ impl Live {
         })
     }
 
-    fn sweep(&mut self) {
+    pub(crate) fn sweep(&mut self) {
         let site = &self.engine.state().site;
         let mut all = ReadBack::default();
         for (load, machines) in self.machines.iter().enumerate() {
@@ -413,7 +420,7 @@ impl Live {
 
     /// A new engine that is told the record reaches the same state.
     pub(crate) fn fold(&self, start: Timestamp) -> Result<(), &'static str> {
-        let mut folded = Engine::live(without_links(), start);
+        let mut folded = Engine::live(self.site.clone(), start);
         for step in &self.steps {
             folded.fold(step);
         }

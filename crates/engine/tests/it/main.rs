@@ -5,6 +5,7 @@ mod capacity;
 mod check;
 mod exposures;
 mod live;
+mod on_offer;
 mod properties;
 mod scripts;
 mod world;

@@ -38,6 +38,8 @@ pub(crate) fn site() -> Site {
                 }],
             },
             gpus_per_rack: 72,
+            beside_gpus: Power::ZERO,
+            first_rack: None,
             terms,
         })
     };
@@ -160,7 +162,10 @@ pub(crate) fn site() -> Site {
                 Some(1),
                 envelope(0, None),
                 rack(
-                    Terms::Uncommitted { price: GpuHourPrice::from_micro_usd(1_500_000) },
+                    Terms::Uncommitted {
+                        price: GpuHourPrice::from_micro_usd(1_500_000),
+                        notice: Seconds::ZERO,
+                    },
                     5,
                 ),
             ),

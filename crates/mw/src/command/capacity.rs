@@ -239,18 +239,23 @@ impl Add {
             text = std::fs::read_to_string(&self.events)
                 .with_context(|| format!("cannot read {}", self.events.display()))?;
         }
+        let now = Clock::wall().now();
         let mut events: Vec<Event> = Vec::new();
         for (place, line) in text.lines().enumerate() {
             if line.trim().is_empty() {
                 continue;
             }
-            let event = serde_json::from_str(line).with_context(|| {
-                format!(
-                    "{}, line {}: expected an event",
-                    self.events.display(),
-                    place + 1
-                )
-            })?;
+            let at = || format!("{}, line {}", self.events.display(), place + 1);
+            let event: Event = serde_json::from_str(line)
+                .with_context(|| format!("{}: expected an event", at()))?;
+            if event.at > now {
+                bail!(
+                    "{}: expected an event by {now}, found one of {}; what is recorded \
+                     for later would keep out all that comes before it",
+                    at(),
+                    event.at
+                );
+            }
             events.push(event);
         }
         let mut record = Record::open_to_add(&self.folder)?;

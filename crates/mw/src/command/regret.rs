@@ -118,6 +118,7 @@ fn policies(
             | Signal::Draw(_)
             | Signal::Sweep(_)
             | Signal::Exposure(_)
+            | Signal::SpotOffer(_)
             | Signal::Forecast(_) => None,
         })
         .filter(|hour| during.contains(hour.start))

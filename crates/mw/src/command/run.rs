@@ -8,6 +8,7 @@ use adapters::fleet::Pace;
 use adapters::store::{Key, Store, StoreAddress};
 use anyhow::{Context, bail};
 use clap::{ArgGroup, Args};
+use sim::hall::Hall;
 use tokio::sync::mpsc::{Sender, channel};
 use units::Timestamp;
 
@@ -18,15 +19,16 @@ use crate::census;
 use crate::config::{self, LoadedSite};
 use crate::emulate::Emulated;
 use crate::feed::Feed;
-use crate::fleet::Driven;
 use crate::fleet::pins::{self, Pins};
+use crate::fleet::{Driven, open};
 use crate::live::Happened;
 use crate::live::clock::Clock;
 use crate::live::devices::Against;
 use crate::live::journal::Journal;
 use crate::live::launch::{INBOX, INFORMED_AFTER, Launch};
 use crate::live::outward;
-use crate::live::racks::Hands;
+use crate::live::racks::{Hands, InHand};
+use crate::live::trays::Trays;
 use crate::records::{KEY, STORE};
 
 /// Run a site: decide every interval, drive the machines, and keep the record.
@@ -78,7 +80,8 @@ pub(super) struct Run {
     /// the run has them.
     #[arg(long, value_name = "DIR")]
     capacity: Option<PathBuf>,
-    /// Who has the racks in hand: `sim` for machines that are not there.
+    /// Who has the racks in hand: `sim` for machines that are not there, `devices` for
+    /// the trays that the site file has Redfish addresses for.
     #[arg(long, value_enum, value_name = "HANDS")]
     racks: Option<Hands>,
     #[command(flatten)]
@@ -161,12 +164,13 @@ impl Run {
         let last = found.as_ref().map(|found| found.engine.at());
 
         let (mailbox, inbox) = channel(INBOX);
+        let pins = Pins::read(&folder)?;
+        let hands = self.hands(&loaded, &pins)?;
         let against = match self.against {
             Some(Target::Address(address)) => Against::Address(address),
             Some(Target::Devices) => {
                 let ourselves = self.outward.listens();
                 let (pace, clock) = (Pace::default(), Clock::wall());
-                let pins = Pins::read(&folder)?;
                 Against::Devices(Driven::start(&loaded, ourselves, pace, clock, pins)?)
             }
             None => {
@@ -190,7 +194,7 @@ impl Run {
             signals: self.signals.as_deref(),
             facts: self.facts.as_deref(),
             estate: self.capacity.as_deref(),
-            hands: self.racks,
+            hands,
             outward: &self.outward,
         }
         .prepare(mailbox.clone(), inbox)
@@ -199,6 +203,30 @@ impl Run {
         pins::follow(folder.clone(), mailbox.clone());
         stop_when_told(&mailbox, self.seconds)?;
         ready.run().await
+    }
+
+    /// Opens what is to have the racks in hand.
+    fn hands(&self, loaded: &LoadedSite, pins: &Pins) -> anyhow::Result<Option<InHand>> {
+        Ok(match self.racks {
+            None => None,
+            Some(Hands::Sim) => Some(InHand::Hall(Hall::default())),
+            Some(Hands::Devices) => {
+                let env = |name: &str| std::env::var(name).ok();
+                let found = open::trays(loaded, self.outward.listens(), &env, pins)?;
+                if found.is_empty() {
+                    bail!(
+                        "{}: expected racks with Redfish devices and a `first_rack` for \
+                         `--racks devices`, found none",
+                        loaded.path.display()
+                    );
+                }
+                // Who drives devices keeps what they showed already.
+                if !matches!(self.against, Some(Target::Devices)) {
+                    pins.clone().keep_on();
+                }
+                Some(InHand::Trays(Trays::of(found)))
+            }
+        })
     }
 
     fn data_folder(&self, name: &str) -> anyhow::Result<PathBuf> {

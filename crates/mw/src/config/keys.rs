@@ -706,6 +706,18 @@ static RACKS: Section = Section {
         ),
         optional("uncommitted", Kind::Table(&UNCOMMITTED), "Sold by the GPU-hour."),
         optional(
+            "first_rack",
+            Kind::Text,
+            "The estate's rack that the first of them is. The others follow, counted on \
+             at the number that the name ends in.",
+        ),
+        optional(
+            "beside_gpus_kw",
+            not_negative(Q::Kilowatts),
+            "What one draws beside its GPUs when it runs, at the plug. Without it, as \
+             much as at rest.",
+        ),
+        optional(
             "power_curve",
             Kind::Tables(&POWER_POINT),
             "Throughput by power, in rising power, in place of the model's.",
@@ -772,11 +784,20 @@ static CONTRACTED: Section = Section {
 
 static UNCOMMITTED: Section = Section {
     meaning: "Terms of racks without a contract.",
-    keys: &[required(
-        "price_usd_per_gpu_hour",
-        not_negative(Q::UsdPerGpuHour),
-        "What a GPU-hour earns.",
-    )],
+    keys: &[
+        required(
+            "price_usd_per_gpu_hour",
+            not_negative(Q::UsdPerGpuHour),
+            "What a GPU-hour earns while no spot offer stands.",
+        ),
+        defaulted(
+            "notice_minutes",
+            not_negative(Q::Minutes),
+            "0",
+            "For how long who buys by the hour keeps a rack that is promised to a \
+             tenant. Used where the racks are named by `first_rack`.",
+        ),
+    ],
 };
 
 static BATTERY: Section = Section {

@@ -155,16 +155,35 @@ fn racks(
     let terms = terms(table, contracts, found);
     let model = model?;
     let keys = ["power_curve", "power_kw", "standby_kw"];
+    let machines = machines(table, keys, &model, own, found)?;
     let racks = Racks {
         model: table.text("model")?.to_owned(),
-        machines: machines(table, keys, &model, own, found)?,
         gpus_per_rack: model.gpus,
+        beside_gpus: table.power("beside_gpus_kw").unwrap_or(machines.standby),
+        first_rack: table.text("first_rack").map(str::to_owned),
+        machines,
         terms: terms?,
     };
+    check_names(table, &racks, found);
     if let Some(contracted) = table.table("contracted") {
         contracts.count(contracted, &racks, found);
     }
     Some(LoadKind::Racks(racks))
+}
+
+/// Notes a first rack that cannot be counted on from, and power beside the GPUs that
+/// leaves them none.
+fn check_names(table: &Table, racks: &Racks, found: &mut Findings<'_>) {
+    let key = "first_rack";
+    if table.writes(key) && racks.rack_name(racks.machines.count - 1).is_none() {
+        let expected = "a name that ends in a number, such as `R0001`";
+        found.problem(table.at(key), table.key(key), expected, table.shown(key), "");
+    }
+    let key = "beside_gpus_kw";
+    if table.writes(key) && racks.beside_gpus > racks.machines.ceiling_of_one() {
+        let expected = "no more than one draws at full power";
+        found.problem(table.at(key), table.key(key), expected, table.shown(key), "");
+    }
 }
 
 fn terms(
@@ -181,11 +200,13 @@ fn terms(
                 tranche: contracts.tranche(contract, found)?,
             })
         }
-        (false, true) => Some(Terms::Uncommitted {
-            price: table
-                .table("uncommitted")?
-                .gpu_hour_price("price_usd_per_gpu_hour")?,
-        }),
+        (false, true) => {
+            let sold = table.table("uncommitted")?;
+            Some(Terms::Uncommitted {
+                price: sold.gpu_hour_price("price_usd_per_gpu_hour")?,
+                notice: sold.seconds("notice_minutes").unwrap_or(Seconds::ZERO),
+            })
+        }
         (both, _) => {
             let what = if both { "both" } else { "neither" };
             let expected = "`contracted` or `uncommitted`";

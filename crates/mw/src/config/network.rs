@@ -281,12 +281,16 @@ pub(super) fn worst_pue(site: &Site, load: LoadIx) -> Pue {
 }
 
 /// What a load draws at the meter whatever is decided, at the worst overhead:
-/// rest, or full power under contract.
+/// rest, or full power under contract or where racks may come under one.
 fn floor(site: &Site, load: LoadIx) -> Power {
     let at_plug = match &site.loads[load].kind {
         LoadKind::Rigs(rigs) => rigs.machines.floor(),
         LoadKind::Racks(racks) => match racks.terms {
             Terms::Contracted { .. } => racks.machines.ceiling(),
+            // Each of them may be promised to a tenant.
+            Terms::Uncommitted { .. } if site.loads[load].may_be_promised() => {
+                racks.machines.ceiling()
+            }
             Terms::Uncommitted { .. } => racks.machines.floor(),
         },
         LoadKind::Battery(_) => Power::ZERO,
@@ -363,7 +367,7 @@ fn check_limit(
         parts.join(", "),
     );
     let remedy = "raise the limit or put fewer machines behind it; counted are rigs and \
-                  uncommitted racks at rest and contracted racks at full power, at the \
-                  worst PUE";
+                  uncommitted racks at rest and contracted racks and those with a \
+                  `first_rack` at full power, at the worst PUE";
     found.problem(table.at(key), table.key(key), expected, format!("{limit}"), remedy);
 }

@@ -65,6 +65,12 @@ fn named_loads(entry: &Table, loads: &Loads, found: &mut Findings<'_>) -> Vec<Lo
     for name in entry.names(key).unwrap_or_default() {
         let all = || loads.list.iter().map(|load| load.name.as_str());
         match all().position(|load| load == name) {
+            Some(load) if loads.list[load].may_be_promised() => {
+                let expected = "loads that can be tripped whole";
+                let shown = format!("\"{name}\", whose racks may be promised");
+                let remedy = "leave it out, or take its `first_rack` away";
+                found.problem(entry.at(key), entry.key(key), expected, shown, remedy);
+            }
             Some(load) => list.push(load),
             None => {
                 let remedy = nearest(name, all())

@@ -29,7 +29,7 @@ Entries of a tariff that have one name may follow each other and do not overlap.
 
 ## What must go together
 
-- A limit, of the interconnection or a feeder, is no less than what the loads behind it draw whatever is decided: rigs and uncommitted racks at rest, contracted racks at full power, each at the worst PUE.
+- A limit, of the interconnection or a feeder, is no less than what the loads behind it draw whatever is decided: rigs and uncommitted racks at rest, contracted racks and those named by `first_rack` at full power, each at the worst PUE.
 - Feeders lead to the interconnection without a loop.
 - Names of feeders, of halls and of loads are each given once; rigs, racks and batteries share theirs.
 - A ramp is no less than what one machine behind it moves at once, at the worst PUE.

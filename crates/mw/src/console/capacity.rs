@@ -110,10 +110,11 @@ pub(super) async fn page(api: &Api, call: &Call) -> Result<Capacity, Problem> {
     let tenant = racks::own(caller).map(str::to_owned);
     let text = facts::text(&api.facts).await?;
     let statements = facts::settled(api, &estate, &text, tenant.as_deref())?;
-    let of = facts::of_tenant(&api.contracts, tenant.as_deref());
+    let contracts = api.contracts();
+    let of = facts::of_tenant(&contracts, tenant.as_deref());
     let mut at_stake = BTreeMap::new();
     for versions in of {
-        let lines = facts::part(&estate, &text, &versions.first().customer);
+        let lines = facts::part(&estate, &text, &contracts, &versions.first().customer);
         for stake in stakes_of(&estate, &lines, versions)? {
             let contract = versions.first().id.clone();
             let name = TrancheOf { contract, tranche: stake.tranche.clone() };

@@ -1,5 +1,6 @@
 //! A tranche that is delivered while one watches: two racks from the dock to a tenant,
-//! and a machine of theirs that fails and is replaced.
+//! and a machine of theirs that fails and is replaced. A third is free for whoever tries
+//! to reserve it.
 //!
 //! People and the tenant say what they would say; the machines are a simulated hall's,
 //! and do as they are told in their own time.
@@ -14,7 +15,7 @@ use settle::contract::Hash;
 pub const TENANT: &str = "aurora";
 
 /// The racks that come.
-const RACKS: [&str; 2] = ["D1", "D2"];
+const RACKS: [&str; 3] = ["D1", "D2", "D3"];
 
 /// Trays of each block; the others of its domain are kept as spares.
 const TRAYS_PER_BLOCK: u8 = 16;
@@ -112,7 +113,7 @@ fn arrive() -> Said {
             shape: "GB300 NVL72".to_owned(),
             hall: "hall-1".to_owned(),
             due: None,
-            meant_for: Some(tranche()),
+            meant_for: (name != "D3").then(tranche),
         });
         let serials = (0..18).map(|slot| format!("DEMO-{name}-{slot:02}")).collect();
         events.push(Body::Received { rack, serials });
@@ -120,7 +121,7 @@ fn arrive() -> Said {
     }
     Said {
         events: events.into_iter().map(|body| (crew(), body)).collect(),
-        words: "Two GB300 racks arrive and are put up, meant for aurora's tranche H1.",
+        words: "Three GB300 racks arrive and are put up, two meant for aurora's tranche H1.",
     }
 }
 
@@ -155,29 +156,49 @@ fn reserve(estate: &Estate) -> Option<Said> {
     let found = place(estate, &wanted).ok()?;
     let (blocks, spares) = (found.blocks, found.spares);
     let tenant_of = TENANT.to_owned();
-    let body = Body::Reserve { tenant: tenant_of, tranche: tranche(), blocks, spares };
+    let body = Body::Reserve {
+        tenant: tenant_of,
+        tranche: tranche(),
+        blocks,
+        spares,
+        within: None,
+    };
     Some(Said {
         events: vec![(tenant(), body)],
         words: "aurora reserves 128 GPUs: 16 trays of each NVLink domain, spares beside them.",
     })
 }
 
+/// The blocks of the tranche; whoever tries the other one may have some too.
+fn blocks(estate: &Estate) -> Vec<BlockNo> {
+    let all = (0..).map(BlockNo).zip(estate.blocks());
+    let of_it = all.filter(|(_, block)| block.is_live() && block.tranche == tranche());
+    of_it.map(|(number, _)| number).collect()
+}
+
 fn hand_over(estate: &Estate) -> Option<Said> {
-    if estate.blocks().len() < RACKS.len() {
+    let blocks = blocks(estate);
+    if blocks.is_empty() {
         return None;
     }
     let evidence = Hash::of(b"nothing of a demonstration was ever tested");
     let mut events = Vec::new();
-    for number in (0..).take(RACKS.len()) {
-        let block = BlockNo(number);
+    for block in blocks {
         events.push((tenant(), Body::Accept { block, evidence }));
         events.push((crew(), Body::HandOver { block }));
     }
     Some(Said { events, words: "aurora accepts both blocks; they are handed over." })
 }
 
+/// How many machines of the tranche serve.
+fn serving(estate: &Estate) -> usize {
+    let seats = blocks(estate).into_iter().filter_map(|block| estate.block(block));
+    let trays = seats.flat_map(|block| block.seats.iter().copied().flatten());
+    trays.filter(|tray| estate.tray(*tray).phase == Phase::InService).count()
+}
+
 fn serves(estate: &Estate) -> Option<Said> {
-    (count(estate, Phase::InService) == 32).then(|| Said {
+    (serving(estate) == 32).then(|| Said {
         events: Vec::new(),
         words: "The tranche is delivered: 128 GPUs are in service, every second counts.",
     })
@@ -185,7 +206,8 @@ fn serves(estate: &Estate) -> Option<Said> {
 
 /// The machine that fails.
 fn fails(estate: &Estate) -> Option<TrayNo> {
-    estate.block(BlockNo(0))?.seats.get(4).copied().flatten()
+    let first = *blocks(estate).first()?;
+    estate.block(first)?.seats.get(4).copied().flatten()
 }
 
 fn fail(estate: &Estate) -> Option<Said> {
@@ -209,7 +231,7 @@ fn replace(estate: &Estate) -> Option<Said> {
 }
 
 fn restored(estate: &Estate) -> Option<Said> {
-    (count(estate, Phase::InService) == 32).then(|| Said {
+    (serving(estate) == 32).then(|| Said {
         events: Vec::new(),
         words: "128 GPUs are in service again; the incident is on the record.",
     })

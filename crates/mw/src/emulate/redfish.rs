@@ -33,7 +33,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use units::Power;
+use units::{Power, Timestamp};
 
 pub use body::{Timing, TraySpec};
 pub use shelf::Shelf;
@@ -77,6 +77,8 @@ struct Shared {
 
 struct Standing {
     body: Body,
+    /// When its system was last switched on, off or on anew.
+    reset_at: Timestamp,
     /// Up to when time was let pass.
     passed: Instant,
     trouble: Trouble,
@@ -115,6 +117,7 @@ impl Tray {
     ) -> Self {
         let state = Standing {
             body: Body::off(spec, timing),
+            reset_at: clock.now(),
             passed: Instant::now(),
             trouble: Trouble::default(),
             events: Events::default(),
@@ -267,6 +270,7 @@ impl Tray {
             let view = View {
                 body: &state.body,
                 trouble: &state.trouble,
+                reset_at: state.reset_at,
                 number,
                 now,
                 sessions: &sessions,
@@ -409,6 +413,7 @@ impl Shared {
         state.passed = now;
         let seconds = wall.as_secs_f64() * f64::from(self.clock.speed());
         if state.body.advance(seconds) {
+            state.reset_at = self.clock.now();
             let on = state.body.draw() > state.body.spec.standby;
             let text =
                 format!("The system has been powered {}.", if on { "on" } else { "off" });

@@ -1,6 +1,6 @@
 //! Drivers, as a site file says where devices are and what they speak.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -181,6 +181,42 @@ pub fn open(
     }
     let meter = meter.as_ref().map(|placed| opening.meter(placed)).transpose();
     Ok(Opened { loads, meter: meter.context("cannot read the meter")?, batteries })
+}
+
+/// The trays of the estate's racks, by the names of their slots: those of loads that
+/// are driven over Redfish and name their first rack.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn trays(
+    loaded: &LoadedSite,
+    ourselves: Vec<SocketAddr>,
+    env: &dyn Fn(&str) -> Option<String>,
+    pins: &Pins,
+) -> anyhow::Result<BTreeMap<String, Arc<Tray>>> {
+    let allowed = Allowed::new(loaded.devices.allowed.clone(), ourselves);
+    let mut found = BTreeMap::new();
+    for (load, placed) in loaded.site.loads.iter().zip(&loaded.devices.loads) {
+        let (Some(placed), LoadKind::Racks(racks)) = (placed, &load.kind) else {
+            continue;
+        };
+        let login = placed.login.as_ref().map(|kept| kept_in(kept, env)).transpose()?;
+        let login = login.as_deref().map(user_and_password).transpose()?;
+        let (full, gpus) = of_tray(racks, placed);
+        for machine in 0..placed.machines() {
+            let Some(rack) = racks.rack_name(machine) else { continue };
+            for slot in 0..placed.per_machine {
+                let at =
+                    allowed.reach(placed.address(machine * placed.per_machine + slot))?;
+                let pin = placed.tls.then(|| pins.of(at.address()));
+                let settings = tray_settings(full, gpus, login.clone(), pin);
+                let tray = Arc::new(Tray::new(at, settings));
+                found.insert(format!("{rack}.t{slot:02}"), tray);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// A miner driven by the library `asic-rs`; `login` is a password, or `user:password`.

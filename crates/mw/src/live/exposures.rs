@@ -21,7 +21,7 @@ use units::Timestamp;
 
 use super::Happened;
 use super::clock::Clock;
-use crate::config;
+use crate::capacity::beside::together;
 use crate::tenancy::Tenancy;
 
 /// How often the file is read on.
@@ -40,7 +40,11 @@ pub struct Exposures {
     line: u64,
     /// Whether the run writes the file itself, and it is there with the first fact.
     own: bool,
+    /// What the run writes of its racks, where the file is another, and how long both
+    /// were when they were last read.
+    racks: Option<(PathBuf, [u64; 2])>,
     facts: Facts,
+    site: Site,
     tenancy: Tenancy,
 }
 
@@ -51,7 +55,9 @@ impl Exposures {
         let tenancy = Tenancy::new(site, contracts, &facts);
         let file = file.to_owned();
         let partial = Vec::new();
-        Self { file, read_to: 0, partial, line: 0, own: false, facts, tenancy }
+        let (own, racks) = (false, None);
+        let site = site.clone();
+        Self { file, read_to: 0, partial, line: 0, own, racks, facts, site, tenancy }
     }
 
     /// The same, of a file that the run writes itself.
@@ -59,8 +65,22 @@ impl Exposures {
         Self { own: true, ..self }
     }
 
+    /// The same, beside what the run itself writes of its racks, once it does.
+    pub fn beside(self, racks: &Path) -> Self {
+        Self { racks: Some((racks.to_owned(), [0; 2])), ..self }
+    }
+
     /// What changed by what became known until `now`.
     pub fn read_on(&mut self, now: Timestamp) -> Vec<Signal> {
+        if let Some((racks, _)) = self.racks.clone()
+            && racks.exists()
+        {
+            if let Err(error) = self.read_both(&racks) {
+                let file = self.file.display();
+                warn!(event = "facts_unreadable", %file, %error, "exposures stay as they were");
+            }
+            return self.tenancy.signals(now);
+        }
         if self.own && self.read_to == 0 && !self.file.exists() {
             return Vec::new();
         }
@@ -73,7 +93,40 @@ impl Exposures {
 
     /// The site file was read anew.
     fn under(&mut self, site: &Site, contracts: &[Versions]) {
+        self.site = site.clone();
         self.tenancy = Tenancy::new(site, contracts, &self.facts);
+    }
+
+    /// Reads the racks' record and what is known beside it as one, where either grew.
+    fn read_both(&mut self, racks: &Path) -> std::io::Result<()> {
+        let files = [racks, &self.file];
+        let lengths = files.map(|file| file.metadata().map_or(0, |found| found.len()));
+        let Some((_, read)) = &mut self.racks else { return Ok(()) };
+        if *read == lengths {
+            return Ok(());
+        }
+        *read = lengths;
+        let whole = |file: &Path| match std::fs::read_to_string(file) {
+            Ok(text) => Ok(text[..text.rfind('\n').map_or(0, |end| end + 1)].to_owned()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(String::new())
+            }
+            Err(error) => Err(error),
+        };
+        let both = together(&whole(racks)?, &whole(&self.file)?);
+        match Facts::read(&both) {
+            Ok(facts) => {
+                let nobody = Tenancy::new(&self.site, &[], &Facts::default());
+                let before = std::mem::replace(&mut self.tenancy, nobody);
+                self.tenancy = before.over(&facts);
+                self.facts = facts;
+            }
+            Err(problems) => {
+                let file = self.file.display();
+                warn!(event = "facts_unreadable", %file, "{problems}");
+            }
+        }
+        Ok(())
     }
 
     fn read(&mut self) -> std::io::Result<()> {
@@ -104,19 +157,18 @@ impl Exposures {
 )]
 pub fn follow(
     mut exposures: Exposures,
-    site_file: PathBuf,
+    mut contracts: watch::Receiver<Arc<Vec<Versions>>>,
     mut site: watch::Receiver<Arc<Site>>,
     clock: Clock,
     mailbox: Sender<Happened>,
 ) {
     std::thread::spawn(move || {
         while !mailbox.is_closed() {
-            if site.has_changed().unwrap_or(false) {
+            let other_site = site.has_changed().unwrap_or(false);
+            if other_site || contracts.has_changed().unwrap_or(false) {
                 let now = Arc::clone(&site.borrow_and_update());
-                match config::load(&site_file) {
-                    Ok(loaded) => exposures.under(&now, &loaded.contracts),
-                    Err(error) => warn!(event = "contracts_unreadable", "{error}"),
-                }
+                let under = Arc::clone(&contracts.borrow_and_update());
+                exposures.under(&now, &under);
             }
             for signal in exposures.read_on(clock.now()) {
                 // The loop may have ended already.

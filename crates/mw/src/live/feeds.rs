@@ -142,6 +142,7 @@ fn of_programme(signal: Signal, place: ProgrammeIx) -> Signal {
         | Signal::Draw(_)
         | Signal::Sweep(_)
         | Signal::Exposure(_)
+        | Signal::SpotOffer(_)
         | Signal::Forecast(_)) => other,
     }
 }

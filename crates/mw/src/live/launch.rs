@@ -21,7 +21,7 @@ use super::exposures::{self, Exposures};
 use super::feeds;
 use super::journal::{Journal, Recovered};
 use super::outward::{self, Outward};
-use super::racks::{FACTS, Hands, Racks, Seen};
+use super::racks::{FACTS, InHand, Racks, Seen};
 use super::signals::Signals;
 use super::status::Board;
 use super::watchdog::Watchdog;
@@ -63,7 +63,7 @@ pub struct Launch<'a> {
     /// The folder of `mw capacity` whose racks are taken over, once.
     pub estate: Option<&'a Path>,
     /// Who has the racks in hand.
-    pub hands: Option<Hands>,
+    pub hands: Option<InHand>,
     /// What it opens towards people and programs.
     pub outward: &'a outward::Options,
 }
@@ -141,28 +141,22 @@ impl Launch<'_> {
         if let Some(path) = self.signals {
             follow(Growing::new(path), site_now, clock, mailbox.clone());
         }
+        let (contracts, contracts_now) =
+            watch::channel(Arc::new(loaded.contracts.clone()));
         // Without a file of facts, those that the run itself writes down count.
         let own = self.folder.join(FACTS);
-        if !loaded.contracts.is_empty() {
-            let exposures = match self.facts {
-                Some(path) => Exposures::new(path, site, &loaded.contracts),
-                None => Exposures::new(&own, site, &loaded.contracts).own(),
-            };
-            let site_now = changed.subscribe();
-            let mailbox = mailbox.clone();
-            exposures::follow(
-                exposures,
-                self.site_file.clone(),
-                site_now,
-                clock,
-                mailbox,
-            );
-        }
+        let exposures = match self.facts {
+            Some(path) => Exposures::new(path, site, &loaded.contracts).beside(&own),
+            None => Exposures::new(&own, site, &loaded.contracts).own(),
+        };
+        let site_now = changed.subscribe();
+        exposures::follow(exposures, contracts_now, site_now, clock, mailbox.clone());
         let of = outward::For {
             folder: self.folder,
             site_file: self.site_file,
             contacts: &loaded.contacts,
-            contracts: &loaded.contracts,
+            contracts,
+            facts: self.facts,
             engine: &engine,
             clock,
             store: self.store,

@@ -10,6 +10,7 @@ use clap::Args;
 use engine::Engine;
 use settle::contract::Versions;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::alarms::{self, Alarms};
@@ -54,7 +55,9 @@ pub struct For<'a> {
     /// Who is told of alarms.
     pub contacts: &'a [config::Contact],
     /// The contracts that its racks serve.
-    pub contracts: &'a [Versions],
+    pub contracts: watch::Sender<Arc<Vec<Versions>>>,
+    /// What is known of them beside the run's own record.
+    pub facts: Option<&'a Path>,
     /// The engine, recovered.
     pub engine: &'a Engine,
     /// The site's time.
@@ -126,11 +129,13 @@ impl Options {
             clock: of.clock,
             store: of.store.clone(),
             reread: Box::new(move || {
-                let mut site = config::load(&site_file)?.site;
+                let loaded = config::load(&site_file)?;
+                let mut site = loaded.site;
                 // What the run is fed is of the market that it was started with.
                 site.market = market.clone();
-                Ok(site)
+                Ok((site, loaded.contracts))
             }),
+            contracts: of.contracts,
         });
         let control = server::open(of.folder, Arc::clone(&speaker))?;
         info!(event = "control_open", folder = %of.folder.display());
@@ -138,7 +143,7 @@ impl Options {
             let (certificate, key) = (&self.http_certificate, &self.http_key);
             let listen = Listen::of(address, certificate.as_deref(), key.as_deref())?;
             let scheme = if listen.tls.is_some() { "https" } else { "http" };
-            let setup = Setup::of(of.folder, Arc::clone(&speaker), of.contracts)?;
+            let setup = Setup::of(of.folder, Arc::clone(&speaker), of.facts)?;
             let address = wire::open(listen, setup)?;
             info!(event = "http_open", address = %address, url = %format!("{scheme}://{address}/"));
         }

@@ -21,6 +21,7 @@ use super::Happened;
 use super::clock::Clock;
 use super::journal::step_of;
 use super::status::Board;
+use super::trays::{self, Trays};
 
 /// The file of facts in a run's data folder.
 pub const FACTS: &str = "facts.jsonl";
@@ -39,6 +40,18 @@ pub type Ordered = (TrayNo, Command, u32);
 pub enum Hands {
     /// Machines that are not there, in this process.
     Sim,
+    /// Those that the site file has Redfish addresses for, in loads that name their
+    /// `first_rack`.
+    Devices,
+}
+
+/// What has the racks of a run in hand.
+#[derive(Clone, Debug)]
+pub enum InHand {
+    /// Machines that are not there.
+    Hall(Hall),
+    /// Trays behind their controllers.
+    Trays(Trays),
 }
 
 /// The racks, as the loop sees them.
@@ -65,12 +78,14 @@ impl Racks {
     }
 
     /// Opens what has them in hand.
-    pub fn by(mut self, hands: Option<Hands>, of: Seen) -> Self {
-        if let Some(Hands::Sim) = hands {
-            let (hall, orders) = channel(OUTBOX);
-            self.hall = Some(hall);
-            tokio::spawn(simulate(of, orders));
-        }
+    pub fn by(mut self, hands: Option<InHand>, of: Seen) -> Self {
+        let Some(hands) = hands else { return self };
+        let (hall, orders) = channel(OUTBOX);
+        self.hall = Some(hall);
+        match hands {
+            InHand::Hall(hall) => tokio::spawn(simulate(hall, of, orders)),
+            InHand::Trays(trays) => tokio::spawn(trays::drive(trays, of, orders)),
+        };
         self
     }
 
@@ -107,8 +122,7 @@ pub struct Seen {
 }
 
 /// Lets machines that are not there do what they are told, and looks at them.
-async fn simulate(of: Seen, mut orders: Receiver<Ordered>) {
-    let mut hall = Hall::default();
+async fn simulate(mut hall: Hall, of: Seen, mut orders: Receiver<Ordered>) {
     while !of.mailbox.is_closed() {
         let next = of.clock.now() + LOOK_EVERY;
         if let Some(estate) = of.board.estate() {

@@ -93,6 +93,7 @@ fn decided_on(source: Option<Source>) -> &'static str {
             | Source::Grid
             | Source::Meter
             | Source::Looks
+            | Source::SpotMarket
             | Source::EarlierDay
             | Source::Quantile
             | Source::Forecaster

@@ -227,6 +227,7 @@ fn a_rack_goes_from_the_dock_to_a_counted_seat_by_files_alone() {
             tranche: TrancheOf { contract: "CAP".to_owned(), tranche: "H1".to_owned() },
             blocks: vec![Place { rack: RackNo(0), slots: vec![0] }],
             spares: vec![],
+            within: None,
         }),
         ada(Body::Accept { block, evidence }),
         ada(Body::HandOver { block }),

@@ -82,7 +82,10 @@ fn said(look: u64, now: Timestamp) -> Vec<(Actor, Body)> {
             let blocks = vec![Place { rack, slots: (0..16).collect() }];
             let (tenant, spares) = ("red".to_owned(), vec![TrayNo(16)]);
             let tranche = tranche();
-            vec![(operator(), Body::Reserve { tenant, tranche, blocks, spares })]
+            vec![(
+                operator(),
+                Body::Reserve { tenant, tranche, blocks, spares, within: None },
+            )]
         }
         24 => vec![(red(), Body::Accept { block: BlockNo(0), evidence })],
         25 => vec![(operator(), Body::HandOver { block: BlockNo(0) })],

@@ -1,6 +1,7 @@
 //! The driver of trays against emulated trays, over sockets.
 
 mod campus;
+mod estate;
 mod hostile;
 mod mockup;
 mod rack;

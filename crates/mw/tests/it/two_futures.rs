@@ -58,6 +58,7 @@ fn other_future(feed: &Feed, fork: Timestamp) -> Feed {
             | Signal::Heard(_)
             | Signal::Draw(_)
             | Signal::Exposure(_)
+            | Signal::SpotOffer(_)
             | Signal::Sweep(_) => {}
         }
     }

@@ -3,14 +3,17 @@
 
 use std::path::Path;
 
+use engine::capacity::meter::Says;
+use engine::capacity::{NewFact, TrancheOf};
 use engine::site::LoadIx;
 use engine::{Reason, Signal, Site};
 use mw::config;
 use mw::drive::backtest::{Options, run};
 use mw::feed::Feed;
 use mw::live::exposures::Exposures;
-use mw::tenancy::OverRun;
+use mw::tenancy::{OverRun, Tenancy};
 use serde_json::Value;
+use settle::contract::Versions;
 use settle::facts::Facts;
 use settle::statement::LineKind;
 use units::{Interval, Power, Seconds, Timestamp};
@@ -188,6 +191,88 @@ fn a_living_run_hears_what_is_at_stake_as_facts_arrive() {
     assert_eq!(exposures.read_on(now), [], "nothing changed");
     let january = exposures.read_on(at("2027-01-01"));
     assert_eq!(tranches(&january), 4, "a month begins anew");
+}
+
+/// What others know of the contracts and what the run says of its racks are one record:
+/// neither alone says what is at stake, and what grows is not said again.
+#[test]
+fn what_is_known_beside_the_racks_counts_with_what_they_say() {
+    let loaded = childress();
+    let folder = fresh("exposures-beside");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let (given, racks) = (folder.join("known.jsonl"), folder.join("facts.jsonl"));
+    let range = Interval { start: at("2026-12-10"), end: at("2026-12-11") };
+    let under =
+        OverRun::new(&loaded.site, &loaded.contracts, "", range).expect("no facts");
+    let payment = |seq: u64| {
+        format!(
+            "{{\"seq\":{seq},\"site\":\"o\",\"source\":\"bank\",\"source_seq\":{seq},\
+             \"kind\":\"payment\",\"valid_from\":\"2026-11-01T00:00Z\",\
+             \"known_at\":\"2026-11-01T00:00Z\",\"body\":{{\"amount\":\"5.00\",\
+             \"currency\":\"USD\",\"for\":\"prepayment:H1\"}}}}\n"
+        )
+    };
+    std::fs::write(&given, payment(1)).expect("a file");
+    let mut exposures = Exposures::new(&given, &loaded.site, &loaded.contracts);
+    exposures = exposures.beside(&racks);
+    let now = at("2026-12-10");
+    assert_eq!(exposures.read_on(now), [], "a payment puts nothing at stake");
+    std::fs::write(&racks, under.record()).expect("a file");
+    assert_eq!(exposures.read_on(now).len(), 4, "the racks are in service");
+    std::fs::write(&given, payment(1) + &payment(2)).expect("a file");
+    assert_eq!(exposures.read_on(now), [], "it was said before");
+    assert_eq!(exposures.read_on(at("2027-01-01")).len(), 4, "a month begins anew");
+}
+
+/// A contract with a floor and flex hours: what is at stake carries both, and the event
+/// by the name that whoever called it gave it.
+#[test]
+fn what_is_at_stake_carries_the_floor_and_the_flex_event() {
+    let loaded = childress();
+    let written = root().join("examples/childress-750mw/contract.toml");
+    let text = std::fs::read_to_string(written).expect("an example");
+    let terms =
+        "[power_floor]\nwatts_per_gpu = \"900.5\"\n[flex]\nhours_per_month = 40\n";
+    let text = format!("{text}\n{terms}");
+    let contract = settle::contract::Contract::read(&text).expect("a contract");
+    let versions = Versions::single(contract).expect("one version");
+    let range = Interval { start: at("2026-12-10"), end: at("2026-12-11") };
+    let under = OverRun::new(&loaded.site, &loaded.contracts, "", range).expect("facts");
+    let mut record = under.record().to_owned();
+    let flex = NewFact {
+        valid_from: at("2026-12-10T06:00Z"),
+        valid_to: Some(at("2026-12-10T08:00Z")),
+        known_at: at("2026-12-10"),
+        says: Says::Flex {
+            id: "F7".to_owned(),
+            tranche: TrancheOf {
+                contract: "CHILDRESS-2025-11".to_owned(),
+                tranche: "H2".to_owned(),
+            },
+        },
+    };
+    let seq = record.lines().count() as u64 + 1;
+    let flex = flex.line(seq, "east");
+    record.push_str(&flex);
+    let facts = Facts::read(&record).expect("facts");
+    let mut tenancy = Tenancy::new(&loaded.site, &[versions], &facts);
+    let said = tenancy.signals(at("2026-12-10T01:00Z"));
+    let of = |id: &str| {
+        let all = said.iter().filter_map(|signal| {
+            if let Signal::Exposure(known) = signal { Some(known) } else { None }
+        });
+        all.clone().find(|known| known.tranche.id == id).expect("a tranche in service")
+    };
+    // Rounded up: a GPU at 900 W is below the floor.
+    assert_eq!(of("H1").floor, Some(Power::from_watts(901)));
+    assert_eq!(of("H1").flex, None, "it was called of another tranche");
+    let event = of("H2").flex.as_ref().expect("an event");
+    assert_eq!((event.id.as_str(), event.left), ("F7", Seconds::hours(40)));
+    assert_eq!(event.during.start, at("2026-12-10T06:00Z"));
+    // Over, it is not said any more.
+    let later = tenancy.signals(at("2026-12-10T08:00Z"));
+    let gone = |signal: &Signal| matches!(signal, Signal::Exposure(known) if known.tranche.id == "H2" && known.flex.is_none());
+    assert!(later.iter().any(gone), "{later:?}");
 }
 
 #[test]

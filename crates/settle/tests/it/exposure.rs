@@ -54,6 +54,26 @@ fn an_open_outage_counts_up_to_now() {
     assert_eq!(standing.next.expect("a step").lost_seconds, 129_601 - 36_000);
 }
 
+/// Of two hours a month for each of ten GPUs, an event of thirty minutes below the floor
+/// took a quarter; the event after it is still to come.
+#[test]
+fn flex_that_is_left_is_told_with_the_events_that_may_use_it() {
+    let terms = "[power_floor]\nwatts_per_gpu = \"899.5\"\n[flex]\nhours_per_month = 2";
+    let said = format!(
+        "{UP}a available 2026-04-10..2026-04-10T00:30 cap=800\n\
+         raw flex {{\"id\":\"x\",\"tranche\":\"H1\"}} 2026-04-10..2026-04-10T01:00\n\
+         raw flex {{\"id\":\"y\",\"tranche\":\"H1\"}} 2026-04-12..2026-04-13 known=2026-04-10T12:00"
+    );
+    let standing = of(terms, &said, "2026-04-11");
+    assert_eq!(standing.floor_watts, Some(settle::exact::Exact::ratio(1_799, 2)));
+    let [event] = &standing.flex[..] else { panic!("{:?}", standing.flex) };
+    assert_eq!((event.fact, event.left), (5, 5_400));
+    assert_eq!(event.during.start, at("2026-04-12"));
+    // Without hours for it nothing is excused, whatever was called.
+    let without = terms.split("[flex]").next().expect("a floor");
+    assert!(of(without, &said, "2026-04-11").flex.is_empty());
+}
+
 #[test]
 fn the_fee_counts_where_use_is_what_is_paid() {
     let paid = of("[take_or_pay]\npercent = \"80\"", UP, "2026-04-10");

@@ -40,6 +40,8 @@ struct Seen {
     seat: Option<(usize, usize)>,
     window: Option<(Interval, String)>,
     cycled: Option<Timestamp>,
+    /// Since when its tenant waits for it in place of one that worked.
+    wished: Option<Timestamp>,
     /// The hand-over that is not seen yet is the first of its block.
     first: bool,
 }
@@ -172,8 +174,17 @@ impl Bystander {
                 else {
                     return wrong(Holds::CountedOnce, "no seat to take over");
                 };
-                self.trays.entry(*out).or_default().seat = None;
+                let noted = &self.blocks[block];
+                let worked = noted.accepted.is_some()
+                    && matches!(
+                        self.state(noted, seat, at, estate),
+                        Counted::Available | Counted::CustomerCaused
+                    );
+                let wished = worked && matches!(event.by, Actor::Tenant(_));
+                let leaves = self.trays.entry(*out).or_default();
+                (leaves.seat, leaves.wished) = (None, None);
                 self.take_seat(*into, block, seat)?;
+                self.trays.entry(*into).or_default().wished = wished.then_some(at);
                 self.blocks[block].seats[seat] = Some(*into);
                 self.trays.entry(*into).or_default().first = false;
             }
@@ -196,6 +207,7 @@ impl Bystander {
                         let seen = self.trays.entry(tray).or_default();
                         seen.seat = None;
                         seen.cycled = None;
+                        seen.wished = None;
                     }
                 }
             }
@@ -494,9 +506,11 @@ impl Bystander {
                     return wrong(Holds::NewerLook, text);
                 }
                 seen.first = false;
+                seen.wished = None;
             }
             Phase::Draining | Phase::Repair | Phase::Retired => {
                 seen.cycled = None;
+                seen.wished = None;
                 seen.first = false;
             }
             Phase::Ordered
@@ -602,6 +616,11 @@ impl Bystander {
             }
         }
         if seen.cycled.is_some_and(|at| now < at + estate.times().response) {
+            return Counted::CustomerCaused;
+        }
+        if seen.phase == Some(Phase::Accepted)
+            && seen.wished.is_some_and(|at| now < at + estate.times().response)
+        {
             return Counted::CustomerCaused;
         }
         let up = match seen.phase {

@@ -272,6 +272,7 @@ impl Walk {
             tranche: TrancheOf { contract: "CAP".to_owned(), tranche: tenant.to_owned() },
             blocks,
             spares: found.spares,
+            within: None,
         };
         let by = match self.draws.chance(500_000) {
             true => Actor::Tenant(tenant.to_owned()),
@@ -374,7 +375,14 @@ impl Walk {
         let failing = self.tray_that(|walk, tray| {
             walk.estate.tray(tray).seat.is_some() && !walk.estate.is_healthy(tray)
         });
-        let Some(out) = failing else { return Ok(()) };
+        // A tenant may want another machine in place of one that works.
+        let theirs = self.draws.chance(200_000);
+        let seated = self.tray_that(|walk, tray| walk.estate.tray(tray).seat.is_some());
+        let Some(out) = (if theirs { seated } else { failing }) else { return Ok(()) };
+        let by = match self.estate.tenant_of(out) {
+            Some(tenant) if theirs => Actor::Tenant(tenant.to_owned()),
+            Some(_) | None => operator(),
+        };
         let rack = self.estate.tray(out).rack;
         let trays: Vec<TrayNo> = self.estate.rack(rack).tray_numbers().collect();
         let free = trays.iter().find(|tray| self.estate.unfree(**tray).is_none());
@@ -382,7 +390,8 @@ impl Walk {
             Some(free) if self.draws.chance(900_000) => *free,
             _ => *self.draws.pick(&trays),
         };
-        self.say(operator(), Body::Substitute { out, into }, "spares take over")
+        let what = if theirs { "tenants swap machines" } else { "spares take over" };
+        self.say(by, Body::Substitute { out, into }, what)
     }
 
     fn cordon(&mut self) -> Result<(), Broken> {

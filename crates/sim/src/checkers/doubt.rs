@@ -27,6 +27,7 @@ pub(super) fn nobody_knows_yet(signal: &Signal, at: Timestamp) -> bool {
             | Source::EarlierDay
             | Source::Quantile
             | Source::Forecaster
+            | Source::SpotMarket
             | Source::Foresight => false,
         };
         about || known.known_at > at
@@ -38,6 +39,7 @@ pub(super) fn nobody_knows_yet(signal: &Signal, at: Timestamp) -> bool {
         Signal::DemandForecast(known) => later(known, at),
         Signal::PeakProbability(known) => later(known, at),
         Signal::Draw(known) => later(known, at),
+        Signal::SpotOffer(known) => later(known, at),
         Signal::Instruction(instruction) => instruction.known_at > at,
         Signal::Exposure(exposure) => exposure.known_at > at,
         Signal::Heard(_) => false,

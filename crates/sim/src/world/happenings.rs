@@ -5,12 +5,12 @@
 
 use engine::site::{LoadIx, LoadKind, Tranche};
 use engine::{
-    Ask, Capacity, Change, Event, Exposure, Forecast, Instruction, Known, Person,
-    Request, Signal, Site, Source,
+    Ask, Capacity, Change, Event, Exposure, FlexEvent, Forecast, Instruction, Known,
+    Person, Request, Signal, Site, Source,
 };
 use units::{
-    EnergyPrice, Hashprice, Interval, Money, Power, Seconds, Share, Temperature,
-    Timestamp,
+    EnergyPrice, GpuHourPrice, Hashprice, Interval, Money, Power, Seconds, Share,
+    Temperature, Timestamp,
 };
 
 use super::{Happening, World, site};
@@ -36,6 +36,7 @@ pub(super) fn draw(world: &World) -> Vec<Happening> {
     requests(&mut part("requests"), world, &mut happenings);
     changes(&mut part("changes"), world, &mut happenings);
     exposures(&mut part("exposures"), world, &mut happenings);
+    spot_offers(&mut part("spot offers"), world, &mut happenings);
     happenings.sort_by_key(|happening| happening.at);
     happenings
 }
@@ -320,10 +321,41 @@ fn exposures(draws: &mut Generator, world: &World, happenings: &mut Vec<Happenin
                 credit,
                 fee,
                 ending,
+                floor: draws
+                    .chance(500_000)
+                    .then(|| Power::from_watts(draws.integer(0..=2_000))),
+                flex: draws.chance(300_000).then(|| flex_event(draws, known_at)),
             };
             let event = Event::Signal(Signal::Exposure(exposure));
             happenings.push(Happening { at: known_at, event });
         }
+    }
+}
+
+/// A flex event about now, with hours left for it or without.
+fn flex_event(draws: &mut Generator, about: Timestamp) -> FlexEvent {
+    let start = about + Seconds::minutes(draws.integer(-60..=60));
+    FlexEvent {
+        id: "F".to_owned(),
+        during: Interval::starting(start, Seconds::minutes(draws.integer(1..=90))),
+        left: Seconds::minutes(*draws.pick(&[0, 1, 600])),
+    }
+}
+
+/// Offers for a GPU-hour: some worth nothing, some beyond all others.
+fn spot_offers(draws: &mut Generator, world: &World, happenings: &mut Vec<Happening>) {
+    for place in 0..world.intervals_faulty {
+        if !draws.chance(50_000) {
+            continue;
+        }
+        let known_at = instant_in(draws, world.interval(place));
+        let start = known_at + Seconds::minutes(draws.integer(-30..=30));
+        let value = GpuHourPrice::from_micro_usd(draws.integer(0..=6_000_000));
+        let during = Interval::starting(start, Seconds::minutes(draws.integer(1..=120)));
+        let source = Source::SpotMarket;
+        let offer = Known { value, during, known_at, source };
+        let event = Event::Signal(Signal::SpotOffer(offer));
+        happenings.push(Happening { at: known_at, event });
     }
 }
 

@@ -233,7 +233,7 @@ fn draw_racks(draws: &mut Generator, contracted: bool) -> Racks {
         let worth = EnergyPrice::from_usd_per_mwh(draws.integer(500..=9_000));
         Terms::Contracted { price, worth, tranche: None }
     } else {
-        Terms::Uncommitted { price }
+        Terms::Uncommitted { price, notice: Seconds::ZERO }
     };
     Racks {
         model: "drawn rack".to_owned(),
@@ -243,6 +243,8 @@ fn draw_racks(draws: &mut Generator, contracted: bool) -> Racks {
             points,
         },
         gpus_per_rack: 72,
+        beside_gpus: Power::from_watts(standby),
+        first_rack: None,
         terms,
     }
 }

@@ -37,6 +37,7 @@ fn fixed_seeds_hold_and_everything_happens_in_them() {
         "released by two",
         "reservations",
         "spares take over",
+        "tenants swap machines",
         "trays given back",
         "trays repaired",
         "trays retired",

@@ -199,7 +199,7 @@ impl Tray {
     }
 
     /// Calls the reset action with the first of `kinds` that the service has.
-    async fn reset(
+    pub(super) async fn reset(
         &self,
         host: &Resource,
         kinds: &[&str],

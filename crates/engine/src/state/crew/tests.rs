@@ -2,7 +2,7 @@
 
 use units::{HashRate, Power, Timestamp};
 
-use super::{Crew, Standing};
+use super::{Crew, Duty, Standing, draw};
 use crate::act::{ANSWER_WITHIN, Look, Move};
 use crate::ranges::Ranges;
 use crate::site::{Machines, OperatingPoint, Rate};
@@ -87,4 +87,60 @@ fn what_goes_on_drawing_is_believed_by_its_draw() {
     assert_eq!((machine.ordered, machine.most, machine.unanswered), (2, 2, false));
     assert!((5..=8).contains(&asked), "{asked}");
     assert_eq!(crew.machines()[1].most, 0);
+}
+
+/// Four machines at 40 W of rest, 2,500 W and 3,500 W: the first is dark, the third is
+/// held.
+fn with_duties(points: [u8; 4]) -> (Machines, Crew) {
+    let group = Machines { count: 4, ..group() };
+    let mut crew = Crew::at_rest(&group);
+    let moves: Vec<Move> = (0..)
+        .zip(points)
+        .map(|(number, point)| Move { point, machines: [number].into_iter().collect() })
+        .collect();
+    crew.order(&group, &moves, second(0));
+    let looks: Vec<Look> = (0..)
+        .zip(points)
+        .map(|(machine, point)| Look { machine, point, draw: draw(&group, point) })
+        .collect();
+    crew.hear(&group, &looks, &Ranges::default(), second(1));
+    let duties = [Duty::Dark, Duty::Free, Duty::Held];
+    assert!(crew.take_duties(&group, &duties));
+    assert!(!crew.take_duties(&group, &duties), "they were taken on before");
+    (group, crew)
+}
+
+fn moved(moves: &[Move]) -> String {
+    let words = moves.iter().map(|to| format!("{} to {}", to.machines, to.point));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// 3,500 W for the held one and 40 W for each of three others is as low as it goes; the
+/// dark one never counts on the way up.
+#[test]
+fn duties_bound_how_far_a_crew_can_be_moved() {
+    let (_, crew) = with_duties([0, 0, 0, 0]);
+    assert_eq!(crew.sums().floor, Power::from_watts(3_620));
+    assert_eq!(crew.sums().ceiling, Power::from_watts(10_540));
+}
+
+#[test]
+fn what_is_held_goes_up_first_and_what_is_dark_not_at_all() {
+    let (group, crew) = with_duties([0, 0, 0, 0]);
+    let up = |watts| moved(&crew.up_to(&group, Power::from_watts(watts)));
+    // All at rest draw 160 W: 2,460 W are a first step, 1,000 W a second.
+    assert_eq!(up(2_620), "2 to 1");
+    assert_eq!(up(3_620), "2 to 2");
+    assert_eq!(up(6_080), "1 to 1, 2 to 2");
+    assert_eq!(up(100_000), "1-3 to 2");
+}
+
+#[test]
+fn what_is_dark_comes_down_first_and_what_is_held_never() {
+    let (group, crew) = with_duties([1, 1, 2, 1]);
+    let down = |watts| moved(&crew.down_to(&group, Power::from_watts(watts), |_| false));
+    // 11,000 W in all.
+    assert_eq!(down(8_540), "0 to 0");
+    assert_eq!(down(6_080), "0,3 to 0");
+    assert_eq!(down(0), "0-1,3 to 0");
 }

@@ -3,8 +3,10 @@
 
 use super::{Campus, evidence, operator};
 use engine::capacity::{
-    Actor, Asked, Body, Command, Phase, Power, Refused, Reported, Sweep, TrayNo,
+    Actor, Asked, BlockNo, Body, Command, Phase, Place, Power, RackNo, Refused, Reported,
+    Sweep, TrayNo,
 };
+use units::Seconds;
 
 /// What every tray of the estate is and waits for, one line each where they differ.
 fn standing(campus: &Campus) -> String {
@@ -333,10 +335,102 @@ fn a_block_is_promised_whole_or_not_at_all() {
         tranche: super::tranche("H2"),
         blocks,
         spares: vec![],
+        within: None,
     };
     let refused = campus.tell(operator(), body).expect_err("one is taken");
     assert_eq!(refused.to_string(), "expected a free tray, found R1.t02: it has a seat");
     assert!(campus.estate.tray(campus.tray(rack, 0)).seat.is_none());
+}
+
+#[test]
+fn a_rack_that_never_came_can_be_removed() {
+    let mut campus = Campus::new("2026-05-01");
+    for name in ["R1", "R2"] {
+        campus.say(Body::Rack {
+            name: name.to_owned(),
+            shape: "HGX B300".to_owned(),
+            hall: "north".to_owned(),
+            due: None,
+            meant_for: None,
+        });
+    }
+    // A rack comes as one, of four trays here, and so it does not come.
+    let cancelled = || "the order was cancelled".to_owned();
+    campus.say(Body::Retire { tray: TrayNo(2), why: cancelled() });
+    let phases: Vec<Phase> =
+        campus.estate.trays().iter().map(|tray| tray.phase).collect();
+    assert_eq!(phases, [[Phase::Retired; 4], [Phase::Ordered; 4]].concat());
+    let again = Body::Retire { tray: TrayNo(0), why: cancelled() };
+    campus.tell(operator(), again).expect_err("it is gone");
+    let serials = (0..4).map(|slot| format!("S{slot}")).collect();
+    let late = Body::Received { rack: RackNo(0), serials };
+    campus.tell(operator(), late).expect_err("nobody waits for it");
+    assert_eq!(campus.estate.next_wake(), None);
+}
+
+/// Every block stays on the record for ever: a tenant makes no more than sixteen in an
+/// hour that come to nothing.
+#[test]
+fn a_tenant_cannot_reserve_and_give_back_without_end() {
+    let mut campus = Campus::new("2026-05-01");
+    let rack = campus.put_up("R1", "GB300 NVL72");
+    campus.burn_in(rack);
+    let reserve = |by: Actor, campus: &mut Campus| {
+        let body = Body::Reserve {
+            tenant: "red".to_owned(),
+            tranche: super::tranche("H1"),
+            blocks: vec![Place { rack, slots: vec![0, 1] }],
+            spares: Vec::new(),
+            within: None,
+        };
+        campus.look_only();
+        campus.tell(by, body)
+    };
+    let red = || Actor::Tenant("red".to_owned());
+    let begun = campus.at;
+    for block in (0..16).map(BlockNo) {
+        reserve(red(), &mut campus).expect("sixteen times");
+        let back = Body::Return { block, why: "another idea".to_owned() };
+        campus.tell(red(), back).expect("theirs");
+        campus.pass(60);
+    }
+    let refused = reserve(red(), &mut campus).expect_err("the seventeenth");
+    assert_eq!(
+        refused.to_string(),
+        "expected at most 16 blocks reserved and given back in an hour, found 16"
+    );
+    reserve(operator(), &mut campus).expect("the site's people may");
+    let back = Body::Return { block: BlockNo(16), why: "taken back".to_owned() };
+    campus.say(back);
+    // An hour after the first, there is room for one more: two are not counted then.
+    campus.at = begun + Seconds::minutes(60) + Seconds::minutes(1);
+    reserve(red(), &mut campus).expect("the first two are an hour old");
+}
+
+/// Whatever was free when it was asked: what the contract promises is looked at when it
+/// is taken in.
+#[test]
+fn two_requests_at_once_come_to_no_more_than_the_contract_promises() {
+    let mut campus = Campus::new("2026-05-01");
+    let rack = campus.put_up("R1", "GB300 NVL72");
+    campus.burn_in(rack);
+    let mut reserve = |slots: std::ops::Range<u8>| {
+        let body = Body::Reserve {
+            tenant: "red".to_owned(),
+            tranche: super::tranche("H1"),
+            blocks: vec![Place { rack, slots: slots.collect() }],
+            spares: Vec::new(),
+            within: Some(40),
+        };
+        campus.tell(Actor::Tenant("red".to_owned()), body)
+    };
+    // Trays of four GPUs.
+    reserve(0..6).expect("24 of 40");
+    let refused = reserve(6..11).expect_err("44 of 40").to_string();
+    let expected = "expected no more than the 40 GPUs of the tranche, found 20 beside 24 \
+                    that are reserved already";
+    assert_eq!(refused, expected);
+    reserve(6..10).expect("40 of 40");
 }
 
 #[test]

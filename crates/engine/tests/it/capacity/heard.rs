@@ -222,7 +222,8 @@ fn what_no_calendar_has_is_refused() {
     tell(rack(None)).expect("ordered");
     let blocks = vec![Place { rack: engine::capacity::RackNo(0), slots: vec![0] }];
     let (tenant, tranche, spares) = ("red".to_owned(), tranche("H1"), Vec::new());
-    tell(Body::Reserve { tenant, tranche, blocks, spares }).expect_err("not accepted");
+    tell(Body::Reserve { tenant, tranche, blocks, spares, within: None })
+        .expect_err("not accepted");
     let block = engine::capacity::BlockNo(0);
     tell(Body::Accept { block, evidence: evidence() }).expect_err("no block");
 }

@@ -306,6 +306,51 @@ fn a_spare_takes_a_seat_over_and_its_name_stays() {
     assert_eq!(seats[0].serial.as_deref(), Some("R1-2"));
 }
 
+/// A tenant that wants another machine in place of one that works waits for it by its
+/// own wish, for as long as the site may take; longer is the site's.
+#[test]
+fn a_machine_that_worked_is_replaced_in_the_tenants_own_time() {
+    let (mut campus, tray, other) = served();
+    let red = || Actor::Tenant("red".to_owned());
+    let (spare, second) = (TrayNo(2), TrayNo(3));
+    campus.until("2026-05-01T00:10Z");
+    campus.look_only();
+    campus.tell(red(), Body::Substitute { out: tray, into: spare }).expect("theirs");
+    campus.until("2026-05-01T00:11:15Z");
+    campus.look();
+    // Another hears nothing of what it is told.
+    campus.tell(red(), Body::Substitute { out: other, into: second }).expect("theirs");
+    campus.pending.clear();
+    for minute in 12..=27 {
+        campus.until(&format!("2026-05-01T00:{minute}Z"));
+        campus.look_only();
+    }
+    campus.pending.insert(
+        second,
+        (engine::capacity::Command::HandOver, campus.estate.tray(second).generation),
+    );
+    campus.until("2026-05-01T00:28Z");
+    campus.look();
+    check(
+        &campus,
+        &[
+            "05-01T00:10Z 00 customer_caused replace/R1.t02/1777594200",
+            "05-01T00:11:15Z 00 available -",
+            "05-01T00:11:15Z 01 customer_caused replace/R1.t03/1777594275",
+            "05-01T00:26:15Z 01 down I1",
+            "05-01T00:28Z 01 available -",
+        ],
+    );
+    // Where the machine had failed, the wait is down from the first second to the last.
+    let (mut campus, tray, _) = served();
+    campus.until("2026-05-01T00:10Z");
+    campus.see(tray, |shows| shows.health = Reported::Critical);
+    campus.tell(red(), Body::Substitute { out: tray, into: spare }).expect("theirs");
+    campus.until("2026-05-01T00:11Z");
+    campus.look();
+    check(&campus, &["05-01T00:10Z 00 down I1", "05-01T00:11Z 00 available -"]);
+}
+
 #[test]
 fn a_broken_domain_degrades_every_seat_in_it_as_one_incident() {
     let (mut campus, ..) = served();

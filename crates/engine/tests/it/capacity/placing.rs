@@ -102,6 +102,7 @@ fn a_placement_is_taken_whole_and_its_spares_are_kept() {
         tranche: tranche("H1"),
         blocks: found.blocks.clone(),
         spares: found.spares.clone(),
+        within: None,
     });
     assert!(campus.estate.tray(found.spares[0]).spare);
     // Placing the same again is refused: nothing is given twice.
@@ -110,6 +111,7 @@ fn a_placement_is_taken_whole_and_its_spares_are_kept() {
         tranche: tranche("H2"),
         blocks: found.blocks,
         spares: vec![],
+        within: None,
     };
     assert!(campus.tell(Actor::Tenant("blue".to_owned()), again).is_err());
 }
@@ -125,6 +127,7 @@ fn spares_are_kept_for_as_long_as_anybody_has_a_block_beside_them() {
             tranche: tranche(tenant),
             blocks: vec![Place { rack, slots: slots.collect() }],
             spares: if tenant == "red" { vec![spare] } else { Vec::new() },
+            within: None,
         });
     }
     for (block, kept) in [(0, true), (1, false)] {

@@ -373,8 +373,13 @@ fn reserve(
             return Err(Kind::NotMeant.because(why).at("/tenant"));
         }
     };
-    if let Some(tenant) = names.tenant {
-        within_contract(api, names.estate, tenant, &tranche, gpus)?;
+    let within = match names.tenant {
+        Some(tenant) => promised(api, tenant, &tranche)?,
+        None => None,
+    };
+    if let Some(within) = within {
+        let room = names.estate.room_within(&for_whom, &tranche, u64::from(gpus), within);
+        room.map_err(|why| Kind::Refused.because(why.to_string()).at("/gpus"))?;
     }
     let wanted = Room {
         gpus,
@@ -394,42 +399,25 @@ fn reserve(
     })?;
     *notes = found.reasons;
     let (blocks, spares) = (found.blocks, found.spares);
-    Ok(Body::Reserve { tenant: for_whom, tranche, blocks, spares })
+    Ok(Body::Reserve { tenant: for_whom, tranche, blocks, spares, within })
 }
 
-/// A tenant takes what its own contract promises, and names no other's.
-fn within_contract(
+/// The GPUs that a tenant's own contract promises of a tranche; nothing where it is
+/// counted otherwise. Whether there are so many, the estate says, when it takes it in.
+fn promised(
     api: &Api,
-    estate: &Estate,
     tenant: &str,
     tranche: &TrancheOf,
-    gpus: u32,
-) -> Result<(), Problem> {
-    let mut own = facts::of_tenant(&api.contracts, Some(tenant));
+) -> Result<Option<u64>, Problem> {
+    let contracts = api.contracts();
+    let mut own = facts::of_tenant(&contracts, Some(tenant));
     let contract = own.find(|one| one.first().id == tranche.contract);
     let of_it = contract.and_then(|one| {
         one.all().iter().rev().find_map(|version| version.tranche(&tranche.tranche))
     });
     let of_it = of_it.ok_or_else(|| none_of("a tranche", true).at("/tranche"))?;
-    let Quantity::Gpus(promised) = of_it.quantity else { return Ok(()) };
-    let taken: u32 = estate
-        .blocks()
-        .iter()
-        .filter(|block| block.is_live() && block.tenant == tenant)
-        .filter(|block| block.tranche == *tranche)
-        .map(|block| {
-            let a_tray = u32::from(estate.shape_of(block.rack).gpus_per_tray);
-            a_tray * u32::try_from(block.seats.len()).unwrap_or(0)
-        })
-        .sum();
-    if i64::from(taken) + i64::from(gpus) > promised {
-        let why = format!(
-            "expected no more than the {promised} GPUs of the tranche, found {gpus} beside \
-             {taken} that are reserved already"
-        );
-        return Err(Kind::Refused.because(why).at("/gpus"));
-    }
-    Ok(())
+    let Quantity::Gpus(promised) = of_it.quantity else { return Ok(None) };
+    Ok(Some(u64::try_from(promised).unwrap_or(0)))
 }
 
 fn interval(start: &str, end: &str) -> Result<Interval, Problem> {

@@ -4,11 +4,11 @@
 //! both sides come to the same bytes.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use engine::capacity::{BlockNo, Estate};
 use serde_json::{Value, json};
-use settle::contract::Versions;
+use settle::contract::{PowerMode, Versions};
 use settle::facts::Facts;
 use settle::statement::Statement;
 
@@ -16,8 +16,18 @@ use super::document::{FactsDocument, StatementsDocument};
 use crate::api::call::Call;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{Api, read};
+use crate::capacity::beside::{Part, Whose, together};
 use crate::live::control::speaker::Failed;
 use crate::tenancy::Tenancy;
+
+/// Where the record is.
+#[derive(Clone, Debug)]
+pub struct Records {
+    /// What the run itself writes of its racks.
+    pub racks: PathBuf,
+    /// What is known of its contracts from elsewhere, where the run was given that.
+    pub beside: Option<PathBuf>,
+}
 
 /// What is a tenant's, by name.
 struct Own {
@@ -102,25 +112,48 @@ pub async fn answer(
     tenant: Option<&str>,
 ) -> Result<Value, Problem> {
     let text = text(&api.facts).await?;
-    let facts = lines(estate, &text, tenant);
+    let facts = lines(estate, &text, &api.contracts(), tenant);
     let (facts, next) = super::page(api, call, "facts", facts)?;
     read::json(&FactsDocument { facts, next })
 }
 
-fn lines(estate: &Estate, text: &str, tenant: Option<&str>) -> Vec<Value> {
+fn lines(
+    estate: &Estate,
+    text: &str,
+    contracts: &[Versions],
+    tenant: Option<&str>,
+) -> Vec<Value> {
     let all = text.lines().filter_map(|line| serde_json::from_str(line).ok());
-    match tenant {
-        None => all.collect(),
-        Some(tenant) => {
-            let own = Own::of(estate, tenant);
-            all.filter_map(|fact: Value| own.part(&fact)).collect()
+    let Some(tenant) = tenant else { return all.collect() };
+    let own = Own::of(estate, tenant);
+    let whose: Vec<Whose> = of_tenant(contracts, Some(tenant)).map(whose).collect();
+    let mut beside = Part::of(&whose);
+    all.filter_map(|fact: Value| match own.part(&fact) {
+        Some(part) => {
+            beside.leave(&part);
+            Some(part)
         }
+        None => beside.read(&fact),
+    })
+    .collect()
+}
+
+fn whose(versions: &Versions) -> Whose {
+    let all = versions.all().iter();
+    let tranches: BTreeSet<String> = all
+        .clone()
+        .flat_map(|version| version.tranches.iter().map(|one| one.id.clone()))
+        .collect();
+    Whose {
+        contract: versions.first().id.clone(),
+        tranches: tranches.into_iter().collect(),
+        power: all.clone().any(|version| version.power.mode != PowerMode::Included),
     }
 }
 
 /// A tenant's part of the record, as lines.
-pub fn part(estate: &Estate, text: &str, tenant: &str) -> String {
-    let facts = lines(estate, text, Some(tenant)).into_iter();
+pub fn part(estate: &Estate, text: &str, contracts: &[Versions], tenant: &str) -> String {
+    let facts = lines(estate, text, contracts, Some(tenant)).into_iter();
     facts.map(|fact| format!("{fact}\n")).collect()
 }
 
@@ -139,8 +172,9 @@ pub fn settled(
     let site = api.speaker.board.site().ok_or(Failed::TooSoon)?;
     let at = api.speaker.clock.now();
     let mut made = Vec::new();
-    for versions in of_tenant(&api.contracts, tenant) {
-        let part = part(estate, text, &versions.first().customer);
+    let contracts = api.contracts();
+    for versions in of_tenant(&contracts, tenant) {
+        let part = part(estate, text, &contracts, &versions.first().customer);
         let facts = Facts::read(&part).map_err(|problems| {
             tracing::error!(event = "facts_unreadable", %problems);
             Kind::Internal.because("the record of facts cannot be read; see the log")
@@ -176,12 +210,21 @@ pub fn of_tenant<'a>(
         .filter(move |one| tenant.is_none_or(|tenant| one.first().customer == tenant))
 }
 
-/// The file of facts; empty before the first.
+/// The record: what the racks say, and what is known beside it; empty before the first
+/// fact.
 ///
 /// # Errors
 ///
 /// When it cannot be read now.
-pub async fn text(path: &Path) -> Result<String, Problem> {
+pub async fn text(records: &Records) -> Result<String, Problem> {
+    let racks = whole_lines(&records.racks).await?;
+    match &records.beside {
+        Some(beside) => Ok(together(&racks, &whole_lines(beside).await?)),
+        None => Ok(racks),
+    }
+}
+
+async fn whole_lines(path: &Path) -> Result<String, Problem> {
     match tokio::fs::read_to_string(path).await {
         Ok(text) => {
             // A line that is being written has not been said yet.

@@ -7,6 +7,7 @@ use units::Timestamp;
 use super::body::{Body, Power};
 use super::parts::{self, CHASSIS, Chassis, LEAK_DETECTORS, REPORTS, RESETS, Tells};
 use super::trouble::Trouble;
+use crate::live::status::text::rfc3339;
 
 /// The hottest a GPU gets before it slows down, in degrees.
 const GPU_HOT: f64 = 87.0;
@@ -18,6 +19,8 @@ pub(super) struct View<'a> {
     /// The tray's number, of which its serial numbers are made.
     pub(super) number: u32,
     pub(super) now: Timestamp,
+    /// When its system was last switched on, off or on anew.
+    pub(super) reset_at: Timestamp,
     /// Sessions that are open.
     pub(super) sessions: &'a [u64],
 }
@@ -136,6 +139,7 @@ impl View<'_> {
             "UUID": uuid(self.number, 1),
             "SystemType": "Physical",
             "PowerState": if self.is_on() { "On" } else { "Off" },
+            "LastResetTime": rfc3339(self.reset_at),
             "BootProgress": { "LastState": progress },
             "Boot": {
                 "BootSourceOverrideEnabled": "Disabled",

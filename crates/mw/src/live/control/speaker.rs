@@ -4,14 +4,16 @@
 //! loop's inbox through a [`Speaker`], and say what the engine answered once that is
 //! durable.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use adapters::store::{Access, Store, StoreAddress};
 use anyhow::Context;
 use engine::capacity::{self, Actor, Body};
 use engine::{Change, Dispatch, Event, Notice, Output, Person, Site};
+use settle::contract::Versions;
 use tokio::sync::mpsc::Sender;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tracing::info;
 use units::Power;
@@ -25,8 +27,9 @@ use crate::live::status::{Board, MachineStatus};
 /// a journal that cannot be written is found out sooner than a person gives up.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
-/// Reads the site file of a run anew, as it was read at its start.
-pub type Reread = Box<dyn Fn() -> anyhow::Result<Site> + Send + Sync>;
+/// Reads the site file of a run anew, as it was read at its start, and the contracts
+/// that it names.
+pub type Reread = Box<dyn Fn() -> anyhow::Result<(Site, Vec<Versions>)> + Send + Sync>;
 
 /// What a door speaks for.
 pub struct Speaker {
@@ -38,8 +41,10 @@ pub struct Speaker {
     pub clock: Clock,
     /// Where the journal is, to read checkpoints.
     pub store: StoreAddress,
-    /// Reads the site file anew.
+    /// Reads the site file anew, and the contracts that it names.
     pub reread: Reread,
+    /// The contracts that the site's racks serve, as they were last read.
+    pub contracts: watch::Sender<Arc<Vec<Versions>>>,
 }
 
 /// What became of something that was asked.
@@ -247,8 +252,8 @@ impl Speaker {
 
     /// Reads the site file anew, and has the loop decide by it.
     pub async fn reload(&self, by: By, dry_run: bool) -> Answer {
-        let site = match (self.reread)() {
-            Ok(site) => site,
+        let (site, contracts) = match (self.reread)() {
+            Ok(read) => read,
             Err(error) => return Answer::Refused(format!("{error:#}")),
         };
         let Some((now, before)) = self.board.site().zip(self.board.status()) else {
@@ -260,8 +265,17 @@ impl Speaker {
                 now.name, site.name
             ));
         }
+        let others = **self.contracts.borrow() != contracts;
         if *now == site {
-            return Answer::UnderWay("the site file has not changed".to_owned());
+            return Answer::UnderWay(match (others, dry_run) {
+                (false, _) => "the site file has not changed".to_owned(),
+                (true, true) => "its contracts would be read anew".to_owned(),
+                (true, false) => {
+                    self.contracts.send_replace(Arc::new(contracts));
+                    "its contracts were read anew; the site file has not changed"
+                        .to_owned()
+                }
+            });
         }
         let (answer, answered) = oneshot::channel();
         let asked = if dry_run {
@@ -284,6 +298,9 @@ impl Speaker {
                     changes: changes_of(dispatch, &site),
                     dry_run,
                 });
+            }
+            if others {
+                self.contracts.send_replace(Arc::new(contracts));
             }
             return Answer::UnderWay(
                 "the site file was read anew and is decided by".to_owned(),

@@ -413,7 +413,7 @@ pub(super) const LOADS: &[Column<Loads>] = &[
         meaning: "What a GPU-hour earns. Null for a load without GPUs.",
         values: Values::MaybeWhole(|r| match &r.shape.kind {
             LoadKind::Racks(racks) => match &racks.terms {
-                Terms::Contracted { price, .. } | Terms::Uncommitted { price } => {
+                Terms::Contracted { price, .. } | Terms::Uncommitted { price, .. } => {
                     Some(price.as_micro_usd())
                 }
             },
@@ -507,6 +507,7 @@ pub(in crate::report) fn source(source: Source) -> &'static str {
         Source::Grid => "grid",
         Source::Meter => "meter",
         Source::Looks => "looks",
+        Source::SpotMarket => "spot_market",
         Source::EarlierDay => "earlier_day",
         Source::Quantile => "quantile",
         Source::Forecaster => "forecaster",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -29,6 +29,11 @@ effective = 2024-01-01
 grace_days = 5
 due_days = 30
 restate_limit_months = 24
+[prepayment]
+percent = "20"
+due = "days-before-delivery:60"
+credit_from = 25
+credit_over = 36
 [delay]
 credit = { per_day = "0.01", of = "monthly-fee", cap_days = 100 }
 long_stop_days = 120
@@ -51,6 +56,21 @@ fn write_site(folder: &Path) {
     assert!(site.contains("contract.toml"));
     fs::write(folder.join("site.toml"), site).expect("a site");
     fs::write(folder.join("contract.toml"), CONTRACT).expect("a contract");
+    // What the site's people know of its contracts from elsewhere.
+    let payment = |seq: u64, amount: &str, contract: &str| {
+        let body = json!({
+            "amount": amount, "currency": "USD", "for": "prepayment:H1",
+            "contract": contract,
+        });
+        let fact = json!({
+            "seq": seq, "site": "office", "source": "bank", "source_seq": seq,
+            "kind": "payment", "valid_from": "2024-10-01T00:00Z",
+            "known_at": "2024-10-01T00:00Z", "body": body,
+        });
+        format!("{fact}\n")
+    };
+    let record = payment(1, "1234.50", "CAP") + &payment(2, "99.00", "BLU");
+    fs::write(folder.join("known.jsonl"), record).expect("facts");
 }
 
 /// A run with racks in hand, two tenants and one of the site's people.
@@ -60,6 +80,8 @@ struct Desk {
     red: String,
     blue: String,
     keys: u32,
+    /// Where the site file is.
+    site: PathBuf,
 }
 
 impl Desk {
@@ -73,7 +95,9 @@ impl Desk {
             .arg(&site)
             .args(["--against", "sim", "--synth", "7", "--log", "json"])
             .args(["--seconds", "300", "--http", "127.0.0.1:0"])
-            .args(["--racks", "sim", "--speed", "120", "--data"])
+            .args(["--racks", "sim", "--speed", "120", "--facts"])
+            .arg(site.join("known.jsonl"))
+            .arg("--data")
             .arg(&folder)
             .stderr(Stdio::piped())
             .stdout(Stdio::null());
@@ -81,7 +105,7 @@ impl Desk {
         let ana = door.token("Ana", "operator", &[]);
         let red = door.token("Rae", "tenant", &["--tenant", "red"]);
         let blue = door.token("Bo", "tenant", &["--tenant", "blue"]);
-        Self { door, ana, red, blue, keys: 0 }
+        Self { door, ana, red, blue, keys: 0, site }
     }
 
     fn post(&mut self, path: &str, token: &str, body: &Value) -> Answer {
@@ -347,6 +371,15 @@ fn a_tenant_reserves_uses_and_gives_back_and_sees_its_own_alone() {
     );
     let statements = desk.get("/statements", &red);
     assert_eq!(statements["statements"][0]["contract"], "CAP", "{statements}");
+    // What it has paid is in it, and on its record; what others have is on neither.
+    let of_h1 = &statements["statements"][0]["prepayment"][0];
+    assert_eq!(
+        (&of_h1["tranche"], &of_h1["received"]),
+        (&json!("H1"), &json!("1234.50"))
+    );
+    let paid = facts["facts"].as_array().expect("facts").iter();
+    let paid: Vec<&Value> = paid.filter(|fact| fact["kind"] == "payment").collect();
+    assert_eq!((paid.len(), &paid[0]["body"]["amount"]), (1, &json!("1234.50")));
     assert_eq!(desk.get("/statements", &blue)["statements"], json!([]));
 
     // Whatever a tenant asks, nothing of another's is in the answer.
@@ -368,6 +401,20 @@ fn a_tenant_reserves_uses_and_gives_back_and_sees_its_own_alone() {
     assert!(desk.get("", &desk.ana).to_string().contains("blue"));
 
     the_page(&desk);
+
+    // A contract that is changed counts once it is read anew, and no sooner.
+    let admin = desk.door.token("Ada", "admin", &[]);
+    let larger = CONTRACT.replace("gpus = 720", "gpus = 800");
+    fs::write(desk.site.join("contract.toml"), larger).expect("a contract");
+    let more = json!({
+        "contract": "CAP", "tranche": "H1", "gpus": 700, "trays_per_block": 16,
+    });
+    let refused = desk.red("reserve", &more);
+    assert!(refused.body.contains("the 720 GPUs of the tranche"), "{}", refused.body);
+    let read = desk.door.post("/v1/reload", &admin, Some("reload"), &json!({}));
+    assert!(read.body.contains("its contracts were read anew"), "{}", read.body);
+    let refused = desk.red("reserve", &more);
+    assert!(refused.body.contains("found too little"), "{}", refused.body);
 
     let back = desk.red("return", &json!({ "block": 0, "why": "the term ended" }));
     assert_eq!(back.status, 200, "{}", back.body);

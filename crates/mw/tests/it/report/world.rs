@@ -56,6 +56,8 @@ pub(crate) fn site() -> Site {
                 }],
             },
             gpus_per_rack: 72,
+            beside_gpus: Power::ZERO,
+            first_rack: None,
             terms,
         })
     };
@@ -139,7 +141,13 @@ pub(crate) fn site() -> Site {
                     },
                 ),
             ),
-            load("hall-b", racks(6, Terms::Uncommitted { price: price("1.60") })),
+            load(
+                "hall-b",
+                racks(
+                    6,
+                    Terms::Uncommitted { price: price("1.60"), notice: Seconds::ZERO },
+                ),
+            ),
             load("s19 <old>", rigs("Antminer S19 XP", 600, 3_010, 140)),
             load("s21", rigs("Antminer S21", 1_000, 3_500, 200)),
             Load {

@@ -224,12 +224,12 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "import_limit_mw = 5",
         "import_limit_mw = 1.6",
-        "site.toml:9:1: interconnection.import_limit_mw: expected at least 1.67315 MW, which the loads behind it draw whatever is decided (tenant 1.65 MW, spot 0.01875 MW, rigs 0.0044 MW), found 1.600 MW; raise the limit or put fewer machines behind it; counted are rigs and uncommitted racks at rest and contracted racks at full power, at the worst PUE",
+        "site.toml:9:1: interconnection.import_limit_mw: expected at least 1.67315 MW, which the loads behind it draw whatever is decided (tenant 1.65 MW, spot 0.01875 MW, rigs 0.0044 MW), found 1.600 MW; raise the limit or put fewer machines behind it; counted are rigs and uncommitted racks at rest and contracted racks and those with a `first_rack` at full power, at the worst PUE",
     ),
     (
         "name = \"b\"\nparent = \"a\"\nlimit_mw = 4",
         "name = \"b\"\nparent = \"a\"\nlimit_mw = 0.001",
-        "site.toml:21:1: feeders[1].limit_mw: expected at least 0.0044 MW, which the loads behind it draw whatever is decided (rigs 0.0044 MW), found 0.001 MW; raise the limit or put fewer machines behind it; counted are rigs and uncommitted racks at rest and contracted racks at full power, at the worst PUE\nsite.toml:114:1: holds[0].power_mw: expected at most 0.001 MW, the limit of b, found 0.2 MW",
+        "site.toml:21:1: feeders[1].limit_mw: expected at least 0.0044 MW, which the loads behind it draw whatever is decided (rigs 0.0044 MW), found 0.001 MW; raise the limit or put fewer machines behind it; counted are rigs and uncommitted racks at rest and contracted racks and those with a `first_rack` at full power, at the worst PUE\nsite.toml:114:1: holds[0].power_mw: expected at most 0.001 MW, the limit of b, found 0.2 MW",
     ),
     (
         "feeder = \"b\"",
@@ -415,6 +415,11 @@ const WRONG: &[(&str, &str, &str)] = &[
         "contracted = { price_usd_per_gpu_hour = 3, worth_usd_per_mwh = 1107 }\n",
         "",
         "site.toml:73:1: racks[0]: expected `contracted` or `uncommitted`, found neither; write one of them",
+    ),
+    (
+        "uncommitted = { price_usd_per_gpu_hour = 2 }\n",
+        "first_rack = \"north\"\nbeside_gpus_kw = 10.1\nuncommitted = { price_usd_per_gpu_hour = 2, notice_minutes = -1 }\n",
+        "site.toml:85:1: racks[1].first_rack: expected a name that ends in a number, such as `R0001`, found \"north\"\nsite.toml:86:1: racks[1].beside_gpus_kw: expected no more than one draws at full power, found 10.1\nsite.toml:87:45: racks[1].uncommitted.notice_minutes: expected a number of minutes from 0 to 525600, found -1",
     ),
     (
         "uncommitted = {",

@@ -83,6 +83,7 @@ impl Asked {
             | Signal::Draw(_)
             | Signal::Forecast(_)
             | Signal::Exposure(_)
+            | Signal::SpotOffer(_)
             | Signal::Sweep(_) => {}
         }
     }

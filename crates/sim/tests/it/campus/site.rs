@@ -45,6 +45,8 @@ pub(crate) fn site(rigs: u32) -> Site {
                 ],
             },
             gpus_per_rack: 72,
+            beside_gpus: Power::ZERO,
+            first_rack: None,
             terms,
         })
     };
@@ -110,7 +112,11 @@ pub(crate) fn site(rigs: u32) -> Site {
         loads: vec![
             load("rigs", Some(0), rigs),
             load("tenant", Some(0), racks(4, contracted)),
-            load("spot", Some(0), racks(2, Terms::Uncommitted { price })),
+            load(
+                "spot",
+                Some(0),
+                racks(2, Terms::Uncommitted { price, notice: Seconds::ZERO }),
+            ),
             load("battery", None, battery),
         ],
         programmes: Vec::new(),

@@ -1,0 +1,81 @@
+//! What of a rack is promised, on offer, or neither: what a decision about its power
+//! may do with it.
+
+use units::{Seconds, Timestamp};
+
+use super::phase::{Phase, Power, Reported};
+use super::{Estate, RackNo, TrayNo};
+
+/// What who has a rack lets a decision do with its power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RackUse {
+    /// It is promised, being tested or being wiped: it stays up.
+    Held,
+    /// It may be sold by the hour.
+    Offered {
+        /// GPUs of it that may.
+        gpus: u32,
+        /// Until when, where it is promised and the notice runs.
+        until: Option<Timestamp>,
+    },
+    /// Nothing of it can be sold.
+    Dark,
+}
+
+impl Estate {
+    /// What who has a rack lets a decision do with its power at `at`, where whoever
+    /// buys by the hour keeps what is promised for `notice`.
+    pub fn rack_use(&self, rack: RackNo, at: Timestamp, notice: Seconds) -> RackUse {
+        let per_tray = u32::from(self.shape_of(rack).gpus_per_tray);
+        let mut gpus = 0;
+        let mut until: Option<Timestamp> = None;
+        for number in self.rack(rack).tray_numbers() {
+            let tray = self.tray(number);
+            match tray.phase {
+                Phase::Installed
+                | Phase::Discovered
+                | Phase::Validating
+                | Phase::BurnIn
+                | Phase::InService
+                | Phase::Draining => return RackUse::Held,
+                Phase::Ordered
+                | Phase::Received
+                | Phase::Accepted
+                | Phase::Repair
+                | Phase::Retired => {}
+            }
+            let Some((block, _)) = tray.seat else {
+                if self.unfree(number).is_none() || self.rests(number) {
+                    gpus += per_tray;
+                }
+                continue;
+            };
+            let block = self.block(block).expect("a seat is of a block");
+            let ends = block.reserved + notice;
+            let begun = block.accepted.is_some() || block.handed_over.is_some();
+            if begun || ends <= at {
+                return RackUse::Held;
+            }
+            until = Some(until.map_or(ends, |soonest| soonest.min(ends)));
+            if self.is_healthy(number) || self.rests(number) {
+                gpus += per_tray;
+            }
+        }
+        match gpus {
+            0 => RackUse::Dark,
+            gpus => RackUse::Offered { gpus, until },
+        }
+    }
+
+    /// Whether a tray was well when it was last seen but for its power: a decision had
+    /// it rest, and may start it again.
+    fn rests(&self, number: TrayNo) -> bool {
+        let tray = self.tray(number);
+        let clean = !tray.dirty && tray.cordon.is_none() && tray.window.is_none();
+        let whole = self.is_intact(tray.rack) == Some(true);
+        let off = tray.look.as_ref().is_some_and(|look| {
+            look.shows.power == Power::Off && look.shows.health == Reported::Ok
+        });
+        tray.phase == Phase::Accepted && clean && whole && off
+    }
+}

@@ -1,0 +1,306 @@
+//! Racks on offer compete with mining and the grid, racks that are promised stay up,
+//! and a reservation ends a sale by the hour with the notice its terms give.
+
+use engine::capacity::{BlockNo, Body, RackNo};
+use engine::site::{LoadKind, Racks, Site, Terms};
+use engine::{Ask, Dispatch, Event, Instruction, Known, Output, Signal, Source};
+use units::{EnergyPrice, GpuHourPrice, Interval, Power, Seconds, Timestamp};
+
+use crate::capacity::Campus;
+use crate::live::Live;
+use crate::world::{at, site};
+
+/// The small site, whose load by the hour is racks R0001 to R0005 of an estate, with a
+/// notice of half an hour.
+fn named() -> Site {
+    let mut site = site();
+    site.programmes.iter_mut().for_each(|programme| programme.silent_after = None);
+    let spot = site.load_named("spot").expect("a load");
+    let LoadKind::Racks(Racks { first_rack, terms, .. }) = &mut site.loads[spot].kind
+    else {
+        panic!("racks")
+    };
+    *first_rack = Some("R0001".to_owned());
+    let Terms::Uncommitted { notice, .. } = terms else { panic!("by the hour") };
+    *notice = Seconds::minutes(30);
+    site
+}
+
+fn clock(text: &str) -> Timestamp {
+    at(&format!("2024-08-20T{text}Z"))
+}
+
+/// A running site and the campus whose racks it powers: four racks that are accepted,
+/// of the five that its load is for.
+struct Scene {
+    live: Live,
+    campus: Campus,
+    told: usize,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let mut campus = Campus::new("2024-08-20T09:00Z");
+        for name in ["R0001", "R0002", "R0003", "R0004"] {
+            let rack = campus.put_up(name, "GB300 NVL72");
+            campus.burn_in(rack);
+        }
+        let start = clock("10:00");
+        let mut live = Live::of(named(), start);
+        live.input(Event::Resume);
+        live.sweep();
+        live.input(Event::Tick(Interval::starting(start, Seconds::minutes(5))));
+        let mut scene = Self { live, campus, told: 0 };
+        scene.tell();
+        scene
+    }
+
+    /// The engine hears what happened to racks, now.
+    fn tell(&mut self) {
+        for event in self.campus.events.split_off(self.told) {
+            self.live.now = self.live.now.max(event.at);
+            self.live.input(Event::Estate(Box::new(event.clone())));
+            self.campus.events.push(event);
+            self.told += 1;
+        }
+    }
+
+    /// Something happens to racks, at a time of the day.
+    fn at(&mut self, text: &str, happens: impl FnOnce(&mut Campus)) {
+        self.live.wait(clock(text));
+        self.campus.at = self.live.now;
+        // Looks come all the time; without one, nobody knows that racks are well.
+        self.campus.look();
+        happens(&mut self.campus);
+        self.tell();
+    }
+
+    fn price(&mut self, usd: i64, from: &str, until: &str) {
+        self.live.wait(clock(from));
+        let during = Interval { start: clock(from), end: clock(until) };
+        let value = EnergyPrice::from_usd_per_mwh(usd);
+        let known = Known { value, during, known_at: during.start, source: Source::Lmp };
+        self.live.input(Event::Signal(Signal::Price(known)));
+        self.live
+            .input(Event::Tick(Interval::starting(self.live.now, Seconds::minutes(5))));
+    }
+
+    fn offer(&mut self, usd: &str, from: &str, until: &str) {
+        let value = GpuHourPrice::parse_usd(usd).expect("a price");
+        let during = Interval { start: clock(from), end: clock(until) };
+        let (known_at, source) = (self.live.now, Source::SpotMarket);
+        let known = Known { value, during, known_at, source };
+        self.live.input(Event::Signal(Signal::SpotOffer(known)));
+    }
+
+    fn spot(&self) -> usize {
+        self.live.engine.state().site.load_named("spot").expect("a load")
+    }
+
+    /// Which racks of the load run.
+    fn runs(&self) -> Vec<u32> {
+        let crew = self.live.engine.state().fleet.crew(self.spot()).expect("a crew");
+        let machines = (0..).zip(crew.machines());
+        machines.filter(|(_, machine)| machine.ordered > 0).map(|(one, _)| one).collect()
+    }
+
+    fn decided(&self) -> &Dispatch {
+        let outputs = self.live.steps.iter().rev().flat_map(|step| &step.outputs);
+        let mut decided = outputs.filter_map(|output| {
+            if let Output::Dispatch(dispatch) = output { Some(dispatch) } else { None }
+        });
+        decided.next().expect("a decision")
+    }
+
+    fn why(&self) -> String {
+        let dispatch = self.decided();
+        let site = &self.live.engine.state().site;
+        dispatch.entries[self.spot()].reason.explain(dispatch, site, self.spot())
+    }
+
+    fn replays(&self) {
+        self.live.fold(clock("10:00")).expect("step and fold reach the same state");
+    }
+}
+
+/// A rack draws 120 kW beyond its rest, and 1.2 times that at the meter: 72 GPUs at
+/// 1.50 USD earn 108 USD an hour, so 900 USD a MWh at the plug and 750 at the meter.
+#[test]
+fn what_nobody_promised_competes_and_what_is_promised_stays_up() {
+    let mut scene = Scene::new();
+    scene.price(100, "10:05", "12:30");
+    // R0005 is not there: there is nothing of it to be had.
+    assert_eq!(scene.runs(), [0, 1, 2, 3]);
+    scene.price(800, "10:10", "13:30");
+    assert_eq!(scene.runs(), [0_u32; 0], "at 804 USD nothing by the hour pays");
+
+    // Promised at 10:21: whoever buys by the hour has it until 10:51.
+    scene.at("10:21", |campus| {
+        campus.reserve("red", "H1", RackNo(1), 0..16);
+    });
+    assert_eq!(scene.runs(), [0_u32; 0]);
+    assert_eq!(
+        scene.why(),
+        "serving earns 750.00 USD/MWh (1.50 USD/GPU-hour; 288 GPUs in 4 racks on offer, 1 \
+         of them promised from 10:51 on; 1 not to be had), power costs 804.00 USD/MWh: \
+         800.00 USD/MWh (LMP, known 10:10) + adders 4.00 USD/MWh"
+    );
+    scene.live.wait(clock("10:50:59"));
+    assert_eq!(scene.runs(), [0_u32; 0]);
+    scene.live.wait(clock("10:52"));
+    assert_eq!(scene.runs(), [1], "the notice is over, whatever the price");
+    assert_eq!(
+        scene.why(),
+        "serving earns 750.00 USD/MWh (1.50 USD/GPU-hour; 216 GPUs in 3 racks on offer; 1 \
+         rack kept up; 1 not to be had), power costs 804.00 USD/MWh: 800.00 USD/MWh (LMP, \
+         known 10:10) + adders 4.00 USD/MWh"
+    );
+
+    // Cheap again: the others follow, and go first when it is dear.
+    scene.price(100, "11:00", "13:30");
+    assert_eq!(scene.runs(), [0, 1, 2, 3]);
+    scene.price(800, "11:10", "13:30");
+    assert_eq!(scene.runs(), [1]);
+
+    // Given back before anybody had it, it is on offer at once, and not worth its power.
+    scene.at("11:21", |campus| {
+        let why = "the deal fell through".to_owned();
+        campus.say(Body::Return { block: BlockNo(0), why });
+    });
+    assert_eq!(scene.runs(), [0_u32; 0]);
+    scene.replays();
+}
+
+#[test]
+fn a_tenant_that_has_its_racks_waits_for_no_notice() {
+    let mut scene = Scene::new();
+    scene.price(800, "10:10", "13:30");
+    scene.at("10:21", |campus| {
+        campus.deliver("red", "H1", RackNo(2), 0..18);
+    });
+    assert_eq!(scene.runs(), [2]);
+    scene.replays();
+}
+
+#[test]
+fn a_rack_that_is_being_tested_is_kept_up() {
+    let mut scene = Scene::new();
+    scene.price(800, "10:10", "13:30");
+    assert_eq!(scene.runs(), [0_u32; 0]);
+    scene.at("10:21", |campus| {
+        campus.put_up("R0005", "GB300 NVL72");
+    });
+    assert_eq!(scene.runs(), [4]);
+    assert!(scene.why().contains("1 rack kept up"), "{}", scene.why());
+    scene.replays();
+}
+
+/// At 804 USD a MWh a rack of 72 GPUs has to earn 804 x 1.2 x 0.120 = 115.78 USD an
+/// hour: 1.61 USD a GPU-hour do, with the band of 2 USD that a change has to bring.
+#[test]
+fn the_price_of_a_gpu_hour_decides_for_as_long_as_it_is_offered() {
+    let mut scene = Scene::new();
+    scene.price(800, "10:10", "13:30");
+    scene.offer("1.60", "10:10", "11:00");
+    scene.live.wait(clock("10:16"));
+    assert_eq!(scene.runs(), [0_u32; 0], "800.00 USD a MWh");
+    scene.offer("1.62", "10:10", "11:00");
+    scene.live.wait(clock("10:21"));
+    assert_eq!(scene.runs(), [0, 1, 2, 3], "810.00 USD a MWh");
+    assert_eq!(
+        scene.why(),
+        "its machines that take orders can bring it to between 0.060 MW and 0.636 MW; \
+         serving earns 810.00 USD/MWh (1.62 USD/GPU-hour until 11:00, spot offer, known \
+         10:16; 288 GPUs in 4 racks on offer; 1 not to be had), power costs 804.00 USD/MWh: \
+         800.00 USD/MWh (LMP, known 10:10) + adders 4.00 USD/MWh"
+    );
+    // An older offer for the same time is late news.
+    let late = Known {
+        value: GpuHourPrice::from_micro_usd(0),
+        during: Interval { start: clock("10:10"), end: clock("11:00") },
+        known_at: clock("10:12"),
+        source: Source::SpotMarket,
+    };
+    scene.live.input(Event::Signal(Signal::SpotOffer(late)));
+    scene.live.wait(clock("10:59"));
+    assert_eq!(scene.runs(), [0, 1, 2, 3]);
+    scene.live.wait(clock("11:01"));
+    assert_eq!(scene.runs(), [0_u32; 0], "the offer is over, and 750 USD are not enough");
+    scene.replays();
+}
+
+/// Two of 18 trays of each of two racks are out: a rack on offer sells 68 GPUs on
+/// average, 1.50 USD x 68 / 0.120 / 1.2 = 708.33 USD a MWh.
+#[test]
+fn gpus_that_cannot_be_sold_earn_nothing() {
+    let mut scene = Scene::new();
+    scene.at("10:01", |campus| {
+        for (rack, slot) in [(0, 3), (0, 4), (2, 8), (2, 17)] {
+            let tray = campus.tray(RackNo(rack), slot);
+            campus.say(Body::Cordon { tray, why: "a fan".to_owned() });
+        }
+    });
+    scene.price(720, "10:10", "13:30");
+    assert_eq!(scene.runs(), [0_u32; 0], "724 USD are more than it earns");
+    scene.price(700, "10:20", "13:30");
+    assert_eq!(scene.runs(), [0, 1, 2, 3]);
+    let why = scene.why();
+    let earns =
+        "serving earns 708.33 USD/MWh (1.50 USD/GPU-hour; 272 GPUs in 4 racks on offer";
+    assert!(why.contains(earns), "{why}");
+    scene.replays();
+}
+
+/// What price brought to rest is switched off, and still on offer: it is started again.
+#[test]
+fn a_rack_that_rests_is_on_offer() {
+    let mut scene = Scene::new();
+    scene.price(800, "10:10", "13:30");
+    scene.at("10:21", |campus| {
+        campus.pass(1);
+        for tray in campus.estate.rack(RackNo(1)).tray_numbers() {
+            campus.see(tray, |shows| shows.power = engine::capacity::Power::Off);
+        }
+        let failed = campus.tray(RackNo(2), 4);
+        campus.see(failed, |shows| {
+            shows.power = engine::capacity::Power::Off;
+            shows.health = engine::capacity::Reported::Critical;
+        });
+    });
+    scene.price(100, "10:30", "13:30");
+    assert_eq!(scene.runs(), [0, 1, 2, 3]);
+    let why = scene.why();
+    assert!(why.contains("284 GPUs in 4 racks on offer"), "{why}");
+    scene.replays();
+}
+
+/// Where a limit leaves room for two racks of four, the promised one is of the two.
+#[test]
+fn under_a_limit_what_is_promised_goes_first() {
+    let mut scene = Scene::new();
+    scene.price(100, "10:05", "13:30");
+    scene.at("10:21", |campus| {
+        campus.deliver("red", "H1", RackNo(3), 0..18);
+    });
+    assert_eq!(scene.runs(), [0, 1, 2, 3]);
+    let tenant = scene.live.engine.state().site.load_named("tenant").expect("a load");
+    let rest = |scene: &Scene| {
+        let dispatch = scene.decided();
+        (dispatch.entries[tenant].to, dispatch.entries[scene.spot()].to)
+    };
+    assert_eq!(rest(&scene), (Power::from_kw(1_560), Power::from_kw(636)));
+    let limit = Instruction {
+        name: "tight".to_owned(),
+        programme: 0,
+        ask: Ask::Limit(Power::from_kw(2_070)),
+        during: Interval { start: clock("10:00"), end: clock("12:00") },
+        best_effort: false,
+        known_at: clock("10:00"),
+    };
+    scene.live.input(Event::Signal(Signal::Instruction(limit)));
+    scene.live.wait(clock("10:40"));
+    // 1,560 kW for the tenant, 60 kW for racks and 22 kW for rigs at rest leave 428 kW:
+    // enough for two racks of 144 kW each.
+    assert_eq!(scene.runs(), [0, 3]);
+    scene.replays();
+}

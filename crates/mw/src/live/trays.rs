@@ -1,0 +1,278 @@
+//! The racks of a living run in hand over Redfish: the trays that the site file has
+//! addresses for are looked at, and switched on and off as the estate orders.
+//!
+//! What a look shows is held against the estate's last one, so that only changes are
+//! said. Images and wipes are nobody's here: what a machine reports of them stays what
+//! the estate knows.
+//!
+//! Invariant: an order that was overtaken by a newer one is not carried out.
+//! Invariant: what a look shows is said as of when it began.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use adapters::device::redfish::{Condition, Health, Tray};
+use adapters::device::{Answer, Unanswered};
+use engine::capacity::{
+    Actor, Asked, Body, Command, Estate, Power, RackNo, RackShows, Reported, Shows,
+    Sweep, TrayNo,
+};
+use futures_util::{StreamExt, stream};
+use tokio::sync::mpsc::Receiver;
+use tracing::{info, warn};
+use units::{Seconds, Timestamp};
+
+use super::Happened;
+use super::racks::{Ordered, Seen};
+
+/// How often every tray is looked at.
+const LOOK_EVERY: Seconds = Seconds::from_seconds(10);
+
+/// How long a tray may take to show how it stands, or to answer an order.
+const WITHIN: Duration = Duration::from_secs(8);
+
+/// The most trays that are asked at once.
+const AT_ONCE: usize = 256;
+
+/// Trays by the names of their slots in the estate, such as `R0012.t03`.
+#[derive(Clone, Debug, Default)]
+pub struct Trays {
+    by_slot: BTreeMap<String, Arc<Tray>>,
+    /// What each said of its last reset, and when another was first seen.
+    resets: BTreeMap<String, (String, Option<Timestamp>)>,
+    /// Slots whose machine did not answer at the last look.
+    silent: BTreeMap<String, String>,
+}
+
+/// How one tray answered.
+type Answered = (TrayNo, String, Result<Condition, Unanswered>);
+
+impl Trays {
+    /// These, by the names of their slots.
+    pub fn of(by_slot: BTreeMap<String, Arc<Tray>>) -> Self {
+        Self { by_slot, ..Self::default() }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.by_slot.len()
+    }
+
+    /// Looks at every tray that stands in a slot: what is different from the estate's
+    /// last look. Nothing where none of them does.
+    pub async fn look(&mut self, estate: &Estate, at: Timestamp) -> Option<Sweep> {
+        let standing: Vec<(TrayNo, String, Arc<Tray>)> = (0..)
+            .map(TrayNo)
+            .zip(estate.trays())
+            .filter(|(_, tray)| tray.phase.is_looked_at())
+            .filter_map(|(number, _)| {
+                let slot = estate.slot_name(number);
+                let tray = Arc::clone(self.by_slot.get(&slot)?);
+                Some((number, slot, tray))
+            })
+            .collect();
+        if standing.is_empty() {
+            return None;
+        }
+        let asked = standing.into_iter().map(|(number, slot, tray)| async move {
+            (number, slot, tray.condition(Instant::now() + WITHIN).await)
+        });
+        let mut answered: Vec<Answered> =
+            stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
+        answered.sort_by_key(|(number, ..)| *number);
+        Some(self.sweep(estate, at, answered))
+    }
+
+    fn sweep(
+        &mut self,
+        estate: &Estate,
+        at: Timestamp,
+        answered: Vec<Answered>,
+    ) -> Sweep {
+        let (mut changed, mut silent) = (Vec::new(), Vec::new());
+        let mut leaks: BTreeMap<RackNo, u8> = BTreeMap::new();
+        for (number, slot, answer) in answered {
+            let tray = estate.tray(number);
+            match answer {
+                Ok(condition) => {
+                    self.answers_again(&slot);
+                    let wet = leaks.entry(tray.rack).or_default();
+                    *wet |= u8::from(!condition.leaks.is_empty());
+                    let shows = self.shows(estate, number, &slot, condition, at);
+                    if tray.look.as_ref().is_none_or(|look| look.shows != shows) {
+                        changed.push((number, shows));
+                    }
+                }
+                Err(why) => {
+                    self.is_silent(&slot, &why);
+                    silent.push(number);
+                }
+            }
+        }
+        let mut racks = Vec::new();
+        let of: Vec<RackNo> = leaks.keys().copied().collect();
+        for (number, leaks) in leaks {
+            let rack = estate.rack(number);
+            // Nobody here sees switch trays and shelves: what they do wrong, the trays
+            // behind them say.
+            let switches = (1_u32 << estate.shape_of(number).switch_trays) - 1;
+            let switches = u16::try_from(switches).expect("at most 16 switch trays");
+            let shows = RackShows { switches, shelves: u8::MAX, leaks };
+            if rack.shows.is_none_or(|(_, seen)| seen != shows) {
+                racks.push((number, shows));
+            }
+        }
+        Sweep { at, of: Asked::Racks(of), changed, silent, racks }
+    }
+
+    /// How a machine stands, in the estate's words.
+    fn shows(
+        &mut self,
+        estate: &Estate,
+        number: TrayNo,
+        slot: &str,
+        condition: Condition,
+        at: Timestamp,
+    ) -> Shows {
+        let last = estate.tray(number).look.as_ref().map(|look| &look.shows);
+        let whole = estate.shape_of(estate.tray(number).rack).all_gpus();
+        let on = condition.on == Some(true);
+        let health = match condition.health {
+            _ if !condition.leaks.is_empty() => Reported::Critical,
+            Health::Ok => Reported::Ok,
+            Health::Warning => Reported::Warning,
+            Health::Critical => Reported::Critical,
+        };
+        let watts = condition.held_to.map(|held| held.as_watts());
+        Shows {
+            power: if on { Power::On } else { Power::Off },
+            health,
+            // Of one that is off nobody knows what will answer.
+            gpus: if on {
+                condition.gpus & whole
+            } else {
+                last.map_or(0, |one| one.gpus)
+            },
+            wiped: last.map_or(0, |one| one.wiped),
+            image: last.map_or(0, |one| one.image),
+            started: self.started(slot, &condition, last, at),
+            cap_w: watts.and_then(|watts| u32::try_from(watts).ok()),
+            serial: condition.serial.map(|serial| serial.to_string()),
+        }
+    }
+
+    /// When it was last started, as far as anybody saw: when it first told of another
+    /// reset than before. Its own clock may be off.
+    fn started(
+        &mut self,
+        slot: &str,
+        condition: &Condition,
+        last: Option<&Shows>,
+        at: Timestamp,
+    ) -> Option<Timestamp> {
+        let before = last.and_then(|shows| shows.started);
+        let Some(said) = condition.reset_at.as_ref().map(ToString::to_string) else {
+            return before;
+        };
+        let known = self.resets.get(slot);
+        let started = match known {
+            Some((earlier, started)) if *earlier == said => started.or(before),
+            Some(_) => Some(at),
+            None => before,
+        };
+        self.resets.insert(slot.to_owned(), (said, started));
+        started
+    }
+
+    fn answers_again(&mut self, slot: &str) {
+        if self.silent.remove(slot).is_some() {
+            info!(event = "tray_answers_again", slot);
+        }
+    }
+
+    fn is_silent(&mut self, slot: &str, why: &Unanswered) {
+        let why = why.to_string();
+        if self.silent.get(slot) != Some(&why) {
+            warn!(event = "tray_silent", slot, "{why}");
+            self.silent.insert(slot.to_owned(), why);
+        }
+    }
+
+    /// Carries out the newest order of each machine.
+    pub async fn carry_out(&self, estate: &Estate, orders: Vec<Ordered>) {
+        let mut newest: BTreeMap<TrayNo, (Command, u32)> = BTreeMap::new();
+        for (tray, command, generation) in orders {
+            let kept = newest.entry(tray).or_insert((command, generation));
+            if generation >= kept.1 {
+                *kept = (command, generation);
+            }
+        }
+        let telling =
+            newest.into_iter().map(|(number, (command, generation))| async move {
+                let slot = estate.slot_name(number);
+                // The estate may have changed its mind meanwhile.
+                if estate.tray(number).generation > generation {
+                    return;
+                }
+                let Some(tray) = self.by_slot.get(&slot) else {
+                    warn!(
+                        event = "rack_order_not_said",
+                        slot,
+                        order = command.name(),
+                        "the site file has no address for it"
+                    );
+                    return;
+                };
+                let by = Instant::now() + WITHIN;
+                let answer = match command {
+                    Command::PowerOn => tray.power_on(by).await,
+                    Command::PowerCycle => tray.power_cycle(by).await,
+                    Command::Wipe | Command::HandOver => {
+                        let why = "nothing here boots images";
+                        warn!(
+                            event = "rack_order_not_said",
+                            slot,
+                            order = command.name(),
+                            "{why}"
+                        );
+                        return;
+                    }
+                };
+                match answer {
+                    Answer::Accepted => {
+                        info!(event = "rack_order_said", slot, order = command.name());
+                    }
+                    // It is read back by the looks, and never repeated here.
+                    answer @ (Answer::Refused(_) | Answer::Unknown(_)) => warn!(
+                        event = "rack_order_in_doubt",
+                        slot,
+                        order = command.name(),
+                        ?answer
+                    ),
+                }
+            });
+        stream::iter(telling).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+    }
+}
+
+/// Looks at the trays and carries out what is ordered of them, until the run ends.
+pub(super) async fn drive(mut trays: Trays, of: Seen, mut orders: Receiver<Ordered>) {
+    while !of.mailbox.is_closed() {
+        let next = of.clock.now() + LOOK_EVERY;
+        if let Some(estate) = of.board.estate() {
+            let mut waiting = Vec::new();
+            while let Ok(order) = orders.try_recv() {
+                waiting.push(order);
+            }
+            trays.carry_out(&estate, waiting).await;
+            if let Some(sweep) = trays.look(&estate, of.clock.now()).await {
+                let body = Box::new(Body::Sweep(sweep));
+                let happened = Happened::Estate { by: Actor::Site, body, answer: None };
+                // The loop may have ended already.
+                drop(of.mailbox.send(happened).await);
+            }
+        }
+        tokio::time::sleep(of.clock.until(next)).await;
+    }
+}
