@@ -274,7 +274,9 @@ impl Site<'_> {
         let price = GpuHourPrice::from_micro_usd(micro.round() as i64);
         for load in 0..self.there.len() {
             if self.is_let(load) {
-                self.kernel.set_terms(load, Terms::Uncommitted { price });
+                // Nobody reserves them in a plan, so there is nothing to give notice of.
+                let notice = Seconds::ZERO;
+                self.kernel.set_terms(load, Terms::Uncommitted { price, notice });
             }
         }
     }

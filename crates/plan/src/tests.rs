@@ -87,6 +87,8 @@ fn site() -> Site {
             points: point(Power::from_kw(130), Rate::Throughput(Share::WHOLE)),
         },
         gpus_per_rack: 72,
+        beside_gpus: Power::ZERO,
+        first_rack: None,
         terms: Terms::Contracted {
             price: GpuHourPrice::from_micro_usd(2_000_000),
             worth: EnergyPrice::from_usd_per_mwh(1_100),

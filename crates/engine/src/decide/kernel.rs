@@ -15,7 +15,7 @@ use std::cmp::Reverse;
 use units::{EnergyPrice, Hashprice, Power, Pue};
 
 use super::highest_level;
-use super::merit::{self, Step, Worths};
+use super::merit::{self, By, Step, Worths};
 use super::outlook::Bands;
 use super::room::{Import, Room};
 use crate::site::{LoadIx, LoadKind, Racks, Rigs, Site, Terms};
@@ -174,8 +174,8 @@ impl Kernel {
         self.stands = None;
         for load in 0..self.site.loads.len() {
             let shape = &self.site.loads[load];
-            self.worths[load] =
-                Worths::of(&self.site, shape, self.hashprice, None, self.pues[load]);
+            let by = By { hashprice: self.hashprice, ..By::default() };
+            self.worths[load] = Worths::of(&self.site, shape, by, self.pues[load]);
         }
         self.firm.clear();
         let firm =
