@@ -1,6 +1,8 @@
 //! The optimum over a horizon: what everything does, what every limit is worth,
 //! and how it is known to be the optimum.
 
+use std::ops::Range;
+
 use super::certify;
 use super::horizon::{End, Horizon};
 
@@ -121,18 +123,22 @@ impl Answer {
         (self.stored_mwh[t] - held).abs() <= AGREE && (later - price).abs() <= AGREE
     }
 
-    /// What interval `t` costs an hour, USD: energy and wear less worth.
-    pub(super) fn hourly(&self, horizon: &Horizon, t: usize) -> f64 {
+    /// What intervals cost together, were each an hour long, USD: energy and wear less
+    /// worth.
+    pub(super) fn hourly(&self, horizon: &Horizon, span: Range<usize>) -> f64 {
         let segments = horizon.segments();
         let stores = horizon.batteries.len();
-        let drawn = &self.segments_mw[t * segments..(t + 1) * segments];
-        let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
-        let earned = certify::sum_of(drawn, worth, |drawn, worth| drawn * worth);
-        let mut cost = horizon.exchange_costs(t, self.exchange_mw[t]) - earned;
-        for (store, battery) in horizon.batteries.iter().enumerate() {
-            cost += battery.wear_usd_per_mwh * self.discharge_mw[t * stores + store];
-        }
-        cost
+        let cost = |t: usize| {
+            let drawn = &self.segments_mw[t * segments..(t + 1) * segments];
+            let worth = &horizon.worth_usd_per_mwh[t * segments..(t + 1) * segments];
+            let earned = certify::sum_of(drawn, worth, |drawn, worth| drawn * worth);
+            let mut cost = horizon.exchange_costs(t, self.exchange_mw[t]) - earned;
+            for (store, battery) in horizon.batteries.iter().enumerate() {
+                cost += battery.wear_usd_per_mwh * self.discharge_mw[t * stores + store];
+            }
+            cost
+        };
+        span.map(cost).sum()
     }
 
     /// What a store holds at the end is worth beyond it, USD.
@@ -154,7 +160,7 @@ impl Answer {
 
     /// What the plan costs, USD, and the peaks it has.
     pub(super) fn price(&mut self, horizon: &Horizon) {
-        let hourly: f64 = (0..horizon.len()).map(|t| self.hourly(horizon, t)).sum();
+        let hourly = self.hourly(horizon, 0..horizon.len());
         let mut total = hourly * horizon.hours;
         for (at, peak) in horizon.grid.peaks.iter().enumerate() {
             let span = &self.exchange_mw[peak.from..peak.to];

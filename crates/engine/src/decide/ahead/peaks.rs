@@ -187,7 +187,7 @@ fn together(
 
 /// What a plan costs with every MW beyond a cap paid at the charge.
 fn soft_cost(horizon: &Horizon, answer: &mut Answer, searches: &[Search]) -> f64 {
-    let mut hourly: f64 = (0..horizon.len()).map(|t| answer.hourly(horizon, t)).sum();
+    let mut hourly = answer.hourly(horizon, 0..horizon.len());
     let mut charged = 0.0;
     for Search { peak, cap, .. } in searches {
         let charge = peak.usd_per_mw.max(0.0);
@@ -361,7 +361,7 @@ fn cost_of(
     let stores = horizon.batteries.len();
     let over = peak.usd_per_mw.max(0.0) / horizon.hours;
     let (from, to) = reach_of(horizon, peak, alone);
-    let mut hourly: f64 = (from..to).map(|t| answer.hourly(horizon, t)).sum();
+    let mut hourly = answer.hourly(horizon, from..to);
     for drawn in &answer.exchange_mw[peak.from..peak.to] {
         hourly += over * (drawn - cap).max(0.0);
     }

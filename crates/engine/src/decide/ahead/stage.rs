@@ -191,6 +191,9 @@ impl Layout {
         }
         let mut left = beyond;
         for (at, source) in sources.iter().enumerate() {
+            if left <= 0.0 && at > 0 {
+                break;
+            }
             if source.segment != GRID {
                 let before = if at == 0 { skipped } else { 0.0 };
                 let taken = before + source.width.min(left.max(0.0));
