@@ -493,7 +493,7 @@ impl Reading {
             part(reading, table, key, value, 1e-9, 1e18)
         };
         let coin = Coin {
-            price_usd: positive(self, "coin", "price_usd", coin.price_usd),
+            price_usd: part(self, "coin", "price_usd", coin.price_usd, 1.0, 1e9),
             drift_per_year: part(
                 self,
                 "coin",
@@ -574,7 +574,8 @@ impl Reading {
                 "network",
                 "difficulty",
                 network.difficulty,
-                1.0,
+                // A plain number: 148.258 T is 1.48258e14.
+                1e9,
                 1e18,
             ),
             breakeven_usd_per_ph_day: positive(

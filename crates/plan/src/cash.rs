@@ -36,13 +36,15 @@ pub enum Line {
     Interest,
     /// What lenders get back.
     Repaid,
+    /// What lenders are still owed when the plan ends, paid out of what is left then.
+    Owed,
     /// Tax.
     Tax,
 }
 
 impl Line {
     /// Every line, in order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Mining,
         Self::Spot,
         Self::Contract,
@@ -58,6 +60,7 @@ impl Line {
         Self::Drawn,
         Self::Interest,
         Self::Repaid,
+        Self::Owed,
         Self::Tax,
     ];
 
@@ -79,6 +82,7 @@ impl Line {
             Self::Drawn => "drawn",
             Self::Interest => "interest",
             Self::Repaid => "repaid",
+            Self::Owed => "owed",
             Self::Tax => "tax",
         }
     }
@@ -101,6 +105,7 @@ impl Line {
             | Self::Drawn
             | Self::Interest
             | Self::Repaid
+            | Self::Owed
             | Self::Tax => false,
         }
     }

@@ -18,8 +18,12 @@ fn month_of(rate: Share, on: Money) -> Money {
 }
 
 /// Adds what loans bring and cost: equipment paid in `months` is what they are drawn
-/// for. A loan that was drawn before the plan began is not known to it.
+/// for, and all of them together give no more than was paid. What is still owed when the
+/// plan ends is paid then, out of what machines are worth. A loan that was drawn before
+/// the plan began is not known to it.
 pub(crate) fn borrow(plan: &Plan, months: &mut [Month]) {
+    let mut unpaid: Vec<Money> =
+        months.iter().map(|month| -month.of(Line::Equipment)).collect();
     for loan in &plan.loans {
         let (mut drawn, mut left) = (Money::ZERO, Money::ZERO);
         for (place, month) in months.iter_mut().enumerate() {
@@ -32,13 +36,17 @@ pub(crate) fn borrow(plan: &Plan, months: &mut [Month]) {
                 LoanKind::DelayedDraw { until, share, undrawn_fee } if now <= until => {
                     month.add(Line::Interest, -month_of(undrawn_fee, room));
                     let paid = -month.of(Line::Equipment);
-                    part(share, paid).min(room).max(Money::ZERO)
+                    let most = room.min(unpaid[place]);
+                    part(share, paid).min(most).max(Money::ZERO)
                 }
                 LoanKind::Notes { issue } if now == issue => room,
                 LoanKind::DelayedDraw { .. } | LoanKind::Notes { .. } => Money::ZERO,
             };
             month.add(Line::Drawn, draw);
             drawn += draw;
+            if let LoanKind::DelayedDraw { .. } = loan.kind {
+                unpaid[place] -= draw;
+            }
             let repaid = repayment(
                 left,
                 loan.rate,
@@ -49,6 +57,9 @@ pub(crate) fn borrow(plan: &Plan, months: &mut [Month]) {
             );
             month.add(Line::Repaid, -repaid);
             left += draw - repaid;
+        }
+        if let Some(last) = months.last_mut() {
+            last.add(Line::Owed, -left);
         }
     }
 }
@@ -90,17 +101,13 @@ fn repayment(
 }
 
 /// Adds tax at the end of each twelve months: on what was earned less interest,
-/// depreciation and impairment, after the losses of years before. What tenants owe is
-/// earned in the month of service, whenever it is paid; everything else is when it is
-/// paid.
-pub(crate) fn tax(
-    plan: &Plan,
-    months: &mut [Month],
-    served: &[Money],
-    impaired: &[Money],
-) {
+/// depreciation and what things that were sold stood in the books at, after the losses of
+/// years before. When the plan ends, all that is left is sold. What tenants owe is earned
+/// in the month of service, whenever it is paid; everything else is when it is paid.
+pub(crate) fn tax(plan: &Plan, months: &mut [Month], served: &[Money], sold: &[Money]) {
     let life = plan.rules.depreciation_months;
     let mut loss = 0_i128;
+    let mut in_books = 0_i128;
     let mut written_off = 0_i128;
     let mut profit = 0_i128;
     for place in 0..months.len() {
@@ -111,16 +118,22 @@ pub(crate) fn tax(
             .sum();
         written_off += i128::from(bought.as_micro_usd()) / life as i128;
         let month = &months[place];
+        let bought = -(month.of(Line::Equipment) + month.of(Line::Works));
+        in_books += i128::from(bought.as_micro_usd());
         let paid = month.of(Line::Contract) + month.of(Line::Prepayment);
         let earned = month.operating() - paid
             + served[place]
             + month.of(Line::Interest)
             + month.of(Line::Resale)
-            - impaired[place];
+            - sold[place];
         profit += i128::from(earned.as_micro_usd());
         let last = place + 1 == months.len();
         if (place + 1) % 12 != 0 && !last {
             continue;
+        }
+        in_books -= written_off;
+        if last {
+            written_off += in_books;
         }
         let taxable = profit - written_off - loss;
         loss = (-taxable).max(0);

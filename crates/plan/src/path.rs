@@ -128,7 +128,7 @@ impl Plan {
         let arrivals = self.arrivals(Luck::Drawn { seed, path: number });
         let mut months = vec![Month::default(); self.months];
         let ran = operate::run(self, seed, number, &arrivals.happenings, &mut months);
-        let impaired = self.build(&arrivals, &mut months);
+        let sold = self.build(&arrivals, &mut months);
         let mut available = self.collect(&arrivals, &mut months);
         for (place, available) in available.iter_mut().enumerate() {
             *available += ran.contract_power[place] + ran.contract_running[place];
@@ -140,7 +140,7 @@ impl Plan {
                 served[place] += *earned;
             }
         }
-        finance::tax(self, &mut months, &served, &impaired);
+        finance::tax(self, &mut months, &served, &sold);
         let coverage = finance::coverage(self, &months, &available);
 
         let mut stays = vec![Month::default(); self.months];
@@ -180,7 +180,7 @@ impl Plan {
             path,
             npv: worth(&net),
             npv_stay: worth(&stay),
-            irr_ppm: value::irr(&gain).map(|rate| (rate * 1e6).round() as i64),
+            irr_ppm: value::irr(&gain, rate).map(|rate| (rate * 1e6).round() as i64),
             contract_value: worth(&tenants),
             tax_value: tax,
             months,
@@ -435,9 +435,10 @@ impl Plan {
         available
     }
 
-    /// Adds buildings, machines and what is sold; returns what is impaired, by month.
+    /// Adds buildings, machines and what is sold; returns what rigs that were sold stood in
+    /// the books at, by month.
     fn build(&self, arrivals: &Arrivals, months: &mut [Month]) -> Vec<Money> {
-        let mut impaired = vec![Money::ZERO; months.len()];
+        let mut sold = vec![Money::ZERO; months.len()];
         let place = |day: Date| {
             let place = usize::try_from(self.place(day.period())).ok()?;
             (place < months.len()).then_some(place)
@@ -452,8 +453,7 @@ impl Plan {
             }
             add.push((place(conversion.begins), Line::Resale, conversion.resale));
             if let Some(place) = place(conversion.begins) {
-                let loss = conversion.book_value - conversion.resale;
-                impaired[place] += loss.max(Money::ZERO);
+                sold[place] += conversion.book_value;
             }
             let (Some(equipment), Some(arrived)) =
                 (conversion.equipment, arrivals.arrived[number])
@@ -473,7 +473,21 @@ impl Plan {
                 months[place].add(line, money);
             }
         }
-        impaired
+        sold
+    }
+
+    /// What buildings cost before the first month, as far as the plan knows: it is spent,
+    /// whatever is decided, and counts nowhere.
+    pub fn spent_before(&self) -> Money {
+        let of = |conversion: &Conversion| -> Money {
+            let works = &conversion.works;
+            let first = conversion.begins.period().first_day();
+            let due = |after: usize| self.place(first.plus_months(after as i64).period());
+            let paid = works.schedule.iter().enumerate();
+            let before = paid.filter(|(after, _)| due(*after) < 0);
+            before.map(|(_, share)| share.of_money(works.cost)).sum()
+        };
+        self.conversions.iter().map(of).sum()
     }
 
     /// The best that coverage can be: everything on time, nothing fails, and power and

@@ -81,7 +81,7 @@ pub struct Conversion {
     pub equipment: Option<Equipment>,
     /// What the rigs are sold for when they leave.
     pub resale: Money,
-    /// What they stand in the books at then; what exceeds the resale is impaired.
+    /// What they stand in the books at then: what exceeds the resale is a loss.
     pub book_value: Money,
     /// Whom the racks serve; nobody sells them by the hour.
     pub serves: Option<Serves>,

@@ -325,24 +325,60 @@ fn a_still_future_comes_to_what_it_adds_up_to() {
 }
 
 #[test]
-fn tax_is_on_profit_after_interest_depreciation_and_impairment() {
-    let plan = plan();
+fn tax_is_on_profit_after_interest_and_what_things_stand_in_the_books_at() {
+    let mut plan = plan();
+    if let Some(equipment) = &mut plan.conversions[0].equipment {
+        equipment.residual = Share::from_ppm(600_000);
+    }
     let outcome = plan.path(7, 0);
     let sum = |of: &dyn Fn(&Month) -> Money| -> f64 {
         outcome.months.iter().map(|month| of(month).as_micro_usd() as f64 / 1e6).sum()
     };
     // What was served by the end of December, paid or not.
     let served = 2.0 * 720.0 * 24.0 * 275.0;
+    // Rigs in the books at 800 000 are sold for 500 000, machines for six of ten million.
+    let resale = sum(&|month| month.of(Line::Resale));
+    assert_eq!(resale, 6_500_000.0);
     let profit = sum(&Month::operating)
         - sum(&|month| month.of(Line::Contract) + month.of(Line::Prepayment))
         + served
         + sum(&|month| month.of(Line::Interest))
-        + sum(&|month| month.of(Line::Resale))
-        - 300_000.0;
-    // 1.8 million for 11 months of sixty, 1.2 and 10 million for 10.
-    let written_off = 1_800_000.0 * 11.0 / 60.0 + 11_200_000.0 * 10.0 / 60.0;
-    let tax = 0.21 * (profit - written_off);
+        + resale
+        - 800_000.0;
+    // 3 million of works and 10 of machines: what was not written off when the plan ends
+    // goes against what they are sold for.
+    let tax = 0.21 * (profit - 13_000_000.0);
+    assert!(tax > 100_000.0, "{tax}");
     assert!((sum(&|month| month.of(Line::Tax)) + tax).abs() < 1.0, "{tax}");
+}
+
+#[test]
+fn what_is_owed_when_a_plan_ends_is_paid_out_of_what_is_left() {
+    let plan = plan();
+    let outcome = plan.path(7, 0);
+    let sum =
+        |line: Line| -> Money { outcome.months.iter().map(|month| month.of(line)).sum() };
+    let [drawn, repaid, owed] = [Line::Drawn, Line::Repaid, Line::Owed].map(sum);
+    assert_eq!(drawn, usd(5_000_000));
+    assert!(repaid < Money::ZERO && owed < usd(-4_000_000), "{repaid} {owed}");
+    assert_eq!(drawn + repaid + owed, Money::ZERO);
+    assert_eq!(outcome.months[11].of(Line::Owed), owed);
+}
+
+#[test]
+fn lenders_give_no_more_together_than_machines_cost() {
+    let mut plan = plan();
+    let mut again = plan.loans[0].clone();
+    for loan in plan.loans.iter_mut().chain([&mut again]) {
+        loan.limit = usd(50_000_000);
+        if let LoanKind::DelayedDraw { share, .. } = &mut loan.kind {
+            *share = Share::from_ppm(800_000);
+        }
+    }
+    plan.loans.push(again);
+    let outcome = plan.path(7, 0);
+    // Eight of ten million of the first, and the two that are left of the second.
+    assert_eq!(outcome.months[2].of(Line::Drawn), usd(10_000_000));
 }
 
 #[test]
@@ -542,14 +578,25 @@ fn present_value_and_internal_rate_are_those_of_the_textbook() {
     assert!((npv(0.1, &flows) - 4.132_231_404_958_68).abs() < 1e-9);
     // Roots of 60 v^2 + 60 v - 100.
     let per_month = 1.0 / ((-60.0 + (3_600.0_f64 + 24_000.0).sqrt()) / 120.0);
-    let found = irr(&flows).expect("one rate");
+    let found = irr(&flows, 0.01).expect("one rate");
     assert!((found - (per_month.powi(12) - 1.0)).abs() < 1e-9, "{found}");
-    assert_eq!(irr(&[usd(100), usd(60)]), None, "nothing was put in");
-    assert_eq!(irr(&[-10_000, 23_000, -13_125].map(usd)), None, "value rises first");
+    assert_eq!(irr(&[usd(100), usd(60)], 0.01), None, "nothing was put in");
+    assert_eq!(
+        irr(&[-10_000, 23_000, -13_125].map(usd), 0.01),
+        None,
+        "value rises first"
+    );
+    // A last month a little below nothing makes a root at -80 % a month, and no doubt.
+    let trailing: Vec<Money> = [-10_000, 6_000, 6_000, -200].map(usd).to_vec();
+    assert!(irr(&trailing, 0.01).is_some());
+    // Roots at -5 % a month and half a per cent, and worth something at one per cent.
+    let against: Vec<Money> = [104_740, -204_766, 100_000].map(usd).to_vec();
+    assert!(npv(0.01, &against) > 0.0);
+    assert_eq!(irr(&against, 0.01), None, "a rate that contradicts the value");
     // Paid ahead, then put in, then earned: the falling root is the return, 10 per cent
     // a month, and the one at 50 per cent is passed over.
     let ahead: Vec<Money> = [10_000, -26_000, 16_500].map(usd).to_vec();
-    let found = irr(&ahead).expect("one rate");
+    let found = irr(&ahead, 0.01).expect("one rate");
     assert!((found - (1.1_f64.powi(12) - 1.0)).abs() < 1e-9, "{found}");
     assert!(
         (monthly_rate(Share::from_ppm(100_000)) - 0.007_974_140_428_904).abs() < 1e-12

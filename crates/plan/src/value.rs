@@ -23,16 +23,18 @@ pub fn npv(rate_per_month: f64, flows: &[Money]) -> f64 {
 /// change their sign more than once may have several roots: where money comes in before
 /// it goes out, as with what a tenant pays ahead, value rises again at absurd rates, and
 /// that root is passed over. Nothing where no root is of that kind, more than one is, or
-/// the first is of the other kind.
+/// the first is of the other kind; nor where it contradicts what the flows are worth at
+/// `discount` a month: a rate below that of flows that are worth something says nothing.
 ///
-/// Rates from -60 % to 100 % a month are looked through; between two of a grid where
-/// the value changes its sign the root is found by halving.
-pub fn irr(flows: &[Money]) -> Option<f64> {
+/// Rates from -10 % to 100 % a month are looked through, -72 % a year and more: a last
+/// month a little below nothing makes roots further down that are absurd. Between two of
+/// a grid where the value changes its sign the root is found by halving.
+pub fn irr(flows: &[Money], discount: f64) -> Option<f64> {
     let value = |rate: f64| npv(rate, flows);
     let grid = |step: i32| f64::from(step) / 500.0;
     let mut found = None;
-    let mut before = value(grid(-300));
-    for step in -299..=500 {
+    let mut before = value(grid(-50));
+    for step in -49..=500 {
         let after = value(grid(step));
         let falls = before > 0.0 && after <= 0.0;
         let rises = before <= 0.0 && after > 0.0;
@@ -44,7 +46,8 @@ pub fn irr(flows: &[Money]) -> Option<f64> {
         }
         before = after;
     }
-    let per_month = 1.0 + found?;
+    let found = found.filter(|rate| (*rate > discount) == (value(discount) > 0.0))?;
+    let per_month = 1.0 + found;
     let mut per_year = 1.0;
     for _ in 0..12 {
         per_year *= per_month;

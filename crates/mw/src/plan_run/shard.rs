@@ -282,5 +282,5 @@ impl ShardFile {
 }
 
 fn program() -> String {
-    format!("mw {}", env!("CARGO_PKG_VERSION"))
+    format!("mw {} model {}", env!("CARGO_PKG_VERSION"), plan::MODEL)
 }

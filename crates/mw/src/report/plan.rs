@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use plan::{Answer, Band, Line, Month, PerMwh, Plan, Use};
 use serde_json::{Value, json};
-use units::Money;
+use units::{Money, Timestamp};
 
 /// Months shown as a year of a plan.
 const YEAR: usize = 12;
@@ -88,11 +88,44 @@ fn write_text(
         )?,
     }
 
+    for note in notes(plan) {
+        writeln!(out, "{note}")?;
+    }
+
     cash(out, plan, answer)?;
     coverage(out, plan, answer)?;
     tranches(out, answer)?;
     per_mwh(out, answer)?;
     break_even(out, answer)
+}
+
+/// What figures do not say by themselves: what was paid before the plan begins, and what
+/// charges end within it.
+pub(super) fn notes(plan: &Plan) -> Vec<String> {
+    let mut notes = Vec::new();
+    let before = plan.spent_before();
+    if !before.is_zero() {
+        notes.push(format!(
+            "Works of {} million USD were paid before {}: they are spent whatever is decided, and count nowhere, not in the rate of return either.",
+            millions(usd(before)),
+            plan.first
+        ));
+    }
+    let end = plan.end().first_day();
+    for rule in &plan.site.tariff.coincident_peaks {
+        let last = rule.months.iter().map(|month| month.end).max();
+        // A rule that goes on has its months in the last year, too.
+        let zone = plan.zone();
+        let goes_on = |last: Timestamp| zone.months_after(last, 12) >= zone.midnight(end);
+        if let Some(last) = last.filter(|last| !goes_on(*last)) {
+            notes.push(format!(
+                "The charge {} has its last peaks before {} in the site file, and nothing is charged at peaks after: state what follows it, if anything does.",
+                rule.name,
+                zone.date(last)
+            ));
+        }
+    }
+    notes
 }
 
 /// Mean cash by year and line.
@@ -154,6 +187,7 @@ fn title(line: Line) -> &'static str {
         Line::Drawn => "drawn",
         Line::Interest => "interest, fees",
         Line::Repaid => "repaid",
+        Line::Owed => "owed at the end",
         Line::Tax => "tax",
     }
 }
