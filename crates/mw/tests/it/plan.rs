@@ -476,7 +476,7 @@ fn values_and_rates_are_those_of_two_libraries() {
             let usd: Vec<f64> =
                 flows.iter().map(|flow| flow.as_micro_usd() as f64 / 1e6).collect();
             let per_month =
-                irr(&flows).map(|per_year| (1.0 + per_year).powf(1.0 / 12.0) - 1.0);
+                irr(&flows, rate).map(|per_year| (1.0 + per_year).powf(1.0 / 12.0) - 1.0);
             cases.push(json!({
                 "rate": rate, "flows": usd, "npv": npv(rate, &flows), "irr_per_month": per_month,
             }));
