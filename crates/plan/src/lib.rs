@@ -32,7 +32,7 @@ pub use cash::{Line, Month};
 pub use doubt::Doubt;
 pub use path::{Delivered, Outcome, Use, UseTotals};
 pub use receipts::Receipts;
-pub use schedule::{Glimpse, How, Schedule, Search, Start, Trials, Tried, Worth};
+pub use schedule::{Glimpse, How, Run, Schedule, Search, Start, Trials, Tried, Worth};
 pub use terms::{
     Bounds, Conversion, Covenant, Deal, Equipment, Futures, Loan, LoanKind, OnLongStop,
     Plan, Repayment, Rules, Running, Serves, Works,

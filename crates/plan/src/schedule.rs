@@ -57,6 +57,9 @@ pub struct Glimpse {
     pub coverage_least: Option<i64>,
 }
 
+/// Runs a plan over futures.
+pub type Run<'a> = dyn FnMut(&Plan, Range<u64>) -> Option<Vec<Glimpse>> + 'a;
+
 /// Futures to try schedules over, and who runs them.
 pub struct Trials<'a> {
     /// What futures grow from.
@@ -66,7 +69,7 @@ pub struct Trials<'a> {
     /// Others, over which the chosen are valued.
     pub valuing: Range<u64>,
     /// Glimpses of futures in their order; nothing once a person stopped it.
-    pub run: &'a mut dyn FnMut(&Plan, Range<u64>) -> Option<Vec<Glimpse>>,
+    pub run: &'a mut Run<'a>,
 }
 
 /// What a schedule is worth over some futures, in USD.
@@ -339,8 +342,8 @@ impl Plan {
         let mut waiting = Vec::new();
         let choosing = bench.trials.choosing.clone();
         let few = choosing.end - choosing.start < waiting::FUTURES_MIN;
-        for place in 0..options.len() {
-            if few || stopped || options[place].len() < 2 {
+        for (place, of) in options.iter().enumerate() {
+            if few || stopped || of.len() < 2 {
                 continue;
             }
             match bench.waits(place) {
