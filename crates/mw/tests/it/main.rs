@@ -6,6 +6,7 @@ mod books;
 mod books_oracle;
 mod capacity;
 mod deals;
+mod deploy;
 mod driven;
 mod emulated_devices;
 mod emulated_modbus;
