@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use engine::site::{LoadIx, LoadKind, Terms};
 use plan::{
-    Conversion, Covenant, Deal, Equipment, Futures, Loan, LoanKind, OnLongStop, Plan,
-    Repayment, Rules, Running, Serves, Works,
+    Bounds, Conversion, Covenant, Deal, Equipment, Futures, Loan, LoanKind, OnLongStop,
+    Plan, Repayment, Rules, Running, Serves, Works,
 };
 use settle::calendar::{Date, Period};
 use settle::contract::Hash;
@@ -35,6 +35,9 @@ use crate::contract_files;
 
 /// The version of the format this program reads.
 const FORMAT: u32 = 1;
+
+/// How many months lie between two beginnings that are looked at, if nothing is said.
+const EVERY_MONTHS: usize = 3;
 
 /// The longest plan: twenty years.
 const MONTHS_MAX: usize = 240;
@@ -254,6 +257,7 @@ impl Reading {
                 depreciation_months: file.rules.depreciation_months,
             },
             futures: self.futures(&file.futures)?,
+            bounds: self.bounds(file.schedule.as_ref()),
             deals,
             site: loaded.site,
         };
@@ -323,9 +327,29 @@ impl Reading {
                 resale,
                 book_value,
                 serves,
+                dropped: false,
             });
         }
         conversions
+    }
+
+    /// Within what other schedules are looked for; a quarter apart where nothing is said.
+    fn bounds(&mut self, written: Option<&written::Schedule>) -> Bounds {
+        let every_months = written.and_then(|written| written.every_months);
+        let every_months = every_months.unwrap_or(EVERY_MONTHS);
+        if !(1..=MONTHS_MAX).contains(&every_months) {
+            let expected = format!("1 to {MONTHS_MAX}");
+            let found = every_months.to_string();
+            self.note("schedule.every_months", &expected, found, "3 is a quarter");
+        }
+        let owners = written.and_then(|written| written.owners_musd_max);
+        let breach = written.and_then(|written| written.breach_percent_max);
+        Bounds {
+            every_months,
+            owners_max: owners.map(|most| self.musd("schedule", "owners_musd_max", most)),
+            breach_max: breach
+                .map(|most| self.percent("schedule", "breach_percent_max", most)),
+        }
     }
 
     /// The loads of those names, racks or rigs.

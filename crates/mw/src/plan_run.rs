@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use plan::{Outcome, Plan};
+use plan::{Outcome, Plan, Search, Trials};
 
 /// Paths that were run.
 #[derive(Clone, Debug)]
@@ -36,6 +36,41 @@ pub fn run(
     done: &(dyn Fn(u64) + Sync),
 ) -> Paths {
     let asked = range.end - range.start;
+    let outcomes = spread(range, threads, stop, done, |number| plan.path(seed, number));
+    Paths { outcomes, asked }
+}
+
+/// Looks through schedules of a plan over `paths` futures that choose and as many others
+/// that value, valuing no more than `limit` schedules to choose from; `done` hears how
+/// many futures are finished.
+pub fn search(
+    plan: &Plan,
+    seed: u64,
+    (paths, limit): (u64, usize),
+    threads: usize,
+    stop: &AtomicBool,
+    done: &(dyn Fn(u64) + Sync),
+) -> Search {
+    let finished = AtomicU64::new(0);
+    let count = |_| done(finished.fetch_add(1, Ordering::Relaxed) + 1);
+    let mut run = |plan: &Plan, range: Range<u64>| {
+        let asked = range.end - range.start;
+        let found = spread(range, threads, stop, &count, |path| plan.glimpse(seed, path));
+        (found.len() as u64 == asked).then_some(found)
+    };
+    let trials =
+        Trials { seed, choosing: 0..paths, valuing: paths..2 * paths, run: &mut run };
+    plan.search(limit, trials)
+}
+
+/// What `of` says of each number, in order, as far as they were reached before `stop`.
+fn spread<T: Send>(
+    range: Range<u64>,
+    threads: usize,
+    stop: &AtomicBool,
+    done: &(dyn Fn(u64) + Sync),
+    of: impl Fn(u64) -> T + Sync,
+) -> Vec<T> {
     let next = AtomicU64::new(range.start);
     let finished = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {
@@ -46,14 +81,13 @@ pub fn run(
                     if number >= range.end {
                         break;
                     }
-                    let outcome = plan.path(seed, number);
+                    let found = of(number);
                     let mut finished = finished.lock().expect("no thread panicked");
-                    finished.insert(number, outcome);
+                    finished.insert(number, found);
                     done(finished.len() as u64);
                 }
             });
         }
     });
-    let finished = finished.into_inner().expect("no thread panicked");
-    Paths { outcomes: finished.into_values().collect(), asked }
+    finished.into_inner().expect("no thread panicked").into_values().collect()
 }

@@ -5,7 +5,7 @@ use settle::calendar::Date;
 use settle::contract::{PowerMode, PriceUnit};
 use units::{Money, Power, Share};
 
-use crate::terms::{Conversion, LoanKind, Plan};
+use crate::terms::{Conversion, LoanKind, Plan, Serves};
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -289,19 +289,37 @@ impl Plan {
         }
     }
 
+    fn serving(&self, deal: usize, tranche: usize) -> impl Iterator<Item = &Conversion> {
+        let serves = Serves { deal, tranche };
+        self.conversions.iter().filter(move |one| one.serves == Some(serves))
+    }
+
+    /// Whether everything that was to serve a tranche is dropped.
+    pub(crate) fn is_declined(&self, deal: usize, tranche: usize) -> bool {
+        let mut serving = self.serving(deal, tranche).peekable();
+        serving.peek().is_some() && serving.all(|conversion| conversion.dropped)
+    }
+
     /// What serves a tranche is all of it.
     fn doubt_quantities(&self, doubts: &mut Doubts) {
         for (deal_place, deal) in self.deals.iter().enumerate() {
             for (place, tranche) in deal.contract.tranches.iter().enumerate() {
-                let serving = self.conversions.iter().filter(|conversion| {
-                    conversion
-                        .serves
-                        .is_some_and(|s| s.deal == deal_place && s.tranche == place)
-                });
+                let serving = self.serving(deal_place, place).filter(|c| !c.dropped);
                 let brought: i64 = serving
                     .map(|conversion| self.size(conversion, tranche.quantity))
                     .sum();
                 let signed = tranche.quantity.count();
+                if self.is_declined(deal_place, place) {
+                    if deal.signed == Share::WHOLE {
+                        doubts.add(
+                            format!("contracts[{deal_place}].file"),
+                            &format!("something to serve tranche {}", tranche.id),
+                            "every conversion that was to serve it dropped".to_owned(),
+                            "what is signed is served: only an offer can be declined",
+                        );
+                    }
+                    continue;
+                }
                 if brought != signed {
                     doubts.add(
                         format!("contracts[{deal_place}].file"),
@@ -319,10 +337,11 @@ impl Plan {
     /// Racks under contract cannot be shed, so they have to fit under every limit.
     fn doubt_power(&self, doubts: &mut Doubts) {
         let mut days: Vec<Date> =
-            self.conversions.iter().map(|conversion| conversion.ready).collect();
+            self.conversions.iter().filter(|c| !c.dropped).map(|c| c.ready).collect();
         days.sort_unstable();
         let there = |load: LoadIx, day: Date| {
-            self.conversions.iter().any(|c| c.racks.contains(&load) && c.ready <= day)
+            let comes = |c: &Conversion| !c.dropped && c.ready <= day;
+            self.conversions.iter().any(|c| c.racks.contains(&load) && comes(c))
         };
         let draw = |load: LoadIx| {
             let machines = self.site.loads[load].machines();
@@ -381,6 +400,10 @@ impl Plan {
             .filter_map(|(at, ratio)| Some((ratio.as_ref().copied()?, from + at)))
             .min();
         let Some((ratio, place)) = least else {
+            if self.conversions.iter().any(|conversion| conversion.dropped) {
+                // What was to be borrowed for is not bought, so nothing is tested.
+                return;
+            }
             doubts.add(
                 "covenant".to_owned(),
                 "debt that is served in the months it is tested in",

@@ -21,21 +21,25 @@ mod finance;
 mod operate;
 mod path;
 mod receipts;
+mod schedule;
 mod terms;
 mod tornado;
 mod value;
+mod waiting;
 
 pub use answer::{Answer, Band, BreakEven, PerMwh, TrancheRisk};
 pub use cash::{Line, Month};
 pub use doubt::Doubt;
 pub use path::{Delivered, Outcome, Use, UseTotals};
 pub use receipts::Receipts;
+pub use schedule::{Glimpse, How, Run, Schedule, Search, Start, Trials, Tried, Worth};
 pub use terms::{
-    Conversion, Covenant, Deal, Equipment, Futures, Loan, LoanKind, OnLongStop, Plan,
-    Repayment, Rules, Running, Serves, Works,
+    Bounds, Conversion, Covenant, Deal, Equipment, Futures, Loan, LoanKind, OnLongStop,
+    Plan, Repayment, Rules, Running, Serves, Works,
 };
 pub use tornado::Lever;
 pub use value::{irr, monthly_rate, npv, quantile};
+pub use waiting::{FUTURES_MIN, Known, Rule, Waiting};
 
 #[cfg(test)]
 mod tests;

@@ -101,9 +101,18 @@ pub struct Outcome {
     pub coin_last_micro_usd: i64,
 }
 
+/// One future of the plan, before it is held against staying.
+#[derive(Clone, Debug)]
+pub(crate) struct Lived {
+    arrivals: Arrivals,
+    ran: Ran,
+    pub(crate) months: Vec<Month>,
+    pub(crate) coverage: Vec<Option<i64>>,
+}
+
 /// What is settled of one future before its hours are run.
 #[derive(Clone, Debug)]
-struct Arrivals {
+pub(crate) struct Arrivals {
     happenings: Vec<Happening>,
     /// When each conversion's racks came; `None` where they never do.
     arrived: Vec<Option<Date>>,
@@ -125,6 +134,18 @@ pub(crate) enum Luck {
 impl Plan {
     /// Lives future `number` of those that `seed` grows.
     pub fn path(&self, seed: u64, number: u64) -> Outcome {
+        let lived = self.live(seed, number);
+
+        let mut stays = vec![Month::default(); self.months];
+        operate::run(self, seed, number, &self.untouched(), &mut stays);
+        let nothing = vec![Money::ZERO; self.months];
+        finance::tax(self, &mut stays, &nothing, &nothing);
+
+        self.outcome(number, lived, stays)
+    }
+
+    /// Lives a future of the plan alone.
+    pub(crate) fn live(&self, seed: u64, number: u64) -> Lived {
         let arrivals = self.arrivals(Luck::Drawn { seed, path: number });
         let mut months = vec![Month::default(); self.months];
         let ran = operate::run(self, seed, number, &arrivals.happenings, &mut months);
@@ -142,24 +163,11 @@ impl Plan {
         }
         finance::tax(self, &mut months, &served, &sold);
         let coverage = finance::coverage(self, &months, &available);
-
-        let mut stays = vec![Month::default(); self.months];
-        operate::run(self, seed, number, &self.untouched(), &mut stays);
-        let nothing = vec![Money::ZERO; self.months];
-        finance::tax(self, &mut stays, &nothing, &nothing);
-
-        self.outcome(number, arrivals, ran, months, stays, coverage)
+        Lived { arrivals, ran, months, coverage }
     }
 
-    fn outcome(
-        &self,
-        path: u64,
-        arrivals: Arrivals,
-        ran: Ran,
-        months: Vec<Month>,
-        stays: Vec<Month>,
-        coverage: Vec<Option<i64>>,
-    ) -> Outcome {
+    fn outcome(&self, path: u64, lived: Lived, stays: Vec<Month>) -> Outcome {
+        let Lived { arrivals, ran, months, coverage } = lived;
         let rate = value::monthly_rate(self.rules.discount);
         let worth = |flows: &[Money]| usd(value::npv(rate, flows));
         let of = |months: &[Month], of: &dyn Fn(&Month) -> Money| -> Vec<Money> {
@@ -253,7 +261,8 @@ impl Plan {
     /// When everything comes and goes, and what tenants pay by it.
     fn arrivals(&self, luck: Luck) -> Arrivals {
         let mut happenings = self.untouched();
-        for conversion in &self.conversions {
+        for conversion in self.conversions.iter().filter(|conversion| !conversion.dropped)
+        {
             let at = self.midnight(conversion.begins);
             for load in &conversion.rigs_out {
                 happenings.push(Happening { at, load: *load, becomes: Becomes::Gone });
@@ -271,7 +280,9 @@ impl Plan {
                 }
                 Luck::Drawn { .. } | Luck::Best => 0,
             };
-            arrived.push(Some(conversion.ready.plus_days(late)));
+            // Drawn all the same, so that another's draw is not moved.
+            let arrives = conversion.ready.plus_days(late);
+            arrived.push((!conversion.dropped).then_some(arrives));
         }
         let mut found = Arrivals {
             happenings,
@@ -445,6 +456,9 @@ impl Plan {
         };
         let mut add: Vec<(Option<usize>, Line, Money)> = Vec::new();
         for (number, conversion) in self.conversions.iter().enumerate() {
+            if conversion.dropped {
+                continue;
+            }
             for (after, share) in conversion.works.schedule.iter().enumerate() {
                 let day =
                     conversion.begins.period().first_day().plus_months(after as i64);

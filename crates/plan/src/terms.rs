@@ -38,6 +38,8 @@ pub struct Plan {
     pub rules: Rules,
     /// What may come.
     pub futures: Futures,
+    /// Within what another schedule is looked for.
+    pub bounds: Bounds,
 }
 
 /// A contract, and what is assumed about it.
@@ -85,6 +87,9 @@ pub struct Conversion {
     pub book_value: Money,
     /// Whom the racks serve; nobody sells them by the hour.
     pub serves: Option<Serves>,
+    /// Whether it is not done after all: its rigs stay, its racks never come, and an
+    /// offer that it was to serve is declined.
+    pub dropped: bool,
 }
 
 /// Which tranche of which deal.
@@ -198,6 +203,18 @@ pub struct Rules {
     pub tax: Share,
     /// Over how many months what was paid for is written off, in equal parts.
     pub depreciation_months: usize,
+}
+
+/// Within what other schedules are looked for, beside what no plan may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// How many months lie between two beginnings that are looked at; at least one.
+    pub every_months: usize,
+    /// The most that owners put in beyond staying as it is, in nineteen of twenty
+    /// futures.
+    pub owners_max: Option<Money>,
+    /// The largest share of futures that may fall below the covenant.
+    pub breach_max: Option<Share>,
 }
 
 /// What may come.

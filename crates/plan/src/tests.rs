@@ -25,15 +25,15 @@ use units::{
 use crate::receipts::{Batch, Ended, Span, receipts};
 use crate::*;
 
-fn day(text: &str) -> Date {
+pub(crate) fn day(text: &str) -> Date {
     Date::parse(text).expect("a date")
 }
 
-fn month(text: &str) -> Period {
+pub(crate) fn month(text: &str) -> Period {
     Period::parse(text).expect("a month")
 }
 
-fn usd(dollars: i64) -> Money {
+pub(crate) fn usd(dollars: i64) -> Money {
     Money::from_usd(dollars)
 }
 
@@ -156,7 +156,7 @@ fn site() -> Site {
 
 /// Futures in which nothing ever changes: power at 35, a coin at 100 000, and a network
 /// that stands still.
-fn still() -> Futures {
+pub(crate) fn still() -> Futures {
     let never = Regime { begins_per_hour: 0.0, ends_per_hour: 1.0 };
     Futures {
         coin: Coin {
@@ -213,7 +213,7 @@ fn punctual() -> Slip {
     Slip { on_time: 1.0, median_days: 0.0, ninetieth_days: 0.0, days_max: 0.0 }
 }
 
-fn plan() -> Plan {
+pub(crate) fn plan() -> Plan {
     Plan {
         name: "small".into(),
         site: site(),
@@ -245,6 +245,7 @@ fn plan() -> Plan {
             resale: usd(500_000),
             book_value: usd(800_000),
             serves: Some(Serves { deal: 0, tranche: 0 }),
+            dropped: false,
         }],
         loans: vec![Loan {
             name: "term loan".into(),
@@ -274,6 +275,7 @@ fn plan() -> Plan {
             depreciation_months: 60,
         },
         futures: still(),
+        bounds: Bounds { every_months: 3, owners_max: None, breach_max: None },
     }
 }
 
@@ -397,7 +399,7 @@ fn a_path_is_the_same_however_often_and_staying_is_never_touched_by_deals() {
 }
 
 /// Futures that move.
-fn lively() -> Futures {
+pub(crate) fn lively() -> Futures {
     let mut futures = still();
     futures.coin.volatility_per_root_year = 0.5;
     futures.power.deviation = Reversion::of(0.001, 0.3);

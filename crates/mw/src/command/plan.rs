@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use plan::{Answer, Outcome};
+use plan::{Answer, Outcome, Search};
 
 use super::Ending;
 use super::backtest::print;
@@ -71,6 +71,17 @@ struct Run {
     #[arg(long, value_name = "PATHS", conflicts_with = "shard",
           value_parser = clap::value_parser!(u64).range(1..=100_000))]
     tornado: Option<u64>,
+    /// Look for the schedule, too: which conversions to begin when or not at all, over
+    /// so many futures that choose and as many others that value (200).
+    #[arg(long, value_name = "PATHS", conflicts_with = "shard", num_args = 0..=1,
+          require_equals = true, default_missing_value = "200",
+          value_parser = clap::value_parser!(u64).range(2..=100_000))]
+    schedule: Option<u64>,
+    /// Value no more than so many schedules to choose from: all where there are no more,
+    /// else moves from the one in the file.
+    #[arg(long, value_name = "COUNT", requires = "schedule", default_value_t = 100,
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    schedules_max: u32,
     /// Write the answer as one page with pictures, too.
     #[arg(long, value_name = "FILE", conflicts_with = "shard")]
     report: Option<PathBuf>,
@@ -98,6 +109,7 @@ fn show(
     outcomes: &[Outcome],
     (seed, asked): (u64, u64),
     bars: &[report::plan::Bar],
+    search: Option<&Search>,
     json: bool,
 ) -> anyhow::Result<()> {
     let answer = Answer::of(&loaded.plan, outcomes)
@@ -107,10 +119,16 @@ fn show(
         if !bars.is_empty() {
             document["tornado"] = report::plan::tornado_document(bars);
         }
+        if let Some(search) = search {
+            document["schedule"] = report::plan::schedule_document(&loaded.plan, search);
+        }
         serde_json::to_string_pretty(&document)? + "\n"
     } else {
         report::plan::text(&loaded.plan, &answer, seed, asked)
             + &report::plan::tornado(bars)
+            + &search.map_or_else(String::new, |search| {
+                report::plan::schedule(&loaded.plan, search)
+            })
     })
 }
 
@@ -118,7 +136,7 @@ fn merge(loaded: &LoadedPlan, parts: &[PathBuf], json: bool) -> anyhow::Result<E
     let read = |path: &PathBuf| ShardFile::read(path, loaded.hash);
     let parts = parts.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
     let (seed, paths, outcomes) = ShardFile::merge(parts, loaded.plan.months)?;
-    show(loaded, &outcomes, (seed, paths), &[], json)?;
+    show(loaded, &outcomes, (seed, paths), &[], None, json)?;
     Ok(Ending::Well)
 }
 
@@ -159,8 +177,10 @@ impl Run {
             Some(paths) => self.bars(&loaded, paths, threads, &stop),
             None => Vec::new(),
         };
+        let search =
+            self.schedule.map(|paths| self.search(&loaded, paths, threads, &stop));
         let of = (self.seed, self.paths);
-        show(&loaded, &found.outcomes, of, &bars, self.json)?;
+        show(&loaded, &found.outcomes, of, &bars, search.as_ref(), self.json)?;
         if let Some(path) = &self.report {
             let answer =
                 Answer::of(&loaded.plan, &found.outcomes).context("no future")?;
@@ -171,6 +191,29 @@ impl Run {
             eprintln!("Wrote {}", path.display());
         }
         Ok(Ending::Well)
+    }
+
+    /// Other schedules, and what waiting is worth.
+    fn search(
+        &self,
+        loaded: &LoadedPlan,
+        paths: u64,
+        threads: usize,
+        stop: &AtomicBool,
+    ) -> Search {
+        let limit = usize::try_from(self.schedules_max).expect("a count fits");
+        let progress = Progress::open();
+        let done = |count| progress.reached(count);
+        let found = plan_run::search(
+            &loaded.plan,
+            self.seed,
+            (paths, limit),
+            threads,
+            stop,
+            &done,
+        );
+        progress.done();
+        found
     }
 
     /// What converting is worth with each assumption moved, the most that matters first;
@@ -233,7 +276,8 @@ fn stop_on_ctrl_c(stop: Arc<AtomicBool>) -> anyhow::Result<()> {
 
 /// How many futures are finished, for a person who watches.
 struct Progress {
-    of: u64,
+    /// Nothing where nobody knows.
+    of: Option<u64>,
     begun: Instant,
     shown: Option<Mutex<Instant>>,
 }
@@ -242,7 +286,12 @@ impl Progress {
     fn new(of: u64) -> Self {
         let now = Instant::now();
         let shown = std::io::stderr().is_terminal().then(|| Mutex::new(now));
-        Self { of, begun: now, shown }
+        Self { of: Some(of), begun: now, shown }
+    }
+
+    /// Of nobody knows how many.
+    fn open() -> Self {
+        Self { of: None, ..Self::new(0) }
     }
 
     fn reached(&self, count: u64) {
@@ -252,9 +301,13 @@ impl Progress {
             return;
         }
         *shown = Instant::now();
+        let Some(of) = self.of else {
+            eprint!("\r{count} futures of other schedules   ");
+            return;
+        };
         let left =
-            self.begun.elapsed().as_secs_f64() / count as f64 * (self.of - count) as f64;
-        eprint!("\r{count} of {} futures, about {left:.0} s left   ", self.of);
+            self.begun.elapsed().as_secs_f64() / count as f64 * (of - count) as f64;
+        eprint!("\r{count} of {of} futures, about {left:.0} s left   ");
     }
 
     fn done(&self) {

@@ -23,7 +23,16 @@ pub(super) struct File {
     pub(super) covenant: Option<Covenant>,
     pub(super) running: Running,
     pub(super) rules: Rules,
+    pub(super) schedule: Option<Schedule>,
     pub(super) futures: Futures,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Schedule {
+    pub(super) every_months: Option<usize>,
+    pub(super) owners_musd_max: Option<f64>,
+    pub(super) breach_percent_max: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]

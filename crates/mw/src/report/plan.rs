@@ -1,8 +1,10 @@
 //! A plan's answer, for a lender, an energy desk and a program.
 
 mod page;
+mod schedule;
 
 pub use page::page;
+pub use schedule::{schedule, schedule_document};
 
 use std::fmt::Write;
 

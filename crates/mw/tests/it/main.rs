@@ -5,6 +5,8 @@ mod bad_input;
 mod books;
 mod books_oracle;
 mod capacity;
+mod deals;
+mod deploy;
 mod driven;
 mod emulated_devices;
 mod emulated_modbus;

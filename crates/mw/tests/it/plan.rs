@@ -11,7 +11,7 @@ use engine::{Known, Signal, Source};
 use mw::drive::backtest::{Options, run as backtest};
 use mw::feed::{Basis, Feed, Settlement};
 use mw::plan_file::{self, LoadedPlan};
-use mw::plan_run::{Paths, Shard, ShardFile, run};
+use mw::plan_run::{Paths, Shard, ShardFile, run, search};
 use mw::report;
 use plan::{Answer, Line, irr, monthly_rate, npv};
 use serde_json::{Value, json};
@@ -260,6 +260,16 @@ fn what_is_wrong_with_a_plan_is_told_by_file_and_key() {
             "price = { unit = \"gpu-hour\", amount = \"0\" }",
             &["price above nought"],
         ),
+        (
+            "[running]",
+            "[schedule]\nevery_months = 0\n[running]",
+            &["schedule.every_months", "1 to 240"],
+        ),
+        (
+            "[running]",
+            "[schedule]\nbreach_percent_max = 101\n[running]",
+            &["schedule.breach_percent_max", "0 to 100"],
+        ),
         ("gpus = 19008", "gpus = 19009", &["the 19009 of tranche H1", "19008"]),
         (
             "mode   = \"included\"",
@@ -306,6 +316,69 @@ fn the_command_prints_units_in_its_keys_and_refuses_what_is_not_there() {
     assert!(said.contains("expected a plan file"), "{said}");
     assert_eq!(mw(&["plan"]).status.code(), Some(2));
     assert_eq!(mw(&["plan", example, "--shard", "1/2"]).status.code(), Some(2));
+}
+
+/// A plan of the example in which the fourth hall is on offer and owners have a limit.
+fn on_offer() -> LoadedPlan {
+    let mut loaded = example();
+    let plan = &mut loaded.plan;
+    plan.deals[0].signed = Share::from_ppm(900_000);
+    plan.bounds.every_months = 24;
+    plan.bounds.owners_max = Some(Money::from_usd(9_000_000_000));
+    loaded
+}
+
+#[test]
+fn a_search_is_the_same_on_any_number_of_threads_and_keeps_what_it_had_when_stopped() {
+    let loaded = on_offer();
+    let stop = AtomicBool::new(false);
+    let found = |threads| search(&loaded.plan, 9, (3, 50), threads, &stop, &|_| {});
+    let (one, three) = (found(1), found(3));
+    assert_eq!(one, three);
+    assert_eq!((one.how, one.stopped), (plan::How::All, false));
+    assert!(!one.frontier.is_empty());
+    let document = report::plan::schedule_document(&loaded.plan, &one);
+    assert_eq!(document["exhaustive"], true);
+    assert_eq!(document["looked_at"], one.looked_at);
+    assert_eq!(document["stated"]["begins"]["Horizon 4"], "2026-02");
+    let text = report::plan::schedule(&loaded.plan, &one);
+    for part in ["Horizon 1 is as stated", "every one", "2026-02", "worst 5 %"] {
+        assert!(text.contains(part), "{part} is missing:\n{text}");
+    }
+    let halt = |count| {
+        if count == 4 {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    let halted = search(&loaded.plan, 9, (3, 50), 1, &stop, &halt);
+    assert!(halted.stopped && halted.looked_at == 0, "{halted:?}");
+    let text = report::plan::schedule(&loaded.plan, &halted);
+    assert!(text.contains("stopped before it was done"), "{text}");
+}
+
+#[test]
+fn the_command_shows_schedules_as_a_table_and_as_json() {
+    let example = root().join("examples/childress-750mw");
+    let example = example.to_str().expect("a path");
+    let done = mw(&["plan", example, "--paths", "2", "--schedule=2", "--json"]);
+    assert!(done.status.success(), "{done:?}");
+    let answer: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    let found = &answer["schedule"];
+    // Signed: never is no option, and most months miss the covenant at best.
+    let counted = found["looked_at"].as_u64().zip(found["cannot_be"].as_u64());
+    let (looked_at, cannot_be) = counted.expect("counts");
+    assert_eq!(
+        Some((looked_at + cannot_be).to_string().as_str()),
+        found["schedules"].as_str()
+    );
+    assert!(looked_at >= 1 && cannot_be >= 1);
+    assert_eq!(found["frontier"][0]["begins"]["Horizon 1"], "2025-06");
+    assert_eq!(found["frontier"][0]["valued"]["debt_peak_usd"], 3_650e6);
+    let done = mw(&["plan", example, "--paths", "2", "--schedule=2"]);
+    assert!(String::from_utf8_lossy(&done.stdout).contains("What to convert and when"));
+    for wrong in ["--schedule=1", "--schedules-max=4"] {
+        assert_eq!(mw(&["plan", example, wrong]).status.code(), Some(2), "{wrong}");
+    }
 }
 
 #[test]
