@@ -465,8 +465,18 @@ fn offer_text(dispatch: &Dispatch, site: &Site, load: LoadIx) -> String {
         let until = clock_or_date(dispatch, until);
         text.push_str(&format!(", {noticed} of them promised from {until} on"));
     }
-    if of.held > 0 {
-        text.push_str(&format!("; {} {} kept up", of.held, racks(of.held)));
+    let up = of.held - of.down;
+    if up > 0 {
+        text.push_str(&format!("; {up} {} kept up", racks(up)));
+    }
+    match of.down {
+        0 => {}
+        1 => text.push_str("; 1 held rack is down and waits to be started"),
+        down => {
+            text.push_str(&format!(
+                "; {down} held racks are down and wait to be started"
+            ));
+        }
     }
     let dark = of.dark(site);
     if dark > 0 {

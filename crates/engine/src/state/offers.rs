@@ -16,6 +16,8 @@ pub struct OnOffer {
     pub load: LoadIx,
     /// Racks that are promised, being tested or being wiped.
     pub held: u32,
+    /// Those of them that rested when it was decided.
+    pub down: u32,
     /// Racks that may be sold by the hour.
     pub offered: u32,
     /// Those of them that are promised, with the notice running.
@@ -99,7 +101,8 @@ pub(super) fn on_offer(
         let found = estate.racks().get(rack.0 as usize)?;
         racks.is_rack(number, &found.name).then_some(rack)
     };
-    let mut sum = OnOffer { load, held: 0, offered: 0, noticed: 0, gpus: 0, until: None };
+    let mut sum =
+        OnOffer { load, held: 0, down: 0, offered: 0, noticed: 0, gpus: 0, until: None };
     let duty = |number: u32| {
         let by_name = || estate.rack_named(&racks.rack_name(number)?);
         let rack = in_order(number).or_else(by_name);
@@ -161,6 +164,15 @@ impl super::State {
         changed |= self.offers.loads != loads;
         self.offers.loads = loads;
         changed
+    }
+
+    /// What is on offer, and which of what is held rests now.
+    pub(crate) fn offers_now(&self) -> Vec<OnOffer> {
+        let now = |one: &OnOffer| {
+            let crew = self.fleet.crew(one.load);
+            OnOffer { down: crew.map_or(0, |crew| crew.sums().held_down), ..*one }
+        };
+        self.offers.loads.iter().map(now).collect()
     }
 
     /// The next instant at which a notice is over.
