@@ -442,3 +442,17 @@ fn what_is_worked_on_takes_nobodys_place() {
     assert_eq!(scene.moved("10:41"), [""; 0]);
     scene.replays();
 }
+
+/// 288 GPUs at the most that can be written down are still counted, and run.
+#[test]
+fn no_offer_is_too_much_to_count() {
+    let mut scene = Scene::new();
+    scene.price(800, "10:10", "13:30");
+    for usd in ["100000000000", "9223372036854.775807", "-9223372036854.775807"] {
+        scene.offer(usd, "10:10", "11:00");
+        let until = scene.live.now + Seconds::minutes(6);
+        scene.live.wait(until);
+        assert_eq!(scene.runs().is_empty(), usd.starts_with('-'), "{usd}");
+    }
+    scene.replays();
+}
