@@ -552,6 +552,12 @@ fn battery_text(site: &Site, load: LoadIx) -> String {
 fn reach_text(dispatch: &Dispatch, site: &Site, load: LoadIx) -> String {
     let reach = dispatch.entries[load].reach;
     let draw = |level| site.power_at(load, Setpoint::Level(level), dispatch.outside);
+    let is_about = |one: &&crate::state::OnOffer| one.load == load;
+    let on_offer = dispatch.on_offer.iter().find(is_about);
+    if reach.floor == reach.ceiling && on_offer.is_some_and(|one| one.offered == 0) {
+        let (racks, draw) = (offer_text(dispatch, site, load), draw(reach.floor));
+        return format!("nothing of it may be moved{racks}; counted at {draw}");
+    }
     if reach.floor == reach.ceiling {
         return format!(
             "none of its machines takes orders; counted at {}",
