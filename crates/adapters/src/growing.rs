@@ -201,6 +201,10 @@ impl Growing {
     }
 }
 
+/// The most that an offer may be. GPUs are sold for single dollars an hour; what is
+/// beyond a thousand times that would keep racks up at any price of power.
+const SPOT_OFFER_MAX: GpuHourPrice = GpuHourPrice::from_micro_usd(10_000_000_000);
+
 fn understood(line: &[u8], site: &Site, now: Timestamp) -> Result<Signal, String> {
     if line.len() > LINE_BYTES_MAX {
         return Err(format!("expected at most {LINE_BYTES_MAX} bytes"));
@@ -230,6 +234,13 @@ fn understood(line: &[u8], site: &Site, now: Timestamp) -> Result<Signal, String
             if value < GpuHourPrice::ZERO {
                 let expected = "expected a price of nothing or more";
                 return Err(format!("{expected}, found {}", said.usd_per_gpu_hour));
+            }
+            if value > SPOT_OFFER_MAX {
+                let expected = format!(
+                    "expected at most {SPOT_OFFER_MAX}, a thousand times what a GPU is sold \
+                     for: more is in another unit, or a slip"
+                );
+                return Err(format!("{expected}; found {}", said.usd_per_gpu_hour));
             }
             known(
                 value,

@@ -14,6 +14,7 @@ mod lower;
 mod order;
 mod raise;
 mod ramp;
+mod way;
 mod worst;
 
 use serde::{Deserialize, Serialize};
@@ -237,7 +238,7 @@ impl Act {
         let waits = self.waits_until(state, at);
         let go_on = match waits {
             Some(until) => Some((until, "give orders to what was seen")),
-            None => self.wants_to_move(state).then(|| {
+            None => self.wants_to_move(state, at).then(|| {
                 let moved = self.legs.iter().map(|leg| &leg.moved).chain([&self.moved]);
                 let frees = moved.filter_map(|moved| moved.frees(at)).min();
                 (frees.unwrap_or(at + RAMP_WINDOW), "go on within the ramp")
@@ -323,7 +324,7 @@ impl Act {
         state: &mut State,
         at: Timestamp,
     ) -> Option<OrderBatch> {
-        if !self.wants_to_move(state) || self.waits_until(state, at).is_some() {
+        if !self.wants_to_move(state, at) || self.waits_until(state, at).is_some() {
             return None;
         }
         let mut orders = Vec::new();
@@ -335,6 +336,7 @@ impl Act {
         self.lower(state, at, Turn::Sheddable, &room, &mut orders);
         self.lower(state, at, Turn::Contracted, &room, &mut orders);
         self.lower(state, at, Turn::Discharge, &room, &mut orders);
+        self.make_way(state, at, &mut orders);
         self.raise(state, at, true, &mut orders);
         self.raise(state, at, false, &mut orders);
         if orders.is_empty() {
@@ -357,6 +359,8 @@ impl Act {
         let now = self.now(state, load);
         let to = self.power(state, load, order.setpoint);
         let (down, up) = self.swing(state, load, order, to);
+        let makes_way = self.is_at_most_its_target(state, load)
+            && state.fleet.crew(load).is_some_and(|c| c.any_in_service(&order.moves));
         state.fleet.count_charge(&state.site, load, at);
         if state.fleet.crew(load).is_some() {
             state.fleet.order_machines(&state.site, load, &order.moves, at);
@@ -370,7 +374,10 @@ impl Act {
         if self.now(state, load) < now {
             self.note_movement(&state.site, load, at, up);
             self.note_movement(&state.site, load, at, -down);
-            state.fleet.of_mut(load).lowered_at = Some(at);
+            // Where a machine makes way for another, the load is not lowered.
+            if !makes_way {
+                state.fleet.of_mut(load).lowered_at = Some(at);
+            }
         } else {
             self.note_movement(&state.site, load, at, -down);
             self.note_movement(&state.site, load, at, up);
@@ -378,10 +385,12 @@ impl Act {
         }
     }
 
-    fn wants_to_move(&self, state: &State) -> bool {
+    fn wants_to_move(&self, state: &State, at: Timestamp) -> bool {
         self.legs.iter().enumerate().any(|(load, leg)| {
             let to_rest = state.fleet.crew(load).is_some_and(|c| c.sums().to_rest > 0);
-            to_rest || (!leg.left_alone && state.fleet.of(load).ordered != leg.target)
+            to_rest
+                || (!leg.left_alone && state.fleet.of(load).ordered != leg.target)
+                || self.wants_places_changed(state, load, at)
         })
     }
 }

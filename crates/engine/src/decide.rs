@@ -259,7 +259,7 @@ impl<'a> Draft<'a> {
             asked,
             exposures: state.exposures.in_force(interval.start).cloned().collect(),
             spot: state.offers.spot(interval.start),
-            on_offer: state.offers.loads().to_vec(),
+            on_offer: state.offers_now(),
             entries: Vec::with_capacity(site.loads.len()),
         };
         Self {

@@ -14,7 +14,7 @@ use units::{Interval, Timestamp};
 use crate::{Input, Output, Site};
 
 /// The version of the format. Raised by any change to a type inside.
-pub const FORMAT: u32 = 6;
+pub const FORMAT: u32 = 7;
 
 /// What a run began with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

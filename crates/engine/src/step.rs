@@ -257,7 +257,6 @@ impl Engine {
         let alarms = self.alarms_wake();
         let racks = self.estate.as_ref().and_then(|kept| kept.next_wake());
         let offers = self.state.offers_change_at();
-        let offers = offers.map(|due| (due, "the notice for racks on offer is over"));
         let all = [Some(tick), act, told, meter, alarms, racks, offers];
         all.into_iter().flatten().min().unwrap_or(tick)
     }
@@ -537,7 +536,7 @@ impl Engine {
     /// interval is decided again.
     fn as_offered(&mut self, input: &Input, calls_for: CallsFor) -> CallsFor {
         let Some(kept) = &self.estate else { return calls_for };
-        let due = self.state.offers_change_at().is_some_and(|due| due <= self.at);
+        let due = self.state.offers_change_at().is_some_and(|(due, _)| due <= self.at);
         let told = matches!(input.event, Event::Estate(_) | Event::Change(_));
         if !(due || told) || !self.state.take_offers(kept.estate(), self.at) {
             return calls_for;

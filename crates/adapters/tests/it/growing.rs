@@ -56,11 +56,16 @@ fn an_offer_for_a_gpu_hour_says_its_price_and_for_how_long() {
         &path,
         r#"{"spot_offer": {"usd_per_gpu_hour": "2.105", "start": "2026-01-31T14:00Z", "end": "2026-01-31T20:00Z"}}
 {"spot_offer": {"usd_per_gpu_hour": "-0.01", "start": "2026-01-31T14:00Z", "end": "2026-01-31T20:00Z"}}
+{"spot_offer": {"usd_per_gpu_hour": "10000.000001", "start": "2026-01-31T14:00Z", "end": "2026-01-31T20:00Z"}}
+{"spot_offer": {"usd_per_gpu_hour": "10000", "start": "2026-01-31T20:00Z", "end": "2026-01-31T21:00Z"}}
 "#,
     );
     let grown = Growing::new(&path).read_on(&site, now()).expect("lines");
-    let [Signal::SpotOffer(offer)] = &grown.signals[..] else { panic!("{grown:?}") };
+    let [Signal::SpotOffer(offer), Signal::SpotOffer(most)] = &grown.signals[..] else {
+        panic!("{grown:?}")
+    };
     assert_eq!(offer.value.as_micro_usd(), 2_105_000);
+    assert_eq!(most.value.as_micro_usd(), 10_000_000_000);
     assert_eq!(offer.during.duration(), units::Seconds::hours(6));
     assert_eq!((offer.known_at, offer.source), (now(), engine::Source::SpotMarket));
     assert!(
@@ -68,6 +73,12 @@ fn an_offer_for_a_gpu_hour_says_its_price_and_for_how_long() {
         "{:?}",
         grown.bad
     );
+    assert_eq!(
+        grown.bad[1].what,
+        "expected at most 10000.00 USD/GPU-hour, a thousand times what a GPU is sold for: \
+         more is in another unit, or a slip; found 10000.000001"
+    );
+    assert_eq!((grown.bad[1].line, grown.bad.len()), (3, 2));
     fs::remove_file(path).expect("a file");
 }
 

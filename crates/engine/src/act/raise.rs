@@ -23,8 +23,12 @@ impl Act {
             }
             let ordered = state.fleet.of(load).ordered;
             let target = self.legs[load].target;
-            let (now, wanted) =
-                (self.power(state, load, ordered), self.power(state, load, target));
+            let wanted = self.power(state, load, target);
+            // What a held machine waits for is not lost in rounding to a level.
+            let now = match state.fleet.crew(load) {
+                Some(crew) if crew.sums().held_low > 0 => self.now(state, load),
+                Some(_) | None => self.power(state, load, ordered),
+            };
             // Nothing starts a load that a person works on, not even an order
             // that was decided on before; a battery may stop sending back.
             let starts = wanted > Power::ZERO && state.is_locked_out(load, at);

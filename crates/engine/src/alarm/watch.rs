@@ -37,6 +37,9 @@ const PRICE_STALE_FOR: Seconds = Seconds::minutes(1);
 /// ordered to, or something is wrong.
 const AT_REST_WITHIN: Seconds = Seconds::minutes(1);
 
+/// What is on offer comes down, is seen to be down, and a held rack starts within this.
+const HELD_STARTS_WITHIN: Seconds = Seconds::minutes(5);
+
 /// What could not be used stays an alarm for this long.
 const QUARANTINED_FOR: Seconds = Seconds::minutes(10);
 
@@ -105,6 +108,7 @@ pub(crate) fn what_is_wrong(view: &View<'_>) -> Vec<Wrong> {
         wrong.extend(view.locked_out_runs(load));
         wrong.extend(view.contract_cut(load));
         wrong.extend(view.out_of_hand(load));
+        wrong.extend(view.held_down(load));
     }
     wrong.extend(view.limits());
     wrong.extend(view.meter());
@@ -254,6 +258,13 @@ impl View<'_> {
             wrong.push(Wrong::at_once(What::Defiant { machines, since }));
         }
         wrong
+    }
+
+    /// Held racks that are down for longer than it takes to make way for them.
+    fn held_down(&self, load: LoadIx) -> Option<Wrong> {
+        let down = self.state.fleet.crew(load)?.held_down_unasked();
+        let racks = self.group(load, down);
+        (down > 0).then(|| Wrong::after(HELD_STARTS_WITHIN, What::HeldDown { racks }))
     }
 
     /// Limits that loads may be above at worst, for longer than the fastest

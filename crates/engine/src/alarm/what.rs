@@ -130,6 +130,11 @@ pub enum What {
         /// Where that is, and what it waits for.
         waits: String,
     },
+    /// Racks that are promised or being tested are down, and nobody had them so.
+    HeldDown {
+        /// Which, and how many.
+        racks: Group,
+    },
 }
 
 /// Machines of one load.
@@ -205,6 +210,7 @@ impl What {
             Self::Quarantined { programme, .. } => (12, programme.clone()),
             Self::Program(trouble) => (13, format!("{trouble:?}")),
             Self::TraysOverdue { .. } => (14, String::new()),
+            Self::HeldDown { racks } => (15, racks.load.clone()),
         };
         Subject { kind, about }
     }
@@ -215,7 +221,8 @@ impl What {
             Self::LockedOutRuns { .. }
             | Self::MayExceed { .. }
             | Self::AboveLimit { .. }
-            | Self::ContractCut { .. } => Urgency::Critical,
+            | Self::ContractCut { .. }
+            | Self::HeldDown { .. } => Urgency::Critical,
             // A tenth of what the site may draw is no rounding any more.
             Self::Unexplained { draw, import_limit } => {
                 let ten = i128::from(draw.as_watts().abs()) * 10;
@@ -256,7 +263,9 @@ impl What {
             }
             Self::MayExceed { by, .. } => by.as_watts().unsigned_abs(),
             Self::AboveLimit { size, draw } => (*draw - *size).as_watts().unsigned_abs(),
-            Self::ContractCut { racks, .. } => u64::from(racks.count),
+            Self::ContractCut { racks, .. } | Self::HeldDown { racks } => {
+                u64::from(racks.count)
+            }
             Self::Unexplained { draw, .. } => draw.as_watts().unsigned_abs(),
             Self::Silent { machines, .. } | Self::Defiant { machines, .. } => {
                 u64::from(machines.count)
@@ -462,6 +471,18 @@ impl What {
                 },
                 format!("{first} is {waits}."),
                 "Look at the machine; have it ordered once more, or take it out for repair."
+                    .to_owned(),
+            ),
+            Self::HeldDown { racks } => (
+                format!(
+                    "Who was promised it, or tests it, has no power: {racks} {} down.",
+                    if racks.count == 1 { "is" } else { "are" }
+                ),
+                "What is on offer was brought down for it first; it did not start, or a \
+                 limit or a ramp leaves no room for it."
+                    .to_owned(),
+                "See whether it takes orders and has power; where a limit leaves no room, \
+                 ask whether that can be lifted, and tell the tenant."
                     .to_owned(),
             ),
             Self::Program(Trouble::JournalNotWritable) => (

@@ -4,7 +4,7 @@
 use units::{Seconds, Timestamp};
 
 use super::phase::{Phase, Power, Reported};
-use super::{Estate, RackNo, TrayNo};
+use super::{Estate, RackNo, Tray, TrayNo};
 
 /// What who has a rack lets a decision do with its power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum RackUse {
         gpus: u32,
         /// Until when, where it is promised and the notice runs.
         until: Option<Timestamp>,
+        /// When the first of its trays was not seen for too long, if no look comes.
+        unseen: Timestamp,
     },
     /// Nothing of it can be sold.
     Dark,
@@ -29,6 +31,14 @@ impl Estate {
         let per_tray = u32::from(self.shape_of(rack).gpus_per_tray);
         let mut gpus = 0;
         let mut until: Option<Timestamp> = None;
+        let mut unseen: Option<Timestamp> = None;
+        let mut count = |tray: &Tray| {
+            gpus += per_tray;
+            // A look counts up to and with the end of the silence that is allowed.
+            let seen = tray.look.as_ref().map(|look| look.at);
+            let ends = seen.map(|at| at + self.silence() + Seconds::from_seconds(1));
+            unseen = [unseen, ends].into_iter().flatten().min();
+        };
         for number in self.rack(rack).tray_numbers() {
             let tray = self.tray(number);
             match tray.phase {
@@ -45,8 +55,8 @@ impl Estate {
                 | Phase::Retired => {}
             }
             let Some((block, _)) = tray.seat else {
-                if self.unfree(number).is_none() || self.rests(number) {
-                    gpus += per_tray;
+                if self.unfree_at(number, at).is_none() || self.rests(number, at) {
+                    count(tray);
                 }
                 continue;
             };
@@ -57,24 +67,26 @@ impl Estate {
                 return RackUse::Held;
             }
             until = Some(until.map_or(ends, |soonest| soonest.min(ends)));
-            if self.is_healthy(number) || self.rests(number) {
-                gpus += per_tray;
+            if self.is_healthy_at(number, at) || self.rests(number, at) {
+                count(tray);
             }
         }
-        match gpus {
-            0 => RackUse::Dark,
-            gpus => RackUse::Offered { gpus, until },
+        match unseen {
+            Some(unseen) => RackUse::Offered { gpus, until, unseen },
+            None => RackUse::Dark,
         }
     }
 
-    /// Whether a tray was well when it was last seen but for its power: a decision had
-    /// it rest, and may start it again.
-    fn rests(&self, number: TrayNo) -> bool {
+    /// Whether a tray was well but for its power when it was seen, and that lately: a
+    /// decision had it rest, and may start it again.
+    fn rests(&self, number: TrayNo, at: Timestamp) -> bool {
         let tray = self.tray(number);
         let clean = !tray.dirty && tray.cordon.is_none() && tray.window.is_none();
         let whole = self.is_intact(tray.rack) == Some(true);
         let off = tray.look.as_ref().is_some_and(|look| {
-            look.shows.power == Power::Off && look.shows.health == Reported::Ok
+            at - look.at <= self.silence()
+                && look.shows.power == Power::Off
+                && look.shows.health == Reported::Ok
         });
         tray.phase == Phase::Accepted && clean && whole && off
     }

@@ -76,10 +76,10 @@ impl Worths {
                     Terms::Uncommitted { price, .. } => *price,
                 };
                 let (price, (gpus, racks_of)) = sold(racks, posted, by.on_offer, by.spot);
-                let hour = price.as_micro_usd() * i64::from(gpus) / i64::from(racks_of);
+                let hour = rack_hour(price, gpus, racks_of);
                 let worth = |gain: Rate, power: units::Power| match gain {
                     Rate::Throughput(share) => {
-                        let earned = share.of_money(Money::from_micro_usd(hour));
+                        let earned = share.of_money(hour);
                         earned.per_mwh(power * units::Seconds::hours(1))
                     }
                     Rate::Hash(_) => None,
@@ -159,6 +159,19 @@ fn restart_band(
     let wear = rigs.restart_cost.per_mwh(saved).unwrap_or_default();
     let lost_ppm = rigs.restart.as_seconds() * 1_000_000 / spread.as_seconds().max(1);
     wear + Share::from_ppm(lost_ppm).of_price(worth.unwrap_or_default())
+}
+
+/// The most that an hour of a rack may earn: a MWh of it is worth no more than can be
+/// counted, with bands and all, where a step is of a watt or more.
+const RACK_HOUR_MAX: i64 = i64::MAX / 4 / 1_000_000;
+
+/// What an hour of a rack earns that sells `gpus` over `racks` of them. More than can be
+/// counted is as worthy as anything can be.
+fn rack_hour(price: GpuHourPrice, gpus: u32, racks: u32) -> Money {
+    let exact = i128::from(price.as_micro_usd()) * i128::from(gpus) / i128::from(racks);
+    let most = i128::from(RACK_HOUR_MAX);
+    let micro = i64::try_from(exact.clamp(-most, most)).expect("it was clamped");
+    Money::from_micro_usd(micro)
 }
 
 /// What each point adds over the one before, a MWh at the meter.

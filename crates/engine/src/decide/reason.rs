@@ -465,8 +465,18 @@ fn offer_text(dispatch: &Dispatch, site: &Site, load: LoadIx) -> String {
         let until = clock_or_date(dispatch, until);
         text.push_str(&format!(", {noticed} of them promised from {until} on"));
     }
-    if of.held > 0 {
-        text.push_str(&format!("; {} {} kept up", of.held, racks(of.held)));
+    let up = of.held - of.down;
+    if up > 0 {
+        text.push_str(&format!("; {up} {} kept up", racks(up)));
+    }
+    match of.down {
+        0 => {}
+        1 => text.push_str("; 1 held rack is down and waits to be started"),
+        down => {
+            text.push_str(&format!(
+                "; {down} held racks are down and wait to be started"
+            ));
+        }
     }
     let dark = of.dark(site);
     if dark > 0 {
@@ -542,6 +552,12 @@ fn battery_text(site: &Site, load: LoadIx) -> String {
 fn reach_text(dispatch: &Dispatch, site: &Site, load: LoadIx) -> String {
     let reach = dispatch.entries[load].reach;
     let draw = |level| site.power_at(load, Setpoint::Level(level), dispatch.outside);
+    let is_about = |one: &&crate::state::OnOffer| one.load == load;
+    let on_offer = dispatch.on_offer.iter().find(is_about);
+    if reach.floor == reach.ceiling && on_offer.is_some_and(|one| one.offered == 0) {
+        let (racks, draw) = (offer_text(dispatch, site, load), draw(reach.floor));
+        return format!("nothing of it may be moved{racks}; counted at {draw}");
+    }
     if reach.floor == reach.ceiling {
         return format!(
             "none of its machines takes orders; counted at {}",

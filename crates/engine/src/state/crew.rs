@@ -5,6 +5,8 @@
 //! was not answered counts as whichever of old and new draws more, and a machine
 //! that answers nobody counts at its nameplate. Forty bytes a machine.
 
+mod way;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -139,6 +141,12 @@ pub struct Sums {
     /// Machines that somebody works on, or that are out of service, and that are
     /// still to be ordered to rest.
     pub to_rest: u32,
+    /// Held machines that are ordered to less than their last point.
+    pub held_low: u32,
+    /// Held machines that rest as far as anybody knows.
+    pub held_down: u32,
+    /// Dark machines that are ordered to run.
+    pub dark_up: u32,
 }
 
 impl Machine {
@@ -293,6 +301,10 @@ impl Crew {
             sums.locked_out += u32::from(machine.locked_out);
             sums.locked_out_running += u32::from(machine.runs_locked_out());
             sums.to_rest += u32::from(machine.is_to_rest());
+            let (held, dark) = (machine.duty == Duty::Held, machine.duty == Duty::Dark);
+            sums.held_low += u32::from(held && machine.ordered < last);
+            sums.held_down += u32::from(machine.is_held_down());
+            sums.dark_up += u32::from(dark && machine.ordered > 0);
         }
         self.sums = sums;
     }
@@ -464,7 +476,8 @@ impl Crew {
     }
 
     /// The machines to move so that what is ordered comes up to `power`, and not
-    /// above: those at the lowest point first.
+    /// above: those at the lowest point first. While a held one waits for room, none on
+    /// offer takes what there is of it.
     pub(crate) fn up_to(&self, group: &Machines, power: Power) -> Vec<Move> {
         let mut left = power - self.sums.ordered;
         // One that has not answered may be higher than it was ordered.
@@ -476,7 +489,17 @@ impl Crew {
                     && m.duty == duty
             })
         };
-        let held = moves(of(Duty::Held), |by_point| left = fill(group, by_point, left));
+        let mut waits = false;
+        let held = moves(of(Duty::Held), |by_point| {
+            left = fill(group, by_point, left);
+            let below = by_point[..by_point.len() - 1].iter().flatten();
+            waits = below
+                .map(|(number, _)| self.machines[*number as usize])
+                .any(|machine| machine.goes_first());
+        });
+        if waits {
+            return held;
+        }
         let free = moves(of(Duty::Free), |by_point| left = fill(group, by_point, left));
         together(held, free)
     }

@@ -16,6 +16,8 @@ pub struct OnOffer {
     pub load: LoadIx,
     /// Racks that are promised, being tested or being wiped.
     pub held: u32,
+    /// Those of them that rested when it was decided.
+    pub down: u32,
     /// Racks that may be sold by the hour.
     pub offered: u32,
     /// Those of them that are promised, with the notice running.
@@ -30,6 +32,8 @@ pub struct OnOffer {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offers {
     loads: Vec<OnOffer>,
+    /// When a tray on offer was not seen for too long, if no look comes.
+    unseen: Option<Timestamp>,
     /// Offers that are not over, in the order in which they were heard.
     spot: Vec<Known<GpuHourPrice>>,
 }
@@ -75,19 +79,24 @@ impl Offers {
         self.spot.retain(|one| one.during.end > at);
     }
 
-    /// When a notice is over, if any runs.
-    pub(crate) fn next_change(&self) -> Option<Timestamp> {
-        self.loads.iter().filter_map(|one| one.until).min()
+    /// When what is on offer changes by itself, and why.
+    fn next_change(&self) -> Option<(Timestamp, &'static str)> {
+        let notice = self.loads.iter().filter_map(|one| one.until).min();
+        let notice = notice.map(|due| (due, "the notice for racks on offer is over"));
+        let unseen = self.unseen.map(|due| (due, "a rack on offer was not seen lately"));
+        [notice, unseen].into_iter().flatten().min()
     }
 }
 
 /// What a load's racks come to by who has them at `at`, and what each may be ordered.
 /// Nothing for a load whose racks the site does not name, or that is under contract.
-pub(super) fn on_offer(
+/// Takes note in `unseen` of when the first tray on offer was not seen for too long.
+fn on_offer(
     site: &Site,
     estate: &Estate,
     load: LoadIx,
     at: Timestamp,
+    unseen: &mut Option<Timestamp>,
 ) -> Option<(OnOffer, Vec<Duty>)> {
     let LoadKind::Racks(racks) = &site.loads[load].kind else { return None };
     let Terms::Uncommitted { notice, .. } = racks.terms else { return None };
@@ -99,7 +108,8 @@ pub(super) fn on_offer(
         let found = estate.racks().get(rack.0 as usize)?;
         racks.is_rack(number, &found.name).then_some(rack)
     };
-    let mut sum = OnOffer { load, held: 0, offered: 0, noticed: 0, gpus: 0, until: None };
+    let mut sum =
+        OnOffer { load, held: 0, down: 0, offered: 0, noticed: 0, gpus: 0, until: None };
     let duty = |number: u32| {
         let by_name = || estate.rack_named(&racks.rack_name(number)?);
         let rack = in_order(number).or_else(by_name);
@@ -108,7 +118,8 @@ pub(super) fn on_offer(
                 sum.held += 1;
                 Duty::Held
             }
-            Some(RackUse::Offered { gpus, until }) => {
+            Some(RackUse::Offered { gpus, until, unseen: lapses }) => {
+                *unseen = [*unseen, Some(lapses)].into_iter().flatten().min();
                 sum.offered += 1;
                 sum.noticed += u32::from(until.is_some());
                 sum.gpus += gpus;
@@ -145,12 +156,12 @@ impl super::State {
             return false;
         }
         let mut changed = false;
-        let mut loads = Vec::new();
+        let (mut loads, mut unseen) = (Vec::new(), None);
         for load in 0..self.site.loads.len() {
             if !matches!(self.site.loads[load].kind, LoadKind::Racks(_)) {
                 continue;
             }
-            let found = on_offer(&self.site, estate, load, at);
+            let found = on_offer(&self.site, estate, load, at, &mut unseen);
             let duties = found.as_ref().map_or(&[][..], |(_, duties)| duties);
             let taken = self.fleet.change_crew(&self.site, load, |crew, machines| {
                 crew.take_duties(machines, duties)
@@ -160,11 +171,22 @@ impl super::State {
         }
         changed |= self.offers.loads != loads;
         self.offers.loads = loads;
+        self.offers.unseen = unseen;
         changed
     }
 
-    /// The next instant at which a notice is over.
-    pub(crate) fn offers_change_at(&self) -> Option<Timestamp> {
+    /// What is on offer, and which of what is held rests now.
+    pub(crate) fn offers_now(&self) -> Vec<OnOffer> {
+        let now = |one: &OnOffer| {
+            let crew = self.fleet.crew(one.load);
+            OnOffer { down: crew.map_or(0, |crew| crew.sums().held_down), ..*one }
+        };
+        self.offers.loads.iter().map(now).collect()
+    }
+
+    /// The next instant at which a notice is over or a rack was not seen for too long,
+    /// and which of the two.
+    pub(crate) fn offers_change_at(&self) -> Option<(Timestamp, &'static str)> {
         self.offers.next_change()
     }
 }

@@ -216,6 +216,11 @@ impl Live {
         })
     }
 
+    /// A machine answers from now on, and does nothing.
+    pub(crate) fn stuck(&mut self, load: &str, number: u32) {
+        self.for_each(load, &number.to_string(), |machine| machine.stuck = true);
+    }
+
     pub(crate) fn sweep(&mut self) {
         let site = &self.engine.state().site;
         let mut all = ReadBack::default();

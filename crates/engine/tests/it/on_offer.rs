@@ -67,16 +67,29 @@ impl Scene {
 
     /// Something happens to racks, at a time of the day.
     fn at(&mut self, text: &str, happens: impl FnOnce(&mut Campus)) {
-        self.live.wait(clock(text));
+        self.wait(text);
         self.campus.at = self.live.now;
-        // Looks come all the time; without one, nobody knows that racks are well.
         self.campus.look();
         happens(&mut self.campus);
         self.tell();
     }
 
+    /// Looks come all the time; without one, nobody knows that racks are well.
+    fn wait(&mut self, text: &str) {
+        self.wait_until(clock(text));
+    }
+
+    fn wait_until(&mut self, end: Timestamp) {
+        while self.live.now < end {
+            self.live.wait(end.min(self.live.now + Seconds::minutes(4)));
+            self.campus.at = self.live.now;
+            self.campus.look();
+            self.tell();
+        }
+    }
+
     fn price(&mut self, usd: i64, from: &str, until: &str) {
-        self.live.wait(clock(from));
+        self.wait(from);
         let during = Interval { start: clock(from), end: clock(until) };
         let value = EnergyPrice::from_usd_per_mwh(usd);
         let known = Known { value, during, known_at: during.start, source: Source::Lmp };
@@ -145,15 +158,15 @@ fn what_nobody_promised_competes_and_what_is_promised_stays_up() {
          of them promised from 10:51 on; 1 not to be had), power costs 804.00 USD/MWh: \
          800.00 USD/MWh (LMP, known 10:10) + adders 4.00 USD/MWh"
     );
-    scene.live.wait(clock("10:50:59"));
+    scene.wait("10:50:59");
     assert_eq!(scene.runs(), [0_u32; 0]);
-    scene.live.wait(clock("10:52"));
+    scene.wait("10:52");
     assert_eq!(scene.runs(), [1], "the notice is over, whatever the price");
     assert_eq!(
         scene.why(),
         "serving earns 750.00 USD/MWh (1.50 USD/GPU-hour; 216 GPUs in 3 racks on offer; 1 \
-         rack kept up; 1 not to be had), power costs 804.00 USD/MWh: 800.00 USD/MWh (LMP, \
-         known 10:10) + adders 4.00 USD/MWh"
+         held rack is down and waits to be started; 1 not to be had), power costs 804.00 \
+         USD/MWh: 800.00 USD/MWh (LMP, known 10:10) + adders 4.00 USD/MWh"
     );
 
     // Cheap again: the others follow, and go first when it is dear.
@@ -191,6 +204,8 @@ fn a_rack_that_is_being_tested_is_kept_up() {
         campus.put_up("R0005", "GB300 NVL72");
     });
     assert_eq!(scene.runs(), [4]);
+    assert!(scene.why().contains("1 held rack is down and waits"), "{}", scene.why());
+    scene.wait("10:31");
     assert!(scene.why().contains("1 rack kept up"), "{}", scene.why());
     scene.replays();
 }
@@ -202,10 +217,10 @@ fn the_price_of_a_gpu_hour_decides_for_as_long_as_it_is_offered() {
     let mut scene = Scene::new();
     scene.price(800, "10:10", "13:30");
     scene.offer("1.60", "10:10", "11:00");
-    scene.live.wait(clock("10:16"));
+    scene.wait("10:16");
     assert_eq!(scene.runs(), [0_u32; 0], "800.00 USD a MWh");
     scene.offer("1.62", "10:10", "11:00");
-    scene.live.wait(clock("10:21"));
+    scene.wait("10:21");
     assert_eq!(scene.runs(), [0, 1, 2, 3], "810.00 USD a MWh");
     assert_eq!(
         scene.why(),
@@ -222,9 +237,9 @@ fn the_price_of_a_gpu_hour_decides_for_as_long_as_it_is_offered() {
         source: Source::SpotMarket,
     };
     scene.live.input(Event::Signal(Signal::SpotOffer(late)));
-    scene.live.wait(clock("10:59"));
+    scene.wait("10:59");
     assert_eq!(scene.runs(), [0, 1, 2, 3]);
-    scene.live.wait(clock("11:01"));
+    scene.wait("11:01");
     assert_eq!(scene.runs(), [0_u32; 0], "the offer is over, and 750 USD are not enough");
     scene.replays();
 }
@@ -298,9 +313,183 @@ fn under_a_limit_what_is_promised_goes_first() {
         known_at: clock("10:00"),
     };
     scene.live.input(Event::Signal(Signal::Instruction(limit)));
-    scene.live.wait(clock("10:40"));
+    scene.wait("10:40");
     // 1,560 kW for the tenant, 60 kW for racks and 22 kW for rigs at rest leave 428 kW:
     // enough for two racks of 144 kW each.
     assert_eq!(scene.runs(), [0, 3]);
+    scene.replays();
+}
+
+/// A limit that leaves room for two racks of four, and nobody was promised any of them.
+fn limited(until: &str) -> Scene {
+    let mut scene = Scene::new();
+    scene.price(100, "10:05", "13:30");
+    let limit = Instruction {
+        name: "tight".to_owned(),
+        programme: 0,
+        ask: Ask::Limit(Power::from_kw(2_070)),
+        during: Interval { start: clock("10:00"), end: clock(until) },
+        best_effort: false,
+        known_at: clock("10:00"),
+    };
+    scene.live.input(Event::Signal(Signal::Instruction(limit)));
+    scene.wait("10:40");
+    assert_eq!(scene.runs(), [0, 1]);
+    scene
+}
+
+impl Scene {
+    /// What each rack of the load was ordered to, in turn.
+    fn moved(&self, from: &str) -> Vec<String> {
+        let spot = self.spot();
+        let steps = self.live.steps.iter().filter(|step| step.input.at >= clock(from));
+        let orders = steps.flat_map(|step| &step.outputs).filter_map(|output| {
+            if let Output::Orders(batch) = output { Some(&batch.orders) } else { None }
+        });
+        let moves = orders.flatten().filter(|order| order.load == spot);
+        let moves = moves.flat_map(|order| &order.moves);
+        moves.map(|to| format!("{} to {}", to.machines, to.point)).collect()
+    }
+
+    /// The alarms that stand about racks that are held.
+    fn held_down(&self) -> Vec<String> {
+        let standing = self.live.engine.alarms().standing();
+        let is_about = |alarm: &&&engine::Alarm| {
+            matches!(alarm.what, engine::alarm::What::HeldDown { .. })
+        };
+        let about = standing.iter().filter(is_about);
+        about.map(|alarm| alarm.what.consequence()).collect()
+    }
+}
+
+/// The rack of a tenant that comes while a limit holds takes the place of one on offer:
+/// that comes down, is seen to be down, and only then is there room for the other.
+#[test]
+fn one_on_offer_makes_way_for_one_that_is_held() {
+    let mut scene = limited("11:00");
+    scene.at("10:41", |campus| {
+        campus.deliver("red", "H1", RackNo(3), 0..18);
+    });
+    let why = scene.why();
+    assert!(why.contains("; 1 held rack is down and waits to be started;"), "{why}");
+    scene.wait("10:43");
+    assert_eq!(scene.runs(), [0, 3]);
+    assert_eq!(scene.moved("10:41"), ["1 to 0", "3 to 1"]);
+    scene.wait("10:46");
+    let why = scene.why();
+    assert!(why.contains("; 1 rack kept up;"), "{why}");
+
+    // Dear, and then without a limit: what is on offer rests, and the tenant's runs.
+    scene.price(800, "10:55", "13:30");
+    scene.wait("13:00");
+    assert_eq!(scene.runs(), [3]);
+    assert_eq!(scene.held_down(), [""; 0]);
+    scene.replays();
+}
+
+/// Nothing of a rack that is cordoned whole can be sold: one that can runs in its place.
+#[test]
+fn what_nobody_can_have_makes_way_for_what_is_on_offer() {
+    let mut scene = limited("11:00");
+    scene.at("10:41", |campus| {
+        let trays: Vec<_> = campus.estate.rack(RackNo(0)).tray_numbers().collect();
+        for tray in trays {
+            campus.say(Body::Cordon { tray, why: "a leak".to_owned() });
+        }
+    });
+    scene.wait("10:50");
+    assert_eq!(scene.runs(), [1, 2]);
+    scene.replays();
+}
+
+/// One that does not start takes the place of one on offer for a minute at a time, ever
+/// less often, and an alarm says that it is down.
+#[test]
+fn one_that_does_not_start_costs_none_on_offer_for_ever() {
+    let mut scene = limited("13:30");
+    scene.live.stuck("spot", 3);
+    scene.at("10:41", |campus| {
+        campus.deliver("red", "H1", RackNo(3), 0..18);
+    });
+    scene.wait("10:45");
+    assert_eq!(scene.held_down(), [""; 0]);
+    scene.wait("10:59");
+    assert_eq!(
+        scene.held_down(),
+        [
+            "Who was promised it, or tests it, has no power: 1 of the 5 racks of `spot` is down."
+        ]
+    );
+    assert_eq!(scene.runs(), [0, 1]);
+    let once = ["1 to 0", "3 to 1", "1 to 1"];
+    assert_eq!(scene.moved("10:41"), [once, once].concat());
+    let mut minutes = 0;
+    for minute in 0..120 {
+        scene.wait_until(clock("11:00") + Seconds::minutes(minute));
+        minutes += u32::from(scene.runs() != [0, 1]);
+        assert_eq!(scene.held_down().len(), 1, "it stands on");
+    }
+    assert_eq!(scene.moved("10:59"), [once; 4].concat(), "four times in two hours");
+    assert!(minutes <= 8, "{minutes}");
+    scene.replays();
+}
+
+/// Nothing starts what a person works on, and nothing makes way for it.
+#[test]
+fn what_is_worked_on_takes_nobodys_place() {
+    let mut scene = limited("11:00");
+    let spot = scene.spot();
+    scene.live.ask(engine::Request::LockOut(engine::site::LockOut {
+        load: spot,
+        machines: Some(std::iter::once(3).collect()),
+        during: Interval { start: clock("10:40"), end: clock("12:00") },
+        until_released: true,
+        role: "rig technician".to_owned(),
+        reason: "a leak".to_owned(),
+    }));
+    scene.at("10:41", |campus| {
+        campus.deliver("red", "H1", RackNo(3), 0..18);
+    });
+    scene.wait("10:55");
+    assert_eq!((scene.runs(), scene.held_down()), (vec![0, 1], Vec::new()));
+    assert_eq!(scene.moved("10:41"), [""; 0]);
+    scene.replays();
+}
+
+/// 288 GPUs at the most that can be written down are still counted, and run.
+#[test]
+fn no_offer_is_too_much_to_count() {
+    let mut scene = Scene::new();
+    scene.price(800, "10:10", "13:30");
+    for usd in ["100000000000", "9223372036854.775807", "-9223372036854.775807"] {
+        scene.offer(usd, "10:10", "11:00");
+        let until = scene.live.now + Seconds::minutes(6);
+        scene.wait_until(until);
+        assert_eq!(scene.runs().is_empty(), usd.starts_with('-'), "{usd}");
+    }
+    scene.replays();
+}
+
+/// What nobody has seen for five minutes is not on offer, though nothing happens: looks
+/// have stopped, and with them what anybody knows.
+#[test]
+fn what_is_not_seen_any_more_is_not_on_offer() {
+    let mut scene = Scene::new();
+    scene.price(100, "10:05", "13:30");
+    scene.at("10:20", |_| {});
+    scene.live.wait(clock("10:25:01"));
+    assert_eq!(scene.runs(), [0, 1, 2, 3]);
+    let (due, why) = scene.live.engine.next_wake();
+    assert_eq!((due, why), (clock("10:25:01"), "a rack on offer was not seen lately"));
+    scene.live.wait(clock("10:25:10"));
+    assert_eq!(scene.runs(), [0_u32; 0]);
+    let why = scene.why();
+    assert!(why.contains("; 0 GPUs in 0 racks on offer; 5 not to be had"), "{why}");
+    scene.live.wait(clock("12:00"));
+    assert!(!scene.why().contains("4 racks on offer"), "{}", scene.why());
+
+    // Seen again, they are on offer again: one that rests as well.
+    scene.wait("12:01");
+    assert_eq!(scene.runs(), [0, 1, 2, 3]);
     scene.replays();
 }

@@ -144,3 +144,39 @@ fn what_is_dark_comes_down_first_and_what_is_held_never() {
     assert_eq!(down(6_080), "0,3 to 0");
     assert_eq!(down(0), "0-1,3 to 0");
 }
+
+/// Who makes way under a target, in the words of `moved`.
+fn way(crew: &Crew, group: &Machines, watts: i64) -> String {
+    moved(&crew.way(group, Power::from_watts(watts), second(10), |_| true))
+}
+
+#[test]
+fn the_lesser_makes_way_and_no_further_than_needed() {
+    // The held one rests. Up it takes 3,460 W; the dark one and those on offer run.
+    let (group, crew) = with_duties([1, 2, 0, 2]);
+    assert_eq!(crew.sums().ordered, Power::from_watts(9_540));
+    // The dark one gives 2,460 W, and a step of the last on offer the other 1,000.
+    assert_eq!(way(&crew, &group, 9_540), "0 to 0, 3 to 1");
+    assert_eq!(way(&crew, &group, 10_540), "0 to 0");
+    assert_eq!(way(&crew, &group, 13_000), "");
+    let tight = |down: Power| down <= Power::from_watts(2_000);
+    let moves = crew.way(&group, Power::from_watts(9_540), second(10), tight);
+    assert_eq!(moved(&moves), "1,3 to 1", "a ramp leaves 2,000 W");
+
+    // One on offer takes the place of a dark one, never of another.
+    let (group, crew) = with_duties([2, 0, 2, 0]);
+    assert_eq!(way(&crew, &group, 7_080), "0 to 0");
+    let (group, crew) = with_duties([0, 0, 2, 2]);
+    assert_eq!(way(&crew, &group, 7_080), "");
+}
+
+/// While a held machine waits for room, what there is of it is not taken from it by one
+/// whose step is smaller.
+#[test]
+fn nothing_on_offer_goes_up_into_room_that_a_held_one_waits_for() {
+    let (group, crew) = with_duties([0, 1, 0, 1]);
+    let up = |watts| moved(&crew.up_to(&group, Power::from_watts(watts)));
+    assert_eq!(up(5_080 + 2_000), "");
+    assert_eq!(up(5_080 + 2_460), "2 to 1");
+    assert_eq!(up(5_080 + 3_460 + 1_000), "1-2 to 2");
+}

@@ -63,6 +63,7 @@ pub(super) fn are_over(
             | What::LinkSilent { .. }
             | What::MeterSilent { .. }
             | What::LockedOutRuns { .. }
+            | What::HeldDown { .. }
             | What::Quarantined { .. } => true,
             What::MayExceed { .. }
             | What::AboveLimit { .. }
