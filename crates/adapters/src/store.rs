@@ -144,7 +144,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         check_new(first)?;
         let lock = lock_file(address)?;
-        let mut back = connect(address, Access::Write, true).await?;
+        let mut back = connect(address, Access::Write, true, Duration::ZERO).await?;
         match back
             .contents()
             .await
@@ -203,7 +203,7 @@ impl Store {
             Access::Write => lock_file(address)?,
             Access::Read => None,
         };
-        let back = connect(address, access, false).await?;
+        let back = connect(address, access, false, Duration::ZERO).await?;
         let (back, id, key) = identified(address, access, back).await?;
         let mut store = Self {
             address: address.clone(),
@@ -362,7 +362,7 @@ impl Store {
     /// The connection, made again if it was given up.
     async fn connected(&mut self) -> Result<&mut Back, StoreError> {
         if self.back.is_none() {
-            let back = connect(&self.address, self.access, false).await?;
+            let back = connect(&self.address, self.access, false, PASSING).await?;
             let (back, id, _) = identified(&self.address, self.access, back).await?;
             if id != self.id {
                 back.abandon().await;
@@ -468,11 +468,20 @@ fn rows_after(before: Tail, records: &[NewRecord]) -> (Vec<Row>, Tail) {
     (rows, tail)
 }
 
-/// Connects, and takes the writer's lock of a server's schema.
+/// How long a writer that comes back asks again for its lock: the server may not have
+/// noticed yet that the session before is gone, which holds it.
+const PASSING: Duration = Duration::from_secs(5);
+
+/// How long it waits before it asks again.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// Connects, and takes the writer's lock of a server's schema; asks again for it as long
+/// as `patience` lasts.
 async fn connect(
     address: &StoreAddress,
     access: Access,
     create: bool,
+    patience: Duration,
 ) -> Result<Back, StoreError> {
     let write = access == Access::Write;
     let meaning = |error| StoreError::of(address.shown(), error);
@@ -480,9 +489,16 @@ async fn connect(
         Place::Sqlite(path) => Back::sqlite(path, write, create).await.map_err(meaning),
         Place::Postgres(server) => {
             let mut back = within(true, Back::postgres(server)).await.map_err(meaning)?;
-            if write && !within(true, back.lock(&server.schema)).await.map_err(meaning)? {
-                back.abandon().await;
-                return Err(StoreError::InUse(address.to_string()));
+            let mut left = patience;
+            while write
+                && !within(true, back.lock(&server.schema)).await.map_err(meaning)?
+            {
+                if left.is_zero() {
+                    back.abandon().await;
+                    return Err(StoreError::InUse(address.to_string()));
+                }
+                tokio::time::sleep(AGAIN).await;
+                left = left.saturating_sub(AGAIN);
             }
             Ok(back)
         }

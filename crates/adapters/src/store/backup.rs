@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 use super::address::Place;
 use super::back::{Back, Beside, Contents};
@@ -159,7 +160,7 @@ async fn into_server(
     address: &StoreAddress,
     progress: &mut (dyn FnMut(u64, u64) + Send),
 ) -> Result<(), StoreError> {
-    let mut target = connect(address, Access::Write, true).await?;
+    let mut target = connect(address, Access::Write, true, Duration::ZERO).await?;
     let contents = target.contents().await;
     match contents.map_err(|error| StoreError::of(address.shown(), error))? {
         Contents::Nothing => {}
