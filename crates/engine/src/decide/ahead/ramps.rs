@@ -15,6 +15,7 @@ use super::answer::{AGREE, Answer, RampPrice};
 use super::conflict::Conflict;
 use super::free::Free;
 use super::horizon::{Cap, Horizon, Ramp};
+use super::known::is_same;
 use super::window::{Gains, Outside, Step, Stop, Window};
 
 /// Repairs ramps; keeps its buffers.
@@ -569,12 +570,6 @@ impl Repair {
             })
         })
     }
-}
-
-/// Without a branch for each figure.
-fn is_same(a: &[f64], b: &[f64]) -> bool {
-    let differs = |(a, b): (&f64, &f64)| a.to_bits() ^ b.to_bits();
-    a.iter().zip(b).map(differs).fold(0, |all, one| all | one) == 0
 }
 
 /// Two stored energies this close are one, MWh.

@@ -11,6 +11,7 @@
 
 use super::conflict::{Bound, Conflict};
 use super::horizon::{Cap, Demand, Horizon};
+use super::known::is_same;
 use super::loads::Loads;
 
 /// Where a MW comes from.
@@ -143,7 +144,7 @@ impl Layout {
     /// Puts the least worthy segment first. Little changes from one interval to
     /// the next, so insertion finds most in place.
     pub(super) fn sort(&mut self, worth: &[f64]) {
-        if self.sorted == worth {
+        if is_same(&self.sorted, worth) {
             return;
         }
         self.sorted.clear();
