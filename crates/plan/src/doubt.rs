@@ -3,6 +3,7 @@
 use engine::site::{LoadIx, LoadKind};
 use settle::calendar::Date;
 use settle::contract::{PowerMode, PriceUnit};
+use settle::exact::Exact;
 use units::{Money, Power, Share};
 
 use crate::terms::{Conversion, LoanKind, Plan, Serves};
@@ -22,6 +23,9 @@ pub struct Doubt {
 
 /// The most days that a delivery, a shipment or a payment may take: ten years.
 const DAYS_MAX: i64 = 3_650;
+
+/// The dearest GPU-hour that is believed, USD: anything more is a month's or a slip.
+const GPU_HOUR_MAX_USD: i128 = 1_000;
 
 struct Doubts(Vec<Doubt>);
 
@@ -82,6 +86,17 @@ impl Plan {
                         "prices that are stated",
                         format!("tranche {} moves with an index", tranche.id),
                         "a plan draws no such index; state the price by steps",
+                    );
+                }
+                let prices = tranche.price.steps.iter().map(|step| step.amount);
+                let dearest = prices.fold(tranche.price.amount, Exact::max);
+                let is_by_hour = tranche.price.unit == PriceUnit::GpuHour;
+                if is_by_hour && dearest > Exact::whole(GPU_HOUR_MAX_USD) {
+                    doubts.add(
+                        key("file"),
+                        &format!("at most {GPU_HOUR_MAX_USD} USD per GPU-hour"),
+                        format!("tranche {} at {dearest}", tranche.id),
+                        "state it for an hour, not for a month or a year",
                     );
                 }
                 let free = tranche.price.amount.is_zero()

@@ -8,6 +8,7 @@ use engine::site::{
 };
 use settle::calendar::{Date, Period};
 use settle::contract::Contract;
+use settle::exact::Exact;
 use settle::tariff::{Adder, Tariff};
 use sim::scenario::coin::Coin;
 use sim::scenario::delivery::Slip;
@@ -571,6 +572,10 @@ fn what_cannot_be_is_told_and_gives_no_figure() {
         plan.conversions.push(again);
     });
     assert!(twice.contains("load racks in one conversion"), "{twice}");
+    let dear = doubted(|plan| {
+        plan.deals[0].contract.tranches[0].price.amount = Exact::whole(7_000);
+    });
+    assert!(dear.contains("at most 1000 USD per GPU-hour"), "{dear}");
 }
 
 #[test]
