@@ -187,8 +187,6 @@ fn a_power_cycle_is_done_when_another_reset_is_seen() {
             (TrayNo(0), Command::PowerCycle, scene.estate.trays()[0].generation - 1),
             (TrayNo(1), Command::PowerCycle, generation),
         ];
-        // The emulated clock tells seconds: the reset has to be in another one.
-        tokio::time::sleep(Duration::from_millis(300)).await;
         scene.in_hand.carry_out(&scene.estate, orders).await;
         let untouched = scene.shows(0).started;
         scene.until("a start", |scene| scene.shows(1).started != before).await;
