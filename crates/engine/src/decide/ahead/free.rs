@@ -9,12 +9,12 @@
 use super::answer::{AGREE, Answer};
 use super::conflict::{Bound, Conflict};
 use super::horizon::{Cap, End, Horizon};
-use super::known::Known;
+use super::known::{Known, is_same};
 use super::stage::{GridPrice, Layout, Source, Stage};
 use super::stored::{self, Piece, Reach, Span};
 use super::window::Gains;
 
-/// What a pass keeps of each interval.
+/// An interval as a market.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mark {
     /// Its sources, in the arena of all.
@@ -31,8 +31,40 @@ pub(super) struct Mark {
     /// How many segments in order, and how much of the first source, draw nothing
     /// whatever the battery does.
     pub(super) shed: (usize, f64),
-    /// What it costs to have arrived before the interval.
-    pub(super) arrive: Span,
+    /// Where it was placed last.
+    placed: Placed,
+}
+
+impl Mark {
+    /// Its pieces.
+    fn gains<'a>(&self, all: &'a [Piece]) -> &'a [Piece] {
+        &all[self.gains.0..self.gains.1]
+    }
+}
+
+/// What an interval does where the store gains so much at such a price: it follows from
+/// its market and those two figures alone.
+#[derive(Clone, Copy, Debug)]
+struct Placed {
+    /// What is gained, MWh, and the price of stored energy, USD/MWh; no number before it
+    /// is placed.
+    at: [f64; 2],
+    /// What is gained once that is charge and discharge.
+    gained: f64,
+    charge: f64,
+    discharge: f64,
+    exchange: f64,
+    power: f64,
+    /// What its segments draw, in the arena of all.
+    drawn: usize,
+}
+
+impl Default for Placed {
+    fn default() -> Self {
+        let at = [f64::NAN; 2];
+        let (gained, charge, discharge, exchange, power) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        Self { at, gained, charge, discharge, exchange, power, drawn: 0 }
+    }
 }
 
 /// The pass over a horizon without ramps, with its buffers.
@@ -40,12 +72,17 @@ pub(super) struct Mark {
 pub(super) struct Free {
     layout: Layout,
     stage: Stage,
-    pub(super) marks: Vec<Mark>,
+    /// Intervals as markets, those of the last call from `first` on.
+    marks: Vec<Mark>,
+    first: usize,
     pub(super) sources: Vec<Source>,
     pub(super) gains: Vec<Piece>,
+    /// What it costs to arrive before each interval and after the last.
     pub(super) arrive: Vec<Piece>,
-    /// What it costs to arrive at the end.
-    last: Span,
+    pub(super) to_here: Vec<Span>,
+    /// What the segments of placed intervals draw, where intervals are remembered.
+    drawn: Vec<f64>,
+    remembers: bool,
     /// What it costs to go on, before each interval and after the last.
     pub(super) onward: Vec<Piece>,
     pub(super) from_here: Vec<Span>,
@@ -79,58 +116,56 @@ impl Free {
         let battery_is = [into, out_of, wear, hours];
         let layout = &self.layout;
         let widths = layout.widths();
-        let mut moved = self.known.begin(horizon, widths, battery_is, layout.is_simple());
-        if moved.is_none() || self.sources.len() > 64 * n + 1_024 {
+        let is_simple = layout.is_simple();
+        let mut moved = self.known.begin(horizon, caps, widths, battery_is, is_simple);
+        self.remembers = moved.is_some();
+        if !self.remembers || self.sources.len() > 64 * n + 1_024 {
             // What was kept of calls before is in the way.
-            self.known.forget();
+            moved = None;
+            self.first = 0;
+            self.marks.clear();
             self.sources.clear();
             self.gains.clear();
+            self.drawn.clear();
         }
         self.arrive.clear();
         // Some four pieces an interval are the rule.
         for list in [&mut self.gains, &mut self.arrive] {
             list.reserve(4 * n);
         }
-        self.marks.reserve(n);
+        self.first += moved.unwrap_or(0);
+        self.marks.resize(self.first + n, Mark::default());
+        self.to_here.clear();
         let mut span = Span {
             from: battery.map_or(0.0, |store| store.stored_mwh),
             start: 0,
             end: 0,
         };
         for t in 0..n {
-            let known =
-                moved.filter(|moved| self.known.is_known(horizon, caps[t], t, t + moved));
-            let mut mark = match known {
-                Some(moved) => self.marks[t + moved],
-                None => self.market(horizon, caps[t], t).inspect_err(|_| {
-                    self.known.forget();
-                })?,
-            };
-            mark.arrive = span;
+            self.to_here.push(span);
+            if moved.is_none() || !self.known.is_known(t) {
+                self.marks[self.first + t] = self.market(horizon, caps[t], t)?;
+            }
             if let Some(store) = battery {
                 let (least, most) =
                     (store.stored_min_mwh.at(t), store.stored_max_mwh.at(t));
-                let gains = &self.gains[mark.gains.0..mark.gains.1];
+                let mark = &self.marks[self.first + t];
+                let (gains, gained) = (mark.gains(&self.gains), mark.gained);
                 let list = &mut self.arrive;
-                let next = stored::convolve(list, span, gains, mark.gained, least, most);
-                let Some(next) = next else {
-                    self.known.forget();
-                    self.marks.truncate(t);
-                    return Err(self.cannot_hold(t));
-                };
-                span = next;
-            }
-            match self.marks.get_mut(t) {
-                Some(place) => *place = mark,
-                None => self.marks.push(mark),
+                let next = stored::convolve(list, span, gains, gained, least, most);
+                span = next.ok_or_else(|| self.cannot_hold(t))?;
             }
         }
-        self.marks.truncate(n);
-        if moved.take().is_some() {
+        self.to_here.push(span);
+        if self.remembers {
             self.known.end(n);
         }
-        self.last = span;
         Ok(())
+    }
+
+    /// Intervals `from..to` as markets.
+    fn marks_of(&self, from: usize, to: usize) -> &[Mark] {
+        &self.marks[self.first + from..self.first + to]
     }
 
     /// What interval `t` is as a market, and the energy that can be gained in it.
@@ -157,8 +192,11 @@ impl Free {
             least: stage.least,
             beyond: stage.beyond,
             shed: (stage.shed, stage.skipped),
-            arrive: Span::default(),
+            placed: Placed { drawn: self.drawn.len(), ..Placed::default() },
         };
+        if self.remembers {
+            self.drawn.resize(mark.placed.drawn + segments, 0.0);
+        }
         self.sources.extend_from_slice(&stage.sources);
         mark.sources.1 = self.sources.len();
         if self.has_battery {
@@ -182,10 +220,10 @@ impl Free {
     fn cannot_hold(&self, t: usize) -> Conflict {
         // Since when: the battery has gone as far as it can every interval since
         // it was last free to choose.
-        let from = self
-            .marks
+        let reached = self.to_here.len() - 1;
+        let from = self.to_here[..reached]
             .iter()
-            .rposition(|mark| mark.arrive.end > mark.arrive.start + 1)
+            .rposition(|span| span.end > span.start + 1)
             .map_or(0, |at| at + 1);
         let limits = vec![Bound::StorePower(0), Bound::Stored(0)];
         Conflict { from: from.min(t), to: t + 1, limits }
@@ -194,8 +232,9 @@ impl Free {
     /// What is held at the end and what a MWh more is worth there.
     fn end(&self, horizon: &Horizon) -> Result<(f64, f64), Conflict> {
         let Some(store) = horizon.batteries.first() else { return Ok((0.0, 0.0)) };
-        let pieces = &self.arrive[self.last.start..self.last.end];
-        let held = self.last.from;
+        let last = self.to_here[horizon.len()];
+        let pieces = &self.arrive[last.start..last.end];
+        let held = last.from;
         let most = held + pieces.iter().map(|piece| piece.width).sum::<f64>();
         match &store.end {
             End::At(wanted) => {
@@ -203,7 +242,7 @@ impl Free {
                     return Err(self.cannot_hold(horizon.len() - 1));
                 }
                 let at = wanted.clamp(held, most);
-                let (left, right) = stored::slopes_at(&self.arrive, self.last, at);
+                let (left, right) = stored::slopes_at(&self.arrive, last, at);
                 let price = if left.is_finite() { left } else { right };
                 Ok((at, if price.is_finite() { price } else { 0.0 }))
             }
@@ -241,13 +280,13 @@ impl Free {
             if meet && answer.agrees(t, held, stored) {
                 return Ok(t + 1);
             }
-            let mark = self.marks[t];
             let mut gained = 0.0;
             if self.has_battery {
-                let gains = &self.gains[mark.gains.0..mark.gains.1];
+                let mark = &self.marks[self.first + t];
+                let gains = mark.gains(&self.gains);
                 let (list, from) = (&self.arrive, mark.gained);
                 let (part, (low, high)) =
-                    stored::split(list, mark.arrive, gains, from, held);
+                    stored::split(list, self.to_here[t], gains, from, held);
                 gained = part;
                 // Where what is held is cut off, the price on this side differs.
                 let priced = stored.max(low).min(high);
@@ -314,7 +353,21 @@ impl Free {
         stored: f64,
     ) -> Result<f64, Conflict> {
         let segments = self.layout.load_of.len();
-        let mark = self.marks[t];
+        let mark = &self.marks[self.first + t];
+        let placed = &mark.placed;
+        if is_same(&placed.at, &[gained, stored]) {
+            let drawn = &self.drawn[placed.drawn..placed.drawn + segments];
+            answer.segments_mw[t * segments..][..segments].copy_from_slice(drawn);
+            answer.exchange_mw[t] = placed.exchange;
+            answer.prices.power_usd_per_mwh[t] = placed.power;
+            if self.has_battery {
+                answer.charge_mw[t] = placed.charge;
+                answer.discharge_mw[t] = placed.discharge;
+                answer.prices.stored_usd_per_mwh[t] = stored;
+            }
+            return Ok(placed.gained);
+        }
+        let mark = *mark;
         let reach = &mut self.reach;
         if let Some(store) = horizon.batteries.first() {
             reach.charge = store.charge_mw.at(t);
@@ -361,7 +414,17 @@ impl Free {
             stored,
         );
         self.settle(horizon, caps, t, worth, charge - discharge, power, answer)?;
-        Ok(reach.gained(charge, discharge))
+        let at = [gained, stored];
+        let gained = reach.gained(charge, discharge);
+        if self.remembers {
+            let drawn = &answer.segments_mw[t * segments..][..segments];
+            self.drawn[mark.placed.drawn..][..segments].copy_from_slice(drawn);
+            let (exchange, power) =
+                (answer.exchange_mw[t], answer.prices.power_usd_per_mwh[t]);
+            self.marks[self.first + t].placed =
+                Placed { at, gained, charge, discharge, exchange, power, ..mark.placed };
+        }
+        Ok(gained)
     }
 
     /// What energy intervals `from..to` can gain together.
@@ -370,7 +433,7 @@ impl Free {
         // Lists are merged with others of their size: what costs the same in many
         // intervals is one piece soon.
         let mut lists: Vec<Vec<Piece>> = Vec::new();
-        for (at, mark) in self.marks[from..to].iter().enumerate() {
+        for (at, mark) in self.marks_of(from, to).iter().enumerate() {
             gains.least += mark.gained;
             lists.push(self.gains[mark.gains.0..mark.gains.1].to_vec());
             for _ in 0..(at + 1).trailing_zeros() {
@@ -405,7 +468,7 @@ impl Free {
         // What is cheaper than the price is gained; of what costs just that, as
         // much as is left.
         let mut left = end - held;
-        for mark in &self.marks[from..to] {
+        for mark in self.marks_of(from, to) {
             left -= mark.gained;
             for piece in &self.gains[mark.gains.0..mark.gains.1] {
                 if piece.slope < price - same {
@@ -415,7 +478,7 @@ impl Free {
         }
         let mut worst = (TOUCH, None);
         for t in from..to {
-            let mark = self.marks[t];
+            let mark = self.marks[self.first + t];
             let (low, high) = (store.stored_min_mwh.at(t), store.stored_max_mwh.at(t));
             let mut gained = mark.gained;
             for piece in &self.gains[mark.gains.0..mark.gains.1] {
@@ -448,7 +511,7 @@ impl Free {
     /// Turns what interval `t` can gain around: what it costs to gain less. Returns
     /// the most that it can gain.
     fn turn(&mut self, t: usize) -> f64 {
-        let mark = self.marks[t];
+        let mark = self.marks[self.first + t];
         let gains = &self.gains[mark.gains.0..mark.gains.1];
         self.turned.clear();
         self.turned.extend(gains.iter().rev().map(|p| Piece { slope: -p.slope, ..*p }));
@@ -463,8 +526,9 @@ impl Free {
         self.onward.clear();
         self.from_here.clear();
         self.from_here.resize(n + 1, Span::default());
-        let last = &self.arrive[self.last.start..self.last.end];
-        let least = self.last.from;
+        let span = self.to_here[n];
+        let last = &self.arrive[span.start..span.end];
+        let least = span.from;
         let most = least + last.iter().map(|piece| piece.width).sum::<f64>();
         let (least, most) = match store.end {
             End::At(held) => (held, held),
@@ -526,7 +590,7 @@ impl Free {
         let base = horizon.grid.base_mw.at(t);
         if self.layout.is_simple() {
             self.layout.sort(worth);
-            let mark = self.marks[t];
+            let mark = self.marks[self.first + t];
             let sources = &self.sources[mark.sources.0..mark.sources.1];
             let beyond = battery - mark.least;
             let sum = self.layout.settle(sources, mark.shed, beyond, drawn);

@@ -4,16 +4,13 @@
 //! interval, and most of what it knew then still holds. The market of an interval
 //! follows from the figures of that interval alone. Where all of them are the same
 //! to the last bit as an interval's of the last call, at the same place or one
-//! further on, so is its market: nothing is guessed, and an answer is the same with
-//! and without.
+//! further on, so is its market, and what it does where the store gains as much at the
+//! same price as then: nothing is guessed, and an answer is the same with and without.
 //!
 //! Kept for short horizons without feeders, floors and blocks, where comparing costs
 //! less than working out.
 
-use super::horizon::{Cap, Horizon};
-
-/// The figures of an interval beside worths, as bits.
-type Figures = [u64; 9];
+use super::horizon::{Cap, Dated, Horizon};
 
 /// The figures of the last call.
 #[derive(Clone, Debug, Default)]
@@ -23,19 +20,29 @@ pub(super) struct Known {
     /// How many segments there are, how wide each is, and what the battery is.
     widths: Vec<f64>,
     battery: [f64; 4],
-    figures: Vec<Figures>,
+    series: [Series; 7],
+    caps: Vec<Cap>,
+    /// Worths, those of the last call from `first` on.
     worths: Vec<f64>,
+    first: usize,
+    /// Of each interval of this call, whether it is known.
+    is_known: Vec<bool>,
 }
 
 /// Longer horizons are not kept.
 const LONGEST: usize = 1_024;
 
+/// How many horizons' worths pile up before the old ones are dropped.
+const PILE: usize = 8;
+
 impl Known {
     /// Begins a call on a site with segments of `widths` and a battery described by
-    /// `battery`. Returns how far what is known has to move, if anything is.
+    /// `battery`: finds what is known of it, and remembers the rest. Returns how far
+    /// what is known has to move, if anything is kept.
     pub(super) fn begin(
         &mut self,
         horizon: &Horizon,
+        caps: &[Cap],
         widths: &[f64],
         battery: [f64; 4],
         is_simple: bool,
@@ -52,56 +59,145 @@ impl Known {
             self.battery = battery;
             self.count = 0;
         }
-        self.figures.resize(n.max(self.count), [0; 9]);
-        self.worths.resize(n.max(self.count) * widths.len(), 0.0);
         let price = horizon.grid.import_usd_per_mwh[0].to_bits();
-        let is_at = |at: usize| at < self.count && self.figures[at][0] == price;
+        let prices = &self.series[0].figures;
+        let is_at = |at: usize| {
+            at < self.count && prices.get(at).is_some_and(|was| was.to_bits() == price)
+        };
         // The same prices twice in a row mean the same either way.
         let moved = [1, 0].into_iter().find(|at| is_at(*at)).unwrap_or(0);
+
+        let both = n.min(self.count.saturating_sub(moved));
+        self.is_known.clear();
+        self.is_known.resize(both, true);
+        for (was, now) in self.series.iter_mut().zip(series_of(horizon)) {
+            was.compare(now, moved, &mut self.is_known);
+            was.remember(now);
+        }
+        for (t, is_known) in self.is_known.iter_mut().enumerate() {
+            let (was, now) = (self.caps[t + moved], caps[t]);
+            *is_known &= is_same(&[was.mw, was.over], &[now.mw, now.over]);
+        }
+        self.caps.clear();
+        self.caps.extend_from_slice(caps);
+        self.compare_worths(&horizon.worth_usd_per_mwh, moved);
+        self.is_known.resize(n, false);
+        // Nothing is known of the next call if this one ends early.
+        self.count = 0;
         Some(moved)
     }
 
-    /// Whether interval `t` is the one that was at `at`; remembers it.
-    #[inline]
-    pub(super) fn is_known(
-        &mut self,
-        horizon: &Horizon,
-        cap: Cap,
-        t: usize,
-        at: usize,
-    ) -> bool {
-        let count = self.widths.len();
-        let figures = figures_of(horizon, cap, t);
-        let worth = &horizon.worth_usd_per_mwh[t * count..(t + 1) * count];
-        let is_known = at < self.count
-            && are_same(&figures, &self.figures[at])
-            && is_same(worth, &self.worths[at * count..(at + 1) * count]);
-        self.figures[t] = figures;
-        if !is_known || at != t {
-            self.worths[t * count..(t + 1) * count].copy_from_slice(worth);
+    fn compare_worths(&mut self, worths: &[f64], moved: usize) {
+        let (both, count) = (self.is_known.len(), self.widths.len());
+        let from = self.first + moved * count;
+        let (now, later) = worths.split_at(both * count);
+        if both > 0 && is_same(&self.worths[from..][..now.len()], now) {
+            self.worths.truncate(from + now.len());
+            self.worths.extend_from_slice(later);
+            self.first = from;
+            if self.first > PILE * worths.len() {
+                self.worths.drain(..self.first);
+                self.first = 0;
+            }
+            return;
         }
-        is_known
+        for (t, is_known) in self.is_known.iter_mut().enumerate() {
+            let was = &self.worths[from + t * count..][..count];
+            *is_known &= is_same(was, &now[t * count..][..count]);
+        }
+        self.worths.clear();
+        self.worths.extend_from_slice(worths);
+        self.first = 0;
     }
 
-    /// Ends a call: all `n` intervals are known, or none.
+    /// Whether interval `t` is the one that was `moved` further on.
+    pub(super) fn is_known(&self, t: usize) -> bool {
+        self.is_known[t]
+    }
+
+    /// Ends a call that saw all of its `n` intervals.
     pub(super) fn end(&mut self, n: usize) {
         self.count = n;
     }
+}
 
-    /// Forgets everything.
-    pub(super) fn forget(&mut self) {
-        self.count = 0;
+/// What one figure was in each interval of the last call, or one for all.
+#[derive(Clone, Debug, Default)]
+struct Series {
+    figures: Vec<f64>,
+    is_steady: bool,
+}
+
+/// What one figure is in each interval of a horizon.
+#[derive(Clone, Copy)]
+enum Figures<'a> {
+    Always(f64),
+    Each(&'a [f64]),
+}
+
+impl Series {
+    /// Clears the mark of every interval in which the figure is not what it was `moved`
+    /// further on.
+    fn compare(&self, now: Figures<'_>, moved: usize, is_known: &mut [bool]) {
+        let was = |t: usize| self.figures[if self.is_steady { 0 } else { t + moved }];
+        let both = is_known.len();
+        let is_same = match now {
+            _ if both == 0 => true,
+            Figures::Always(now) => self.is_steady && is_same(&self.figures, &[now]),
+            Figures::Each(now) => {
+                !self.is_steady && is_same(&self.figures[moved..][..both], &now[..both])
+            }
+        };
+        if is_same {
+            return;
+        }
+        for (t, is_known) in is_known.iter_mut().enumerate() {
+            let now = match now {
+                Figures::Always(now) => now,
+                Figures::Each(now) => now[t],
+            };
+            *is_known &= was(t).to_bits() == now.to_bits();
+        }
+    }
+
+    fn remember(&mut self, now: Figures<'_>) {
+        self.figures.clear();
+        match now {
+            Figures::Always(now) => self.figures.push(now),
+            Figures::Each(now) => self.figures.extend_from_slice(now),
+        }
+        self.is_steady = matches!(now, Figures::Always(_));
     }
 }
 
-/// Without a branch for each figure: they are nearly always all the same.
-#[inline]
-fn are_same(a: &Figures, b: &Figures) -> bool {
-    let mut differs = 0;
-    for at in 0..a.len() {
-        differs |= a[at] ^ b[at];
+impl<'a> From<&'a Dated> for Figures<'a> {
+    fn from(dated: &'a Dated) -> Self {
+        match dated {
+            Dated::Always(figure) => Self::Always(*figure),
+            Dated::Each(figures) => Self::Each(figures),
+        }
     }
-    differs == 0
+}
+
+/// The figures of a horizon's intervals beside worths and caps.
+fn series_of(horizon: &Horizon) -> [Figures<'_>; 7] {
+    let grid = &horizon.grid;
+    let import = Figures::Each(&grid.import_usd_per_mwh);
+    let export = grid.export_usd_per_mwh.as_ref();
+    let nothing = Figures::Always(0.0);
+    let (charge, discharge) = match horizon.batteries.first() {
+        Some(store) => ((&store.charge_mw).into(), (&store.discharge_mw).into()),
+        None => (nothing, nothing),
+    };
+    [
+        import,
+        export.map_or(import, |prices| Figures::Each(prices)),
+        (&grid.import_limit_mw).into(),
+        (&grid.export_limit_mw).into(),
+        (&grid.base_mw).into(),
+        charge,
+        discharge,
+    ]
 }
 
 /// Whether figures are the same to the last bit, without a branch for each.
@@ -112,26 +208,6 @@ pub(super) fn is_same(a: &[f64], b: &[f64]) -> bool {
         differs |= a.to_bits() ^ b.to_bits();
     }
     differs == 0
-}
-
-#[inline]
-fn figures_of(horizon: &Horizon, cap: Cap, t: usize) -> Figures {
-    let (grid, price) = (&horizon.grid, horizon.price(t));
-    let battery = horizon.batteries.first();
-    let (charge, discharge) = battery
-        .map_or((0.0, 0.0), |store| (store.charge_mw.at(t), store.discharge_mw.at(t)));
-    let figures = [
-        price.import,
-        price.export,
-        grid.import_limit_mw.at(t),
-        grid.export_limit_mw.at(t),
-        grid.base_mw.at(t),
-        cap.mw,
-        cap.over,
-        charge,
-        discharge,
-    ];
-    figures.map(f64::to_bits)
 }
 
 #[cfg(test)]
@@ -181,14 +257,22 @@ mod tests {
     #[test]
     fn an_answer_is_the_same_with_and_without_what_is_known() {
         let price = |t: usize| [30.0, 12.0, -20.0, 75.0, 75.0, 140.0, 41.0][t * t % 7];
-        let prices: Vec<f64> = (0..80).map(price).collect();
+        let prices: Vec<f64> = (0..420).map(price).collect();
         let (mut solver, mut answer) = (Solver::default(), Answer::default());
         let mut held = 5.0;
-        for step in 0..60 {
+        for step in 0..400 {
             let mut horizon = day(&prices[step..step + 20], 90.0);
             horizon.batteries[0].stored_mwh = held;
             // Now and then a figure is no longer what it was, or the site is not.
-            match step % 9 {
+            match step % 19 {
+                // Limits of their own for each interval, and what moves on with them.
+                11..=14 => {
+                    let limit = |t: usize| [40.0, 36.0, 38.0][(step + t) % 3];
+                    let limits: Vec<f64> = (0..20).map(limit).collect();
+                    horizon.grid.import_limit_mw = Dated::Each(limits.clone());
+                    horizon.batteries[0].charge_mw = Dated::Each(limits);
+                }
+                16 => horizon.batteries[0].discharge_mw = Dated::Each(vec![10.0; 20]),
                 3 => horizon.grid.import_usd_per_mwh[7] += 1.0,
                 5 => horizon.worth_usd_per_mwh[22] += 1.0,
                 7 => horizon.grid.import_limit_mw = Dated::Always(35.0),

@@ -379,7 +379,7 @@ impl Repair {
         if let Some(store) = horizon.batteries.first() {
             before.push(match from {
                 0 => Outside::Held(store.stored_mwh),
-                t => Outside::Costs(&free.arrive, free.marks[t].arrive),
+                t => Outside::Costs(&free.arrive, free.to_here[t]),
             });
             after.push(if to == n {
                 Outside::End

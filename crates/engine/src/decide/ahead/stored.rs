@@ -233,6 +233,10 @@ pub(super) struct Span {
 /// Merges the function at `span` of `list` with `gains`, which begin at
 /// `gained`, cuts what is not within `least` and `most`, and appends it.
 /// Nothing if no energy is left.
+///
+/// Always inlined, as [`split`] is: what one interval leaves the next reads at once, and
+/// through memory it would wait.
+#[inline(always)]
 pub(super) fn convolve(
     list: &mut Vec<Piece>,
     span: Span,
@@ -324,6 +328,7 @@ pub(super) fn merge_last(lists: &mut Vec<Vec<Piece>>) {
 /// Splits the energy `held` after an interval into what was held before and what
 /// was gained, with the price at which both agree: the prefix of the merge.
 /// Returns what was gained and the price, as a range.
+#[inline(always)]
 pub(super) fn split(
     list: &[Piece],
     span: Span,
