@@ -470,6 +470,7 @@ fn contracts(status: &Status) -> Vec<ContractLine> {
             beside: match (short, unsure) {
                 (false, _) => "all of it is served".to_owned(),
                 (true, 0) => "some of it is not at work".to_owned(),
+                (true, 1) => "1 rack does not do as told and is not counted".to_owned(),
                 (true, unsure) => {
                     format!("{unsure} racks do not do as told and are not counted")
                 }
