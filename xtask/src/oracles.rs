@@ -20,7 +20,18 @@ const REQUIREMENTS: &str = include_str!("../oracles.txt");
 const FOCUS: &str = include_str!("../oracles-focus.txt");
 
 /// Accounting programs, which are packages of Debian too.
-const ACCOUNTING: [&str; 2] = ["hledger", "ledger"];
+const ACCOUNTING: [Packaged; 2] =
+    [("hledger", "--version", "hledger"), ("ledger", "--version", "ledger")];
+
+/// Of a Slurm that runs on one machine.
+const CLUSTER: [Packaged; 3] = [
+    ("slurmctld", "-V", "slurm-wlm"),
+    ("munged", "--version", "munge"),
+    ("ip", "-V", "iproute2"),
+];
+
+/// A program, what it is asked for its version, and Debian's package of it.
+type Packaged = (&'static str, &'static str, &'static str);
 
 /// The environment, or why there is none.
 pub(crate) enum Oracles {
@@ -74,18 +85,32 @@ pub(crate) fn install_focus() -> Oracles {
 
 /// Installs the accounting programs where that is ours to do, and says which are absent.
 pub(crate) fn install_accounting() {
-    let has = |name: &&str| quietly(&mut program(name, &["--version"])).is_some();
-    let absent = || ACCOUNTING.iter().filter(|name| !has(name)).copied();
-    let wanted: Vec<&str> = absent().collect();
+    for name in install_programs(&ACCOUNTING) {
+        println!("skipped: the comparisons with {name}, which is not installed");
+    }
+}
+
+/// Installs what a cluster of one machine takes, and says what is absent.
+pub(crate) fn install_cluster() {
+    for name in install_programs(&CLUSTER) {
+        println!("skipped: the job files for Slurm, because {name} is not installed");
+    }
+}
+
+/// Installs Debian's packages of programs that are absent, where that is ours to do.
+/// Returns what is absent still.
+fn install_programs(programs: &[Packaged]) -> Vec<&'static str> {
+    let is_there =
+        |name: &str, flag: &str| quietly(&mut program(name, &[flag])).is_some();
+    let absent = || programs.iter().filter(|(name, flag, _)| !is_there(name, flag));
+    let wanted: Vec<&str> = absent().map(|(.., package)| *package).collect();
     if !wanted.is_empty()
         && may_install()
         && let Err(error) = install_packages(&wanted)
     {
         println!("cannot install {}: {error:#}", wanted.join(" and "));
     }
-    for name in absent() {
-        println!("skipped: the comparisons with {name}, which is not installed");
-    }
+    absent().map(|(name, ..)| *name).collect()
 }
 
 /// A Python of 3.12 or later: on the path, or among those of a version manager.

@@ -68,6 +68,7 @@ pub(crate) fn comparisons() -> Result<()> {
             "skipped: the comparisons over real history, because ../shared/data is absent"
         );
     }
+    oracles::install_cluster();
     let peers = Peers::start();
     start(by_library(), &peers)?;
     let command = if has_nextest() {

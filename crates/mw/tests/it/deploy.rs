@@ -16,33 +16,38 @@ fn deployed(name: &str) -> String {
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Runs a script in a folder with `mw` on its path.
-fn shell(script: &str, folder: &Path, variables: &[(&str, &str)]) {
+/// A search path on which our program stands first.
+pub(crate) fn path_with_mw() -> String {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_mw"));
     let beside = program.parent().expect("a program stands in a folder");
-    let path = format!("{}:/usr/bin:/bin", beside.display());
+    format!("{}:/usr/bin:/bin", beside.display())
+}
+
+/// Runs a script in a folder with `mw` on its path.
+fn shell(script: &str, folder: &Path, variables: &[(&str, &str)]) {
     let done = Command::new("/bin/sh")
         .args(["-euc", script])
         .current_dir(folder)
         .env_clear()
-        .env("PATH", path)
+        .env("PATH", path_with_mw())
         .envs(variables.iter().copied())
         .output()
         .expect("a shell");
     assert!(done.status.success(), "{script}\n{}", String::from_utf8_lossy(&done.stderr));
 }
 
-/// Five futures of the example by one run, and by what a folder's `answer.json` holds.
-fn as_one(folder: &Path, plan: &str) {
+/// Futures of the example are the same by one run and by a folder's `answer.json`.
+pub(crate) fn as_one(folder: &Path, plan: &str, futures: u32) {
     let text = fs::read_to_string(folder.join("answer.json")).expect("it was merged");
     let merged: Value = serde_json::from_str(&text).expect("JSON");
-    let done = mw(&["plan", plan, "--paths", "5", "--seed", "3", "--json"]);
+    let paths = futures.to_string();
+    let done = mw(&["plan", plan, "--paths", &paths, "--seed", "3", "--json"]);
     let single: Value = serde_json::from_slice(&done.stdout).expect("JSON");
-    assert_eq!(single["paths"], 5);
+    assert_eq!(single["paths"], futures);
     assert_eq!(merged, single);
 }
 
-fn example() -> String {
+pub(crate) fn example() -> String {
     root().join("examples/childress-750mw").to_str().expect("a path").to_owned()
 }
 
@@ -67,7 +72,7 @@ fn a_slurm_array_comes_to_what_one_machine_does() {
         shell(&array, &folder, &variables);
     }
     shell(&merge, &folder, &[("PLAN", plan.as_str()), ("PARTS", "parts")]);
-    as_one(&folder, &plan);
+    as_one(&folder, &plan, 5);
 }
 
 /// The block of text that each job's `args` hold.
@@ -124,5 +129,5 @@ fn a_kubernetes_job_comes_to_what_one_machine_does() {
         shell(part, &folder, &variables);
     }
     shell(merge, &folder, &[("PLAN", plan.as_str())]);
-    as_one(&folder, &plan);
+    as_one(&folder, &plan, 5);
 }

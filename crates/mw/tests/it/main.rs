@@ -26,6 +26,7 @@ mod rigs;
 mod rigs_oracle;
 mod settle;
 mod site_file;
+mod slurm_oracle;
 mod two_futures;
 mod under_contract;
 mod verify;
