@@ -31,10 +31,11 @@ fn highs() -> Option<Peer> {
 /// Seeds that once failed: limits named needlessly, contradictions not seen where there
 /// are several stores or a feeder is full, a ramp that no window looked at, peaks that
 /// were said to be worth more than keeps a MW from being drawn, a stretch whose plan did
-/// not follow on, and a cap a hair above what has to be drawn.
-const FOUND: [u64; 15] = [
+/// not follow on, a cap a hair above what has to be
+/// drawn, and steps that led back to where they began.
+const FOUND: [u64; 16] = [
     50_689, 300_008, 301_009, 320_350, 330_465, 350_596, 616_846, 701_496, 722_192,
-    922_903, 925_083, 933_359, 940_622, 942_135, 952_886,
+    854_274, 922_903, 925_083, 933_359, 940_622, 942_135, 952_886,
 ];
 
 /// No other program is needed to see that an answer is the optimum: its plan keeps

@@ -130,6 +130,8 @@ const PRIMAL: f64 = 1e-8;
 /// What is taken for zero in reduced costs and pivots.
 const DUAL: f64 = 1e-9;
 const PIVOT: f64 = 1e-9;
+/// How far costs are moved apart, as a share of them.
+const APART: f64 = 1e-6;
 /// How often what was summed up may turn out not to stand.
 pub(super) const ROUNDS: usize = 50;
 
@@ -435,7 +437,32 @@ impl Program {
 
     /// Goes on until every value is within its bounds. Values are then summed up in
     /// steps, and there are no multipliers yet: see [`Self::finish`].
+    ///
+    /// Where many columns cost the same, steps can lead back to where they began. Then
+    /// costs are moved apart a little, and back once that is solved.
     pub(super) fn solve(&mut self) -> Result<(), Failure> {
+        match self.walk() {
+            Err(Failure::Stuck) => {
+                let costs: Vec<f64> = self.columns.iter().map(|c| c.cost).collect();
+                for (at, column) in self.columns.iter_mut().enumerate() {
+                    // The golden ratio spreads them over what is added.
+                    let spread = (at as f64 * 0.618_033_988_749_895).fract();
+                    column.cost += APART * (1.0 + column.cost.abs()) * (0.5 - spread);
+                }
+                self.begin_afresh()?;
+                let apart = self.walk();
+                for (column, cost) in self.columns.iter_mut().zip(costs) {
+                    column.cost = cost;
+                }
+                self.begin_afresh()?;
+                apart?;
+                self.walk()
+            }
+            done => done,
+        }
+    }
+
+    fn walk(&mut self) -> Result<(), Failure> {
         for _ in 0..200 + 20 * self.rows() {
             let Some((at, below)) = self.furthest_outside() else { return Ok(()) };
             if self.factor.is_worn() {
