@@ -101,7 +101,7 @@ impl Default for Pace {
         Self {
             at_once: 512,
             per_subnet: 64,
-            look_within: Duration::from_secs(2),
+            look_within: Duration::from_secs(3),
             tell_within: Duration::from_secs(4),
             meter_every: Duration::from_secs(2),
             interval: Seconds::minutes(5),

@@ -6,7 +6,7 @@
 //!
 //! | wanted | becomes |
 //! |---|---|
-//! | [`Wanted::Rest`] | `power_off` with `respbefore`: the answer comes before the act, or not at all |
+//! | [`Wanted::Rest`] | `power_off` with `respbefore`: the answer comes before the act, or not at all; it is not waited for long |
 //! | [`Wanted::AtMost`] | `adjust_power_limit`, if it is another; `power_on`, if it is off |
 //!
 //! A power limit restarts the miner's program, which hashes again after minutes, so it is
@@ -30,6 +30,7 @@ use crate::deliver::Secret;
 use super::{
     Answer, Doing, Driver, Identity, Look, Reached, Refusal, Running, Unanswered, Wanted,
 };
+use seal::Fill;
 use token::Tokens;
 use wire::Told;
 
@@ -39,6 +40,10 @@ pub const PORT: u16 = 4_028;
 /// How long the answer to a command is waited for, at most: what was not answered by
 /// then is looked into.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// What goes off may answer nobody first: its answer is waited for as long, or a few times
+/// as long as it took for a question, and then it is looked at.
+const OFF_WITHIN: Duration = Duration::from_millis(500);
 
 /// How long a miner is taken to stand as it was seen. A fleet is looked at twice a minute.
 const SEEN_HOLDS: Duration = Duration::from_secs(60);
@@ -52,6 +57,19 @@ pub struct Whatsminer {
     tokens: Tokens,
     /// What the newest look showed, if it was told nothing since.
     seen: Mutex<Option<Seen>>,
+    /// What its firmware turned out to be like.
+    habits: Mutex<Habits>,
+}
+
+/// How a firmware differs from the rule.
+#[derive(Clone, Copy, Debug, Default)]
+struct Habits {
+    /// It takes one question at a time.
+    one_by_one: bool,
+    /// How the last block of what it reads is filled.
+    fill: Fill,
+    /// How long it took to answer a question.
+    answers_in: Duration,
 }
 
 /// What a look showed that counts for what it is told next.
@@ -67,7 +85,8 @@ impl Whatsminer {
     /// The miner at this address; with the password of its account `admin` it can be
     /// told things, without one it is looked at alone.
     pub fn new(at: Reached, login: Option<Secret>) -> Self {
-        Self { at, login, tokens: Tokens::default(), seen: Mutex::default() }
+        let (seen, habits) = (Mutex::default(), Mutex::default());
+        Self { at, login, tokens: Tokens::default(), seen, habits }
     }
 
     async fn identity(&self, by: Instant) -> Result<Identity, Unanswered> {
@@ -88,17 +107,32 @@ impl Whatsminer {
     }
 
     async fn stand(&self, by: Instant) -> Result<Look, Unanswered> {
-        let summary = match wire::read(self.at, "summary+pools", by).await {
-            // Some firmwares take one at a time.
-            Err(Unanswered::Nonsense(_)) => wire::read(self.at, "summary", by).await?,
-            asked => asked?,
+        let one_by_one = self.habits().one_by_one;
+        let together = match one_by_one {
+            true => None,
+            false => match wire::read(self.at, "summary+pools", by).await {
+                Err(Unanswered::Nonsense(_)) => None,
+                asked => Some(asked?),
+            },
+        };
+        let summary = match together {
+            Some(summary) => summary,
+            None => wire::read(self.at, "summary", by).await?,
         };
         let pools = match words::has_pools(&summary) {
             true => summary.clone(),
             false => wire::read(self.at, "pools", by).await?,
         };
+        let asked_at = Instant::now();
         let status = wire::read(self.at, "status", by).await?;
+        let answers_in = asked_at.elapsed();
         let look = words::look(&summary, &pools, &status)?;
+        {
+            let mut habits = self.habits();
+            // What refused both and answered each has to be asked so.
+            habits.one_by_one = !words::has_pools(&summary);
+            habits.answers_in = answers_in;
+        }
         if let Some(login) = &self.login {
             // Ahead of time, so that an order need not wait for it.
             drop(self.tokens.renew_if_old(self.at, login, by).await);
@@ -120,13 +154,18 @@ impl Whatsminer {
         self.seen.lock().expect("what was seen is whole")
     }
 
+    fn habits(&self) -> MutexGuard<'_, Habits> {
+        self.habits.lock().expect("what is known of it is whole")
+    }
+
     async fn be(&self, wanted: Wanted, by: Instant) -> Answer {
         // Whatever it is told now, what was seen before is over.
         let seen = self.seen().take().filter(|seen| seen.from.elapsed() < SEEN_HOLDS);
         match wanted {
             Wanted::Rest => {
                 let params = [("respbefore", Value::from("true"))];
-                self.command("power_off", params.into_iter(), by).await
+                let patience = OFF_WITHIN.max(self.habits().answers_in * 4);
+                self.command("power_off", params.into_iter(), patience, by).await
             }
             Wanted::AtMost(power) => match seen {
                 Some(Seen { running: Some(Running::Resting), .. }) => {
@@ -149,7 +188,9 @@ impl Whatsminer {
     /// Starts one that rests, whatever its limit was.
     async fn start(&self, power: Power, by: Instant) -> Answer {
         match self.limit(power, by).await {
-            Answer::Accepted => self.command("power_on", std::iter::empty(), by).await,
+            Answer::Accepted => {
+                self.command("power_on", std::iter::empty(), ANSWER_WITHIN, by).await
+            }
             answer @ (Answer::Refused(_) | Answer::Unknown(_)) => answer,
         }
     }
@@ -158,7 +199,8 @@ impl Whatsminer {
     /// started on a limit that it may not have.
     async fn limit(&self, power: Power, by: Instant) -> Answer {
         let watts = Value::from(power.as_watts().to_string());
-        self.command("adjust_power_limit", [("power_limit", watts)].into_iter(), by).await
+        let params = [("power_limit", watts)];
+        self.command("adjust_power_limit", params.into_iter(), ANSWER_WITHIN, by).await
     }
 
     async fn at_most(&self, power: Power, by: Instant) -> Answer {
@@ -178,17 +220,19 @@ impl Whatsminer {
         match running {
             Some(Running::Starting | Running::Working) => Answer::Accepted,
             Some(Running::Resting) | None => {
-                self.command("power_on", std::iter::empty(), by).await
+                self.command("power_on", std::iter::empty(), ANSWER_WITHIN, by).await
             }
         }
     }
 
     /// Tells it something, under its seal. A seal that the miner has forgotten is made
-    /// anew once: it did not understand the command, so it is not repeated.
+    /// anew once, and what it could not read is filled the other way once: it did not
+    /// understand the command, so it is not repeated.
     async fn command(
         &self,
         name: &str,
         params: impl Iterator<Item = (&'static str, Value)>,
+        patience: Duration,
         by: Instant,
     ) -> Answer {
         let Some(login) = &self.login else { return Answer::Refused(Refusal::Login) };
@@ -196,22 +240,39 @@ impl Whatsminer {
         command.insert("cmd".to_owned(), Value::from(name));
         command.extend(params.map(|(key, value)| (key.to_owned(), value)));
 
-        for fresh in [false, true] {
+        let was = self.habits().fill;
+        let (mut fill, mut fresh) = (was, false);
+        loop {
             let (seal, is_new) = match self.tokens.seal(self.at, login, fresh, by).await {
                 Ok(found) => found,
                 Err(answer) => return answer,
             };
-            let until = by.min(Instant::now() + ANSWER_WITHIN);
-            let until = until.min(Instant::now() + (by - Instant::now()) / 2);
-            match wire::tell(self.at, &seal, command.clone(), until).await {
-                Ok(Told::Said(said)) if !is_new && words::is_token_no_more(&said) => {}
-                Ok(Told::Said(said)) => return words::answer(&said),
-                Ok(Told::NotUnderstood(_)) if !is_new => {}
-                Ok(Told::NotUnderstood(answer)) => return words::not_understood(&answer),
+            let now = Instant::now();
+            let longest = by.min(now + ANSWER_WITHIN).min(now + (by - now) / 2);
+            let until = longest.min(now + patience);
+            match wire::tell(self.at, &seal, fill, command.clone(), until).await {
+                // That it was not waited for longer is no silence of its.
+                Err(Unanswered::Late) if until < longest => {
+                    return Answer::Unknown(Unanswered::Closed);
+                }
                 Err(why) => return Answer::Unknown(why),
+                Ok(Told::Said(said)) if words::is_unread(&said) && fill == was => {
+                    fill = was.other();
+                }
+                Ok(Told::Said(said)) if words::is_token_no_more(&said) && !is_new => {
+                    fresh = true;
+                }
+                Ok(Told::Said(said)) => {
+                    if !words::is_unread(&said) {
+                        self.habits().fill = fill;
+                    }
+                    return words::answer(&said);
+                }
+                Ok(Told::NotUnderstood(_) | Told::OtherSeal) if !is_new => fresh = true,
+                Ok(Told::NotUnderstood(answer)) => return words::not_understood(&answer),
+                Ok(Told::OtherSeal) => return Answer::Refused(Refusal::Login),
             }
         }
-        Answer::Refused(Refusal::Login)
     }
 }
 

@@ -108,12 +108,18 @@ pub enum Quirk {
     ClosesEarly,
     /// It does what it is told and closes without an answer.
     ActsUnanswered,
+    /// It does what it is told, says nothing and keeps the connection open.
+    ActsAndHolds,
     /// It takes no command.
     Refuses,
     /// It says that it did as told and does nothing.
     SaysYes,
     /// Its login is another.
     OtherLogin,
+    /// Its login is another, and it says so under the seal of that.
+    OtherSeal,
+    /// It reads and writes sealed texts whose last block is filled with counts.
+    CountedSeal,
     /// Its API is read-only.
     ReadOnly,
     /// It answers with another question's number.
@@ -305,9 +311,12 @@ impl Rig {
             }
             Some(
                 Quirk::ActsUnanswered
+                | Quirk::ActsAndHolds
                 | Quirk::Refuses
                 | Quirk::SaysYes
                 | Quirk::OtherLogin
+                | Quirk::OtherSeal
+                | Quirk::CountedSeal
                 | Quirk::ReadOnly
                 | Quirk::OtherNumber
                 | Quirk::Markup

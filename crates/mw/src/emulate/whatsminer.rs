@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use adapters::device::whatsminer::seal::{Salts, Seal};
+use adapters::device::whatsminer::seal::{Fill, Salts, Seal};
 use serde_json::{Value, json};
 use units::Power;
 
@@ -168,21 +168,33 @@ fn sealed(rig: &Rig, data: &str) -> Says {
         (kept.quirk, kept.token)
     };
     let other = || Seal::of("another", &salts());
-    let other = (quirk == Some(Quirk::OtherLogin)).then(other);
+    let is_other = matches!(quirk, Some(Quirk::OtherLogin | Quirk::OtherSeal));
+    let other = is_other.then(other);
     let seal = other.as_ref().unwrap_or(&rig.seal);
+    let fill = match quirk {
+        Some(Quirk::CountedSeal) => Fill::Counts,
+        Some(_) | None => Fill::Zeros,
+    };
+    let closed = |answer: &Value, after| {
+        let closed = seal.close(&answer.to_string(), fill);
+        said(&json!({ "enc": closed }), after)
+    };
     let opened = seal.open(data);
     let command: Option<Value> =
         opened.and_then(|text| serde_json::from_slice(&text).ok());
     let Some(command) = command else {
-        return said(&no(23, "enc json load err"), Duration::ZERO);
+        let unread = no(23, "enc json load err");
+        return match quirk {
+            Some(Quirk::OtherSeal) => closed(&unread, Duration::ZERO),
+            Some(_) | None => said(&unread, Duration::ZERO),
+        };
     };
+    if quirk == Some(Quirk::CountedSeal) && !seal.is_filled(data, Fill::Counts) {
+        return closed(&no(23, "json cmd err"), Duration::ZERO);
+    }
     if quirk == Some(Quirk::ReadOnly) {
         return said(&no(45, "can't access write cmd"), Duration::ZERO);
     }
-    let closed = |answer: &Value, after| {
-        let closed = seal.close(&answer.to_string());
-        said(&json!({ "enc": closed }), after)
-    };
     let holds = token.is_some_and(|since| since.elapsed() < TOKEN_LASTS);
     if !holds || command["token"].as_str() != Some(seal.token()) {
         return closed(&no(135, "check token err"), Duration::ZERO);
@@ -212,7 +224,7 @@ fn sealed(rig: &Rig, data: &str) -> Says {
         Some(_) | None => return closed(&no(14, "invalid cmd"), Duration::ZERO),
     };
     match (done, quirk) {
-        (None, _) => Says::Hangs,
+        (None, _) | (Some(_), Some(Quirk::ActsAndHolds)) => Says::Hangs,
         (Some(_), Some(Quirk::ActsUnanswered)) => Says::Nothing,
         (Some(after), _) => closed(&yes(json!("API command OK")), after),
     }

@@ -32,6 +32,26 @@ impl fmt::Debug for Seal {
     }
 }
 
+/// How the last block of a text is filled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fill {
+    /// With zeros, as MicroBT's own programs do.
+    #[default]
+    Zeros,
+    /// With as many bytes as are filled, each saying how many (PKCS #7).
+    Counts,
+}
+
+impl Fill {
+    /// The other way.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Zeros => Self::Counts,
+            Self::Counts => Self::Zeros,
+        }
+    }
+}
+
 /// What a miner hands out when it is asked for a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Salts {
@@ -59,18 +79,41 @@ impl Seal {
     }
 
     /// A text under the key, in base 64.
-    pub fn close(&self, text: &str) -> String {
+    pub fn close(&self, text: &str, fill: Fill) -> String {
         let mut bytes = text.as_bytes().to_vec();
-        bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
+        match fill {
+            Fill::Zeros => bytes.resize(bytes.len().next_multiple_of(BLOCK), 0),
+            Fill::Counts => {
+                let count = BLOCK - bytes.len() % BLOCK;
+                let byte = u8::try_from(count).expect("a block is short");
+                bytes.resize(bytes.len() + count, byte);
+            }
+        }
         for block in blocks(&mut bytes) {
             self.cipher.encrypt_block(block);
         }
         STANDARD.encode(bytes)
     }
 
-    /// What was under the key, without the zeros that fill its last block; nothing where
-    /// this is no such text. Under another key it is noise.
+    /// What was under the key, without what fills its last block, zeros or counts; nothing
+    /// where this is no such text. Under another key it is noise.
     pub fn open(&self, closed: &str) -> Option<Vec<u8>> {
+        let mut bytes = self.opened(closed)?;
+        let end = match counted(&bytes) {
+            Some(count) => bytes.len() - count,
+            None => bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1),
+        };
+        bytes.truncate(end);
+        Some(bytes)
+    }
+
+    /// Whether the last block is filled this way.
+    pub fn is_filled(&self, closed: &str, fill: Fill) -> bool {
+        let counted = self.opened(closed).and_then(|bytes| counted(&bytes));
+        counted.is_some() == (fill == Fill::Counts)
+    }
+
+    fn opened(&self, closed: &str) -> Option<Vec<u8>> {
         let plain: String = closed.chars().filter(|c| !c.is_ascii_whitespace()).collect();
         let mut bytes = STANDARD.decode(plain).ok()?;
         if !bytes.len().is_multiple_of(BLOCK) {
@@ -79,10 +122,18 @@ impl Seal {
         for block in blocks(&mut bytes) {
             self.cipher.decrypt_block(block);
         }
-        let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        bytes.truncate(end);
         Some(bytes)
     }
+}
+
+/// How many bytes at the end are a fill of counts, if they are one.
+fn counted(bytes: &[u8]) -> Option<usize> {
+    let count = usize::from(*bytes.last()?);
+    let mut fill = bytes.iter().rev().take(count);
+    let is_one = (1..=BLOCK).contains(&count)
+        && bytes.len() >= count
+        && fill.all(|byte| usize::from(*byte) == count);
+    is_one.then_some(count)
 }
 
 /// The whole blocks of these bytes.
@@ -163,7 +214,7 @@ fn push_letters(text: &mut String, mut bits: u32, count: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Salts, Seal, md5_crypt};
+    use super::{Fill, Salts, Seal, md5_crypt};
 
     /// By OpenSSL 3: `openssl passwd -1 -salt SALT PASSWORD`.
     #[test]
@@ -196,7 +247,8 @@ mod tests {
     fn a_seal_is_what_another_program_makes() {
         let seal = seal("admin");
         assert_eq!(seal.token(), "w.BNbkCV6n1aNWgiBWLzT/");
-        let closed = seal.close("{\"cmd\": \"power_off\", \"respbefore\": \"true\"}");
+        let closed =
+            seal.close("{\"cmd\": \"power_off\", \"respbefore\": \"true\"}", Fill::Zeros);
         assert_eq!(
             closed,
             "YJracrWpLn2XvqWuNiNqyg70K64pfivIJhwE32DXNCdWOG6Phk5dJrSsSWemH3SI"
@@ -206,13 +258,38 @@ mod tests {
     #[test]
     fn what_was_closed_opens_with_the_same_password_alone() {
         for text in ["", "x", "sixteen letters.", "{\"cmd\":\"power_off\"}"] {
-            let closed = seal("admin").close(text);
-            assert_eq!(seal("admin").open(&closed), Some(text.as_bytes().to_vec()));
-            assert!(text.is_empty() || seal("other").open(&closed) != Some(text.into()));
+            for fill in [Fill::Zeros, Fill::Counts] {
+                let closed = seal("admin").close(text, fill);
+                assert_eq!(seal("admin").open(&closed), Some(text.as_bytes().to_vec()));
+                let other = seal("other").open(&closed);
+                assert!(text.is_empty() || other != Some(text.into()));
+            }
         }
         for wrong in ["!", "AAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAA=="] {
             assert_eq!(seal("admin").open(wrong), None, "{wrong}");
         }
         assert_eq!(format!("{:?}", seal("admin")), "Seal(..)");
+    }
+
+    /// Answers of an emulator of others, whose seal fills with counts; its salts and key
+    /// were its own (`admin` and `other`).
+    #[test]
+    fn what_another_emulator_sealed_opens() {
+        let salts = Salts {
+            salt: "5QAHiKMb".into(),
+            new_salt: "kowEj187".into(),
+            time: "0000".into(),
+        };
+        let opens = |password: &str, closed: &str| {
+            let opened = Seal::of(password, &salts).open(closed).expect("it is sealed");
+            serde_json::from_slice::<serde_json::Value>(&opened).ok()
+        };
+        let done = "6MjnV800xHMu2doJweD/TQYjbIh9IzP8XYmWEtGXn3ZQq9Le4D2cp0dpm2XX29S4WHfy\
+                    0WJdkxyGITSGGCFJSQwbvOpRb+vglL0iHEvs9CYoYj+HbM1oE7qcgex+rVbm";
+        assert_eq!(opens("admin", done).expect("JSON")["Code"], 131);
+        let other = "ci+EvjezANgVwE9QmfMvv7A2IgLJe449pupxTyWGC9SdZ4LDRic45oHe1CoyxJFc34AO\
+                     57kZ4cutHeEm8g2IHAaJE4UxlIE9SllSrVumtEizFYzXNsSuNQMuAhr+etGm";
+        assert_eq!(opens("other", other).expect("JSON")["Code"], 23);
+        assert_eq!(opens("admin", other), None);
     }
 }

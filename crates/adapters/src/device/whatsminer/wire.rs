@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::super::{DeviceText, Reached, Unanswered, question, said};
-use super::seal::Seal;
+use super::seal::{Fill, Seal};
 
 /// What came back from a command.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub(super) enum Told {
     Said(Value),
     /// An answer in the open: the miner has not understood it, or does not take it.
     NotUnderstood(Value),
+    /// An answer under a seal that is not this one.
+    OtherSeal,
 }
 
 /// Asks an open question.
@@ -37,11 +39,12 @@ pub(super) async fn read(
 pub(super) async fn tell(
     at: Reached,
     seal: &Seal,
+    fill: Fill,
     mut command: Map<String, Value>,
     by: Instant,
 ) -> Result<Told, Unanswered> {
     command.insert("token".to_owned(), Value::from(seal.token()));
-    let closed = seal.close(&Value::Object(command).to_string());
+    let closed = seal.close(&Value::Object(command).to_string(), fill);
     let question = json!({ "enc": 1, "data": closed }).to_string();
     let answer = said::json(&question::ask(at, question.as_bytes(), by).await?)?;
     // Some firmwares write a refusal as a text with the JSON in it.
@@ -52,9 +55,9 @@ pub(super) async fn tell(
     let Some(closed) = answer["enc"].as_str() else {
         return Ok(Told::NotUnderstood(answer));
     };
-    let opened = seal.open(closed).and_then(|text| said::json(&text).ok());
-    let noise = || Unanswered::Nonsense(DeviceText::of("an answer under another seal"));
-    opened.map(Told::Said).ok_or_else(noise)
+    let noise = || Unanswered::Nonsense(DeviceText::of("an answer that is not sealed"));
+    let opened = seal.open(closed).ok_or_else(noise)?;
+    Ok(said::json(&opened).map_or(Told::OtherSeal, Told::Said))
 }
 
 /// Whether an answer says no as a whole.

@@ -17,6 +17,12 @@ const OK: i64 = 131;
 /// The token that a command carries is not one, or is one no more.
 const NO_TOKEN: i64 = 135;
 
+/// As many tokens are out as it keeps.
+const TOO_MANY: i64 = 136;
+
+/// It opened the command, and found no JSON in it.
+const NO_JSON: i64 = 23;
+
 /// Of its pools, the most that are kept.
 const POOLS_MAX: usize = 8;
 
@@ -123,7 +129,11 @@ pub(super) fn look(
 /// What it said to a command that it understood.
 pub(super) fn answer(said: &Value) -> Answer {
     let Some(status) = status(said) else {
-        return Answer::Unknown(not_one("the command"));
+        // Some say that and nothing else.
+        return match said["Code"].as_i64() {
+            Some(TOO_MANY) => Answer::Refused(Refusal::Busy(message(said))),
+            _ => Answer::Unknown(not_one("the command")),
+        };
     };
     if matches!(status, "S" | "I") {
         return Answer::Accepted;
@@ -135,7 +145,7 @@ pub(super) fn answer(said: &Value) -> Answer {
         )),
         Some(14) => Refusal::Unsupported(message),
         Some(45 | NO_TOKEN) => Refusal::Login,
-        Some(136) => Refusal::Busy(message),
+        Some(TOO_MANY) => Refusal::Busy(message),
         _ => Refusal::Other(message),
     })
 }
@@ -154,6 +164,11 @@ pub(super) fn not_understood(said: &Value) -> Answer {
 /// Whether it may be that the token was forgotten.
 pub(super) fn is_token_no_more(said: &Value) -> bool {
     said["Code"].as_i64() == Some(NO_TOKEN)
+}
+
+/// Whether it could not read what it opened.
+pub(super) fn is_unread(said: &Value) -> bool {
+    said["Code"].as_i64() == Some(NO_JSON)
 }
 
 /// Whether it takes no command from anybody: "can't access write cmd".
@@ -223,6 +238,7 @@ mod tests {
             (says(132, "command error"), "other", "login"),
             (says(135, "check token error"), "login", "login"),
             (says(136, "over max connect"), "busy", "busy"),
+            (json!({ "Code": 136 }), "busy", "busy"),
             (
                 json!({ "STATUS": "S", "Code": 131, "Msg": "API command OK" }),
                 "accepted",

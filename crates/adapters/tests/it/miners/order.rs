@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use adapters::device::whatsminer::seal::{Salts, Seal};
+use adapters::device::whatsminer::seal::{Fill, Salts, Seal};
 use adapters::device::{Answer, Driver, Refusal, Running, Wanted};
 use serde_json::{Value, json};
 use units::Power;
@@ -86,7 +86,7 @@ impl State {
             true => json!({ "STATUS": "S", "Code": 131, "Msg": "API command OK" }),
             false => json!({ "STATUS": "E", "Code": 132, "Msg": "API command ERROR" }),
         };
-        json!({ "enc": seal.close(&said.to_string()) })
+        json!({ "enc": seal.close(&said.to_string(), Fill::Zeros) })
     }
 }
 
