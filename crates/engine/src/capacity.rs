@@ -181,7 +181,8 @@ pub enum Body {
         /// The tray.
         tray: TrayNo,
     },
-    /// A tray is kept from being given to anybody.
+    /// A tray is kept from being given to anybody; said by the site itself, because it
+    /// refuses what was ordered of it.
     Cordon {
         /// The tray.
         tray: TrayNo,

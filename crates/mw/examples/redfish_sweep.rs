@@ -99,6 +99,7 @@ fn driver(at: SocketAddr) -> Tray {
             beside_gpus: Power::from_watts(1_734),
             unlimited: None,
             shutdown: Shutdown::Graceful,
+            drives: None,
         },
     )
 }

@@ -16,6 +16,8 @@
 //! Invariant: what cannot be read of a part that may draw counts at its most.
 
 mod condition;
+mod erase;
+mod errand;
 mod events;
 mod path;
 mod pin;
@@ -35,6 +37,7 @@ use tokio::sync::Mutex;
 use units::Power;
 
 pub use condition::{Condition, Health};
+pub use errand::{Effect, Errand, Went};
 pub use events::Events;
 pub use pin::{Fingerprint, Pin, Security};
 pub use service::Login;
@@ -76,6 +79,9 @@ pub struct TraySettings {
     pub unlimited: Option<Power>,
     /// How it is brought to rest.
     pub shutdown: Shutdown,
+    /// How many drives a tenant may have written to; where nobody says, at least one,
+    /// and those that it shows.
+    pub drives: Option<u32>,
 }
 
 /// A compute tray.

@@ -277,7 +277,10 @@ impl Estate {
             (Actor::Operator(name), _) => {
                 refuse_if(name.is_empty(), "a person's name", "none")
             }
-            (Actor::Site, Body::Sweep(_) | Body::Wake | Body::Tested { .. }) => Ok(()),
+            (
+                Actor::Site,
+                Body::Sweep(_) | Body::Wake | Body::Tested { .. } | Body::Cordon { .. },
+            ) => Ok(()),
             (Actor::Tenant(name), body) => match body {
                 Body::Reserve { .. } => Ok(()),
                 Body::Accept { block, .. } | Body::Return { block, .. } => {

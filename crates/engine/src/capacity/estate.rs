@@ -490,6 +490,10 @@ impl Estate {
                 self.order(*tray, Command::PowerCycle, led);
                 self.touch(*tray, at, led);
             }
+            Body::Cordon { tray, why } if event.by == Actor::Site => {
+                self.will_not(*tray, why, led);
+                self.touch(*tray, at, led);
+            }
             Body::Cordon { tray, why } => {
                 self.trays[tray.place()].cordon = Some(why.clone());
                 self.touch(*tray, at, led);
@@ -562,6 +566,17 @@ impl Estate {
             | Body::Classify { .. } => self.keep_up(event, led),
             Body::Wake => self.wake(led),
         }
+    }
+
+    /// A machine refuses what was ordered of it: that it is tried again helps nobody, so
+    /// a person is told now.
+    fn will_not(&mut self, number: TrayNo, why: &str, led: &mut Led) {
+        let tray = &mut self.trays[number.place()];
+        // What a person kept it for is not forgotten over this.
+        tray.cordon.get_or_insert_with(|| why.to_owned());
+        tray.told |= tray.asked.is_some();
+        let text = format!("{}: {why}", self.slot_name(number));
+        led.outputs.push(Output::Notice { tray: Some(number), text });
     }
 
     /// Keeps no spares in a rack that no tenant has a block in any more.

@@ -105,10 +105,13 @@ fn overdue(estate: &Estate) -> Option<Overdue> {
     let mut told = all.filter(|(_, tray)| tray.told).map(|(number, _)| number);
     let first = told.next()?;
     let phase = estate.tray(first).phase.name();
-    let waits = match estate.wait(first) {
+    let mut waits = match estate.wait(first) {
         Some(wait) => format!("{phase}: {wait}"),
         None => phase.to_owned(),
     };
+    if let Some(why) = &estate.tray(first).cordon {
+        waits += &format!("; kept from everybody: {why}");
+    }
     let others = u32::try_from(told.count()).unwrap_or(u32::MAX);
     let trays = others.saturating_add(1);
     Some(Overdue { trays, first: estate.slot_name(first), waits })

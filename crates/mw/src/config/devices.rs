@@ -54,6 +54,8 @@ pub struct Placed {
     pub unit: u8,
     /// Where the power shelf of the first machine is.
     pub shelves: Option<Ipv4Addr>,
+    /// How many drives a tray has, where the file says so.
+    pub drives: Option<u32>,
 }
 
 /// What a device speaks.
@@ -235,6 +237,10 @@ impl Reading<'_, '_> {
             tls: table.declares("tls") && table.flag("tls")?,
             unit: self.unit(table)?,
             shelves: self.shelves(table)?,
+            drives: match table.declares("drives") && table.writes("drives") {
+                true => Some(table.count("drives")?),
+                false => None,
+            },
         };
         self.within(table, key, &placed)?;
         self.alone(table, key, &placed)?;
@@ -379,6 +385,7 @@ mod tests {
             tls: true,
             unit: 0,
             shelves: Some("10.0.9.254".parse().expect("an address")),
+            drives: None,
         };
         assert_eq!(placed.shelf(1).expect("a shelf").to_string(), "10.0.10.1:443");
         let at = |number| placed.address(number).to_string();

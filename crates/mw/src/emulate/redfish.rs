@@ -10,6 +10,7 @@
 //! site's meter sees, to the nearest point of the machine's curve.
 
 mod body;
+mod disks;
 mod events;
 mod parts;
 mod shelf;
@@ -41,7 +42,8 @@ pub use trouble::Fault;
 
 use super::Machine;
 use crate::live::clock::Clock;
-use body::Body;
+use body::{Body, From};
+use disks::Disks;
 use events::Events;
 use shelf::Feeds;
 use tree::View;
@@ -188,7 +190,11 @@ impl Tray {
                     let id = "ResourceEvent.1.3.ResourceErrorsDetected";
                     state.events.tell(now, "Critical", id, &text, &origin);
                 }
-                Fault::Hangs
+                Fault::OverrideIgnored => state.body.ignores_override = true,
+                Fault::EraseFails => state.body.disks.fails = true,
+                Fault::OverrideInSettings
+                | Fault::NoErase
+                | Fault::Hangs
                 | Fault::Unreachable
                 | Fault::SaysYes
                 | Fault::Redirects
@@ -205,6 +211,8 @@ impl Tray {
     pub fn calm(&self) {
         self.with(|state| {
             state.trouble = Trouble::default();
+            state.body.ignores_override = false;
+            state.body.disks.fails = false;
             state.body.gpus.iter_mut().for_each(|gpu| gpu.missing = false);
         });
         self.shared.unreachable.send_replace(false);
@@ -249,6 +257,16 @@ impl Tray {
     /// Whether its system runs.
     pub fn is_working(&self) -> bool {
         self.with(|state| state.body.is_working())
+    }
+
+    /// Whether its tenant's image runs, as the network gave it.
+    pub fn runs_image(&self) -> bool {
+        self.with(|state| state.body.runs_image())
+    }
+
+    /// Whether anything of a tenant's is on its drives.
+    pub fn is_written(&self) -> bool {
+        self.with(|state| state.body.disks.is_written())
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Standing) -> T) -> T {
@@ -337,6 +355,9 @@ impl Tray {
     }
 
     fn act(&self, path: &str, asked: &Value) -> Response {
+        if let Some(drive) = drive_of(path).filter(|_| self.shared.shelf.is_none()) {
+            return self.erase(drive);
+        }
         if path != "Systems/System_0/Actions/ComputerSystem.Reset"
             || self.shared.shelf.is_some()
         {
@@ -353,7 +374,57 @@ impl Tray {
         }
     }
 
-    /// Changes what can be changed: a GPU's limit, and whether its power is smoothed.
+    fn erase(&self, drive: usize) -> Response {
+        let now = self.shared.clock.now();
+        let began = self.with(|state| match state.trouble.says_yes {
+            true => Ok(None),
+            false if state.trouble.no_erase => Err("there is no such action"),
+            false => state
+                .body
+                .erase(drive)
+                .map(|id| Some((id, state.body.disks.task(id, now)))),
+        });
+        match began {
+            Ok(None) => empty(StatusCode::NO_CONTENT),
+            Ok(Some((id, task))) => {
+                let mut said = reply(StatusCode::ACCEPTED, &task.unwrap_or_default());
+                let at = format!("{PREFIX}/TaskService/Tasks/{id}/Monitor");
+                said.headers_mut().insert(LOCATION, at.parse().expect("a path"));
+                said
+            }
+            Err(why) => complain(StatusCode::CONFLICT, why),
+        }
+    }
+
+    /// Has the next start come from somewhere else.
+    fn override_once(&self, path: &str, asked: &Value) -> Response {
+        let here = path == "Systems/System_0/Settings";
+        let text = |name: &str| asked.pointer(&format!("/Boot/{name}"))?.as_str();
+        let refused = |why| complain(StatusCode::BAD_REQUEST, why);
+        let once =
+            match (text("BootSourceOverrideEnabled"), text("BootSourceOverrideTarget")) {
+                (Some("Once"), Some("Pxe")) => Some(From::Network),
+                (Some("Once"), Some("BiosSetup")) => Some(From::Setup),
+                (Some("Disabled"), _) => None,
+                _ => {
+                    return refused(
+                        "The value of BootSourceOverrideTarget is not in the list.",
+                    );
+                }
+            };
+        self.with(|state| {
+            if state.trouble.override_in_settings != here {
+                return refused("Boot properties are taken elsewhere.");
+            }
+            if !state.trouble.says_yes {
+                state.body.once = once;
+            }
+            empty(StatusCode::NO_CONTENT)
+        })
+    }
+
+    /// Changes what can be changed: a GPU's limit, whether its power is smoothed, and what
+    /// the next start is from.
     fn change(&self, path: &str, asked: &Value, headers: &HeaderMap) -> Response {
         let Some(shown) = self.show(path) else {
             return complain(StatusCode::NOT_FOUND, "There is no such resource.");
@@ -364,6 +435,9 @@ impl Tray {
                 StatusCode::PRECONDITION_FAILED,
                 "It was changed meanwhile.",
             );
+        }
+        if matches!(path, "Systems/System_0" | "Systems/System_0/Settings") {
+            return self.override_once(path, asked);
         }
         let gpu = path
             .strip_prefix("Systems/HGX_Baseboard_0/Processors/GPU_")
@@ -578,6 +652,12 @@ async fn answer(State(tray): State<Tray>, request: Request) -> Response {
         Method::DELETE => tray.log_out(&path),
         _ => complain(StatusCode::METHOD_NOT_ALLOWED, "Nothing here takes this method."),
     }
+}
+
+/// The drive that an action erases.
+fn drive_of(path: &str) -> Option<usize> {
+    let rest = path.strip_prefix(disks::AT)?.strip_prefix('/')?;
+    Disks::named(rest.strip_suffix("/Actions/Drive.SecureErase")?)
 }
 
 fn basic(user: &str, password: &str) -> String {

@@ -210,7 +210,8 @@ pub fn trays(
                 let at =
                     allowed.reach(placed.address(machine * placed.per_machine + slot))?;
                 let pin = placed.tls.then(|| pins.of(at.address()));
-                let settings = tray_settings(full, gpus, login.clone(), pin);
+                let mut settings = tray_settings(full, gpus, login.clone(), pin);
+                settings.drives = placed.drives;
                 let tray = Arc::new(Tray::new(at, settings));
                 found.insert(format!("{rack}.t{slot:02}"), tray);
             }
@@ -379,6 +380,7 @@ fn tray_settings(
         beside_gpus: (full - GPU_MOST.times(gpus)).max(Power::ZERO),
         unlimited: Some(full),
         shutdown: Shutdown::Graceful,
+        drives: None,
     }
 }
 

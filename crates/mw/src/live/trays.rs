@@ -1,19 +1,20 @@
 //! The racks of a living run in hand over Redfish: the trays that the site file has
-//! addresses for are looked at, and switched on and off as the estate orders.
+//! addresses for are looked at, and switched, handed over and wiped as the estate orders.
 //!
 //! What a look shows is held against the estate's last one, so that only changes are
-//! said. Images and wipes are nobody's here: what a machine reports of them stays what
-//! the estate knows.
+//! said. What a tray refuses for good is said too, so that a person hears of it at once.
 //!
 //! Invariant: an order that was overtaken by a newer one is not carried out.
 //! Invariant: what a look shows is said as of when it began.
+
+mod errands;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adapters::device::redfish::{Condition, Health, Tray};
-use adapters::device::{Answer, Unanswered};
+use adapters::device::{Answer, Refusal, Unanswered};
 use engine::capacity::{
     Actor, Asked, Body, Command, Estate, Power, RackNo, RackShows, Reported, Shows,
     Sweep, TrayNo,
@@ -25,6 +26,7 @@ use units::{Seconds, Timestamp};
 
 use super::Happened;
 use super::racks::{Ordered, Seen};
+use errands::{One, Underway, effect_of, will_not};
 
 /// How often every tray is looked at.
 const LOOK_EVERY: Seconds = Seconds::from_seconds(10);
@@ -43,10 +45,13 @@ pub struct Trays {
     resets: BTreeMap<String, (String, Option<Timestamp>)>,
     /// Slots whose machine did not answer at the last look.
     silent: BTreeMap<String, String>,
+    underway: Underway,
+    /// Trays that refuse what was ordered of them, and why.
+    refused: BTreeMap<TrayNo, String>,
 }
 
-/// How one tray answered.
-type Answered = (TrayNo, String, Result<Condition, Unanswered>);
+/// How one tray answered, and what it is on.
+type Answered = (TrayNo, String, Result<Condition, Unanswered>, Option<One>);
 
 impl Trays {
     /// These, by the names of their slots.
@@ -75,9 +80,13 @@ impl Trays {
         if standing.is_empty() {
             return None;
         }
-        let asked = standing.into_iter().map(|(number, slot, tray)| async move {
-            (number, slot, tray.condition(Instant::now() + WITHIN).await)
+        self.underway.forget(estate);
+        let asked = standing.into_iter().map(|(number, slot, tray)| {
+            let on = self.underway.take(number);
+            let serial = estate.tray(number).serial.as_str();
+            look_at(number, slot, tray, on, (serial, at))
         });
+        let asked: Vec<_> = asked.collect();
         let mut answered: Vec<Answered> =
             stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
         answered.sort_by_key(|(number, ..)| *number);
@@ -92,8 +101,11 @@ impl Trays {
     ) -> Sweep {
         let (mut changed, mut silent) = (Vec::new(), Vec::new());
         let mut leaks: BTreeMap<RackNo, u8> = BTreeMap::new();
-        for (number, slot, answer) in answered {
+        for (number, slot, answer, on) in answered {
             let tray = estate.tray(number);
+            if let Some(why) = on.and_then(|on| self.underway.put(number, on)) {
+                self.refuses(number, &slot, why);
+            }
             match answer {
                 Ok(condition) => {
                     self.answers_again(&slot);
@@ -145,7 +157,7 @@ impl Trays {
             Health::Critical => Reported::Critical,
         };
         let watts = condition.held_to.map(|held| held.as_watts());
-        Shows {
+        let mut shows = Shows {
             power: if on { Power::On } else { Power::Off },
             health,
             // Of one that is off nobody knows what will answer.
@@ -159,7 +171,9 @@ impl Trays {
             started: self.started(slot, &condition, last, at),
             cap_w: watts.and_then(|watts| u32::try_from(watts).ok()),
             serial: condition.serial.map(|serial| serial.to_string()),
-        }
+        };
+        self.underway.show(number, whole, at, &mut shows);
+        shows
     }
 
     /// When it was last started, as far as anybody saw: when it first told of another
@@ -199,8 +213,24 @@ impl Trays {
         }
     }
 
+    fn refuses(&mut self, number: TrayNo, slot: &str, why: String) {
+        warn!(event = "rack_order_refused", slot, "{why}");
+        self.refused.insert(number, why);
+    }
+
+    /// What the site has to say of trays that refuse what was ordered of them; of each
+    /// once.
+    pub fn refusals(&mut self, estate: &Estate) -> Vec<Body> {
+        let refused = std::mem::take(&mut self.refused);
+        let news = refused.into_iter().filter(|(number, why)| {
+            let tray = estate.tray(*number);
+            !tray.told || tray.cordon.as_ref() != Some(why)
+        });
+        news.map(|(tray, why)| Body::Cordon { tray, why }).collect()
+    }
+
     /// Carries out the newest order of each machine.
-    pub async fn carry_out(&self, estate: &Estate, orders: Vec<Ordered>) {
+    pub async fn carry_out(&mut self, estate: &Estate, orders: Vec<Ordered>) {
         let mut newest: BTreeMap<TrayNo, (Command, u32)> = BTreeMap::new();
         for (tray, command, generation) in orders {
             let kept = newest.entry(tray).or_insert((command, generation));
@@ -208,52 +238,78 @@ impl Trays {
                 *kept = (command, generation);
             }
         }
-        let telling =
-            newest.into_iter().map(|(number, (command, generation))| async move {
-                let slot = estate.slot_name(number);
-                // The estate may have changed its mind meanwhile.
-                if estate.tray(number).generation > generation {
-                    return;
-                }
-                let Some(tray) = self.by_slot.get(&slot) else {
-                    warn!(
-                        event = "rack_order_not_said",
-                        slot,
-                        order = command.name(),
-                        "the site file has no address for it"
-                    );
-                    return;
-                };
-                let by = Instant::now() + WITHIN;
-                let answer = match command {
-                    Command::PowerOn => tray.power_on(by).await,
-                    Command::PowerCycle => tray.power_cycle(by).await,
-                    Command::Wipe | Command::HandOver => {
-                        let why = "nothing here boots images";
-                        warn!(
-                            event = "rack_order_not_said",
-                            slot,
-                            order = command.name(),
-                            "{why}"
-                        );
-                        return;
-                    }
-                };
-                match answer {
-                    Answer::Accepted => {
-                        info!(event = "rack_order_said", slot, order = command.name());
-                    }
-                    // It is read back by the looks, and never repeated here.
-                    answer @ (Answer::Refused(_) | Answer::Unknown(_)) => warn!(
-                        event = "rack_order_in_doubt",
-                        slot,
-                        order = command.name(),
-                        ?answer
-                    ),
-                }
-            });
-        stream::iter(telling).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+        let mut telling = Vec::new();
+        for (number, (command, generation)) in newest {
+            let slot = estate.slot_name(number);
+            // The estate may have changed its mind meanwhile.
+            if estate.tray(number).generation > generation {
+                continue;
+            }
+            let Some(tray) = self.by_slot.get(&slot).map(Arc::clone) else {
+                let (order, why) =
+                    (command.name(), "the site file has no address for it");
+                warn!(event = "rack_order_not_said", slot, order, "{why}");
+                continue;
+            };
+            match effect_of(command) {
+                // It is gone about at the next look, when it is known who is there.
+                Some(effect) => self.underway.order(number, effect, generation),
+                None => telling.push(tell(number, slot, tray, command)),
+            }
+        }
+        let mut told = stream::iter(telling).buffer_unordered(AT_ONCE);
+        let mut refused = Vec::new();
+        while let Some(said) = told.next().await {
+            refused.extend(said);
+        }
+        drop(told);
+        for (number, slot, why) in refused {
+            self.refuses(number, &slot, why);
+        }
     }
+}
+
+/// Looks at one tray, and goes on with what it is on where it is the machine that is
+/// meant.
+async fn look_at(
+    number: TrayNo,
+    slot: String,
+    tray: Arc<Tray>,
+    mut on: Option<One>,
+    (serial, at): (&str, Timestamp),
+) -> Answered {
+    let mut answer = tray.condition(Instant::now() + WITHIN).await;
+    if let (Some(one), Ok(condition)) = (&mut on, &answer)
+        && condition.serial.as_ref().is_some_and(|found| found.as_str() == serial)
+    {
+        answer = one.go_on(&tray, &slot, condition.clone(), (at, WITHIN)).await;
+    }
+    (number, slot, answer, on)
+}
+
+/// Tells a tray something that takes one request; says why where it refuses.
+async fn tell(
+    number: TrayNo,
+    slot: String,
+    tray: Arc<Tray>,
+    command: Command,
+) -> Option<(TrayNo, String, String)> {
+    let by = Instant::now() + WITHIN;
+    let order = command.name();
+    let answer = match command {
+        Command::PowerOn => tray.power_on(by).await,
+        Command::PowerCycle => tray.power_cycle(by).await,
+        Command::Wipe | Command::HandOver => return None,
+    };
+    match answer {
+        Answer::Accepted => info!(event = "rack_order_said", slot, order),
+        // It is read back by the looks, and never repeated here.
+        answer @ (Answer::Unknown(_) | Answer::Refused(Refusal::Busy(_))) => {
+            warn!(event = "rack_order_in_doubt", slot, order, ?answer);
+        }
+        Answer::Refused(why) => return Some((number, slot, will_not(command, &why))),
+    }
+    None
 }
 
 /// Looks at the trays and carries out what is ordered of them, until the run ends.
@@ -266,8 +322,9 @@ pub(super) async fn drive(mut trays: Trays, of: Seen, mut orders: Receiver<Order
                 waiting.push(order);
             }
             trays.carry_out(&estate, waiting).await;
-            if let Some(sweep) = trays.look(&estate, of.clock.now()).await {
-                let body = Box::new(Body::Sweep(sweep));
+            let sweep = trays.look(&estate, of.clock.now()).await.map(Body::Sweep);
+            for body in sweep.into_iter().chain(trays.refusals(&estate)) {
+                let body = Box::new(body);
                 let happened = Happened::Estate { by: Actor::Site, body, answer: None };
                 // The loop may have ended already.
                 drop(of.mailbox.send(happened).await);

@@ -88,6 +88,7 @@ impl Hall {
             beside_gpus: watts(1_000),
             unlimited: Some(watts(7_000)),
             shutdown: Shutdown::Graceful,
+            drives: None,
         };
         Tray::new(reached(at), settings)
     }

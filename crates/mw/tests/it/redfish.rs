@@ -2,6 +2,7 @@
 
 mod campus;
 mod estate;
+mod handed;
 mod hostile;
 mod mockup;
 mod rack;
@@ -68,6 +69,7 @@ pub(crate) fn settings(password: &str) -> TraySettings {
         beside_gpus: watts(1_734),
         unlimited: None,
         shutdown: Shutdown::Graceful,
+        drives: None,
     }
 }
 

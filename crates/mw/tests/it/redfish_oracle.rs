@@ -97,6 +97,7 @@ fn sushy_emulator_is_switched_on_and_off() {
                 // It has no GPUs and no limits.
                 unlimited: Some(watts(7_000)),
                 shutdown: Shutdown::Graceful,
+                drives: None,
             },
         );
         let until = by();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use hyper::Method;
-use hyper::header::{AUTHORIZATION, HeaderName, IF_MATCH};
+use hyper::header::{AUTHORIZATION, HeaderName, IF_MATCH, LOCATION};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -133,7 +133,20 @@ impl Service {
 
     /// Calls an action.
     pub(super) async fn act(&self, target: &Path, what: &Value, by: Instant) -> Answer {
-        answer(self.ask(Method::POST, target, None, Some(what), by).await, target)
+        self.begin(target, what, by).await.0
+    }
+
+    /// Calls an action that may take longer than its answer: what was answered, and
+    /// the task that is to be watched, where there is one.
+    pub(super) async fn begin(
+        &self,
+        target: &Path,
+        what: &Value,
+        by: Instant,
+    ) -> (Answer, Option<Path>) {
+        let said = self.ask(Method::POST, target, None, Some(what), by).await;
+        let task = said.as_ref().ok().and_then(task_of);
+        (answer(said, target), task)
     }
 
     async fn ask(
@@ -253,6 +266,26 @@ impl Talk {
             _ => Err(unexpected(&said, &path)),
         }
     }
+}
+
+/// The task that an answer names: in its body, else in its `Location`.
+fn task_of(said: &Said) -> Option<Path> {
+    if said.status != 202 {
+        return None;
+    }
+    let body: Option<Value> = serde_json::from_slice(&said.body).ok();
+    let task = body.filter(|body| {
+        body["@odata.type"].as_str().is_some_and(|kind| kind.contains("Task."))
+    });
+    let task = task.and_then(|task| Path::of(task["@odata.id"].as_str()?));
+    task.or_else(|| {
+        let location = said.headers.get(LOCATION)?.to_str().ok()?;
+        // Some write their own address before the path; the path alone counts. A
+        // monitor shows no state: its task does.
+        let task =
+            location[location.find("/redfish/")?..].replace("TaskMonitors", "Tasks");
+        Path::of(task.trim_end_matches("/Monitor"))
+    })
 }
 
 /// An answer that is none to a question.

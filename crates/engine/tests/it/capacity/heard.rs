@@ -259,3 +259,68 @@ fn trays_that_wait_too_long_are_an_alarm_until_they_go_on() {
     tell(&mut engine, after, engine::Event::Wake);
     assert!(stands(&engine).is_empty(), "{:?}", stands(&engine));
 }
+
+/// A machine that refuses what was ordered of it: nobody waits out the attempts.
+#[test]
+fn a_refused_order_is_an_alarm_at_once_that_says_why() {
+    let mut campus = Campus::new("2026-05-01");
+    let rack = campus.put_up("R1", "GB300 NVL72");
+    let first = campus.estate.rack(rack).first;
+    for shows in campus.shows.values_mut() {
+        shows.power = engine::capacity::Power::Off;
+    }
+    // Found at the first look, told to switch on at the second.
+    for _ in 0..2 {
+        campus.pass(60);
+        campus.look_only();
+    }
+    let mut engine = Engine::live(world::site(), at("2026-05-01"));
+    let tell = |engine: &mut Engine, at, event: Event| {
+        let event = engine::Event::Estate(Box::new(event));
+        engine.step(&Input { at, event });
+    };
+    for event in std::mem::take(&mut campus.events) {
+        tell(&mut engine, event.at, event);
+    }
+    let stands = |engine: &Engine| {
+        let all = engine.alarms().standing().into_iter();
+        let waits = all.filter_map(|one| match &one.what {
+            engine::alarm::What::TraysOverdue { first, waits, .. } => {
+                Some(format!("{first} is {waits}"))
+            }
+            _ => None,
+        });
+        waits.collect::<Vec<_>>()
+    };
+    assert!(stands(&engine).is_empty());
+    let cordon = |why: &str| Body::Cordon { tray: first, why: why.to_owned() };
+    let said = |campus: &mut Campus, by, body| {
+        campus.tell(by, body).expect("it may be said");
+        campus.events.pop().expect("it was taken in")
+    };
+    let refused =
+        said(&mut campus, Actor::Site, cordon("the order was refused: no reset"));
+    tell(&mut engine, campus.at, refused);
+    let alarm = stands(&engine);
+    assert_eq!(alarm.len(), 1, "{alarm:?}");
+    for part in ["R1.t00 is discovered", "power on", "the order was refused: no reset"] {
+        assert!(alarm[0].contains(part), "{alarm:?}");
+    }
+    assert_eq!(campus.notices, ["R1.t00: the order was refused: no reset"]);
+    // What a person kept another for stays, and nobody waits for anything of a third.
+    let (other, third) = (engine::capacity::TrayNo(1), engine::capacity::TrayNo(2));
+    let mine = Body::Cordon { tray: other, why: "a bent pin".to_owned() };
+    said(&mut campus, operator(), mine);
+    let again = Body::Cordon { tray: other, why: "it refuses".to_owned() };
+    said(&mut campus, Actor::Site, again);
+    assert_eq!(campus.estate.tray(other).cordon.as_deref(), Some("a bent pin"));
+    assert!(campus.estate.tray(other).told && !campus.estate.tray(third).told);
+    campus.pending.clear();
+    // A tray that went on is no alarm any more.
+    for shows in campus.shows.values_mut() {
+        shows.power = engine::capacity::Power::On;
+    }
+    campus.pass(60);
+    campus.look();
+    assert!(!campus.estate.tray(first).told);
+}

@@ -45,6 +45,13 @@ pub(super) static RACK_DEVICES: Section = Section {
             "The address of the power shelf of rack 0; the others follow upward, one a \
              rack. The census looks for them, and asks them with the login of the trays.",
         ),
+        optional(
+            "drives",
+            not_negative(Q::Count),
+            "How many drives a tray has that a tenant may write to: so many have to be seen \
+             erased until it is wiped; 0 is for trays without. Where it is left out, those \
+             that a tray shows, and at least one.",
+        ),
         defaulted("port", positive(Q::Count), "443", "The port they listen on."),
         defaulted(
             "tls",

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a function of what was asked and of the time that passed; no clock.
 
+use super::disks::Disks;
+
 /// How long things take.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timing {
@@ -15,6 +17,8 @@ pub struct Timing {
     pub shutdown_s: f64,
     /// How fast a GPU follows its limit, in watts a second.
     pub ramp: f64,
+    /// How long a drive takes to be erased.
+    pub erase_s: f64,
 }
 
 impl Timing {
@@ -26,11 +30,18 @@ impl Timing {
         boot_s: 240.0,
         shutdown_s: 45.0,
         ramp: 200.0,
+        erase_s: 30.0,
     };
 
     /// For tests and demonstrations.
-    pub const FAST: Self =
-        Self { reset_s: 0.2, gpus_s: 0.6, boot_s: 1.2, shutdown_s: 0.4, ramp: 4_000.0 };
+    pub const FAST: Self = Self {
+        reset_s: 0.2,
+        gpus_s: 0.6,
+        boot_s: 1.2,
+        shutdown_s: 0.4,
+        ramp: 4_000.0,
+        erase_s: 0.6,
+    };
 }
 
 /// How fast a GPU whose power is smoothed follows its limit, in watts a second: the
@@ -80,6 +91,24 @@ pub(super) struct Body {
     /// A change of power that was accepted, and the seconds until it happens.
     pending: Option<(f64, bool)>,
     pub(super) gpus: Vec<Gpu>,
+    /// What it starts from the next time, that one alone.
+    pub(super) once: Option<From>,
+    /// What it was started from.
+    from: From,
+    /// Whether an override does nothing.
+    pub(super) ignores_override: bool,
+    pub(super) disks: Disks,
+}
+
+/// What a system is started from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum From {
+    /// What it is always started from: an image of the site's, that writes nothing.
+    Usual,
+    /// What the network gives it: a tenant's image, that writes to every drive.
+    Network,
+    /// Nothing: a person may set it up.
+    Setup,
 }
 
 /// One GPU.
@@ -109,7 +138,17 @@ impl Body {
             missing: false,
         };
         let gpus = vec![gpu; spec.gpus];
-        Self { spec, timing, power: Power::Off, pending: None, gpus }
+        Self {
+            spec,
+            timing,
+            power: Power::Off,
+            pending: None,
+            gpus,
+            once: None,
+            from: From::Usual,
+            ignores_override: false,
+            disks: Disks::default(),
+        }
     }
 
     /// As it is after hours at full power.
@@ -146,6 +185,12 @@ impl Body {
             }
         }
         let works = self.is_working();
+        if works && self.from == From::Network {
+            self.disks.write();
+        }
+        if self.power != Power::Off {
+            self.disks.pass(step);
+        }
         for gpu in &mut self.gpus {
             let wants = if works && !gpu.missing { gpu.set } else { 0.0 };
             let rate = if gpu.smoothed && works { SMOOTHED } else { self.timing.ramp };
@@ -158,6 +203,10 @@ impl Body {
 
     fn switch(&mut self, on: bool) {
         self.power = if on { Power::On(0.0) } else { Power::Off };
+        if on {
+            let once = if self.ignores_override { None } else { self.once.take() };
+            self.from = once.unwrap_or(From::Usual);
+        }
         for gpu in &mut self.gpus {
             // Limits are of this life alone.
             gpu.set = self.spec.gpu_most;
@@ -189,7 +238,34 @@ impl Body {
 
     /// Whether its system runs.
     pub(super) fn is_working(&self) -> bool {
+        self.has_started() && self.from != From::Setup
+    }
+
+    /// Whether it waits in its setup.
+    pub(super) fn is_set_up(&self) -> bool {
+        self.has_started() && self.from == From::Setup
+    }
+
+    /// Whether its tenant's image runs.
+    pub(super) fn runs_image(&self) -> bool {
+        self.has_started() && self.from == From::Network
+    }
+
+    fn has_started(&self) -> bool {
         matches!(self.power, Power::On(since) if since >= self.timing.boot_s)
+    }
+
+    /// How long it takes to be there once it has power, in whole seconds.
+    pub(super) fn starts_in(&self) -> i64 {
+        self.timing.boot_s.ceil() as i64
+    }
+
+    /// Begins to erase a drive; the number of the task.
+    pub(super) fn erase(&mut self, drive: usize) -> Result<usize, &'static str> {
+        match self.power {
+            Power::Off => Err("the drive has no power"),
+            Power::On(_) => self.disks.erase(drive, self.timing.erase_s),
+        }
     }
 
     /// What it draws at the plug, in watts.
@@ -223,7 +299,7 @@ impl Body {
 
 #[cfg(test)]
 mod tests {
-    use super::{Body, Power, Timing, TraySpec};
+    use super::{Body, From, Power, Timing, TraySpec};
 
     fn tray(timing: Timing) -> Body {
         Body::off(TraySpec::gb300(132_000.0, 20_000.0, 18), timing)
@@ -267,5 +343,23 @@ mod tests {
         tray.reset("ForceRestart").expect("a kind");
         tray.advance(5.0);
         assert_eq!(tray.gpus[0].set, 1_400.0);
+    }
+
+    #[test]
+    fn an_override_is_for_one_start() {
+        let mut tray = tray(Timing::FAST);
+        for (once, images, setups) in
+            [(Some(From::Network), true, false), (Some(From::Setup), false, true)]
+        {
+            tray.once = once;
+            tray.reset("PowerCycle").expect("a kind");
+            tray.advance(2.0);
+            assert_eq!((tray.runs_image(), tray.is_set_up()), (images, setups));
+            assert_eq!(tray.once, None);
+        }
+        assert!(tray.disks.is_written(), "the tenant's image wrote");
+        tray.reset("PowerCycle").expect("a kind");
+        tray.advance(2.0);
+        assert!(tray.is_working() && !tray.runs_image());
     }
 }

@@ -2,9 +2,9 @@
 //! from how it stands at the moment it is asked.
 
 use serde_json::{Map, Value, json};
-use units::Timestamp;
+use units::{Seconds, Timestamp};
 
-use super::body::{Body, Power};
+use super::body::{Body, From, Power};
 use super::parts::{self, CHASSIS, Chassis, LEAK_DETECTORS, REPORTS, RESETS, Tells};
 use super::trouble::Trouble;
 use crate::live::status::text::rfc3339;
@@ -36,6 +36,10 @@ impl View<'_> {
             }
             ["Systems", "System_0"] => self.host(),
             ["Systems", "System_0", "ResetActionInfo"] => self.reset_info(),
+            ["Systems", "System_0", "Settings"] => self.settings(path),
+            ["Systems", "System_0", "Storage", ..] | ["TaskService", ..] => {
+                return self.body.disks.show(path, self.trouble, self.now);
+            }
             ["Systems", "HGX_Baseboard_0"] => self.baseboard(),
             ["Systems", "HGX_Baseboard_0", "Processors"] => self.processors(path),
             ["Systems", "HGX_Baseboard_0", "Processors", id, rest @ ..] => {
@@ -107,6 +111,7 @@ impl View<'_> {
             "Managers": link("Managers"),
             "SessionService": link("SessionService"),
             "Systems": link("Systems"),
+            "Tasks": link("TaskService"),
             "TelemetryService": link("TelemetryService"),
             "Links": { "Sessions": link("SessionService/Sessions") },
             "ProtocolFeaturesSupported": {
@@ -122,11 +127,15 @@ impl View<'_> {
     }
 
     fn host(&self) -> Value {
+        let there = self.body.is_working() || self.body.is_set_up();
         let progress = match self.body.power {
             Power::Off => "None",
             Power::On(_) if self.body.is_working() => "OSRunning",
+            Power::On(_) if self.body.is_set_up() => "SetupEntered",
             Power::On(_) => "MemoryInitializationStarted",
         };
+        let took = if there { self.body.starts_in() } else { 0 };
+        let progressed = self.reset_at + Seconds::from_seconds(took);
         let health = if self.trouble.leak.is_some() { "Critical" } else { "OK" };
         json!({
             "@odata.id": "/redfish/v1/Systems/System_0",
@@ -140,12 +149,15 @@ impl View<'_> {
             "SystemType": "Physical",
             "PowerState": if self.is_on() { "On" } else { "Off" },
             "LastResetTime": rfc3339(self.reset_at),
-            "BootProgress": { "LastState": progress },
-            "Boot": {
-                "BootSourceOverrideEnabled": "Disabled",
-                "BootSourceOverrideTarget": "None",
-                "BootSourceOverrideTarget@Redfish.AllowableValues": ["None", "Pxe", "Hdd"]
+            "BootProgress": {
+                "LastState": progress, "LastStateTime": rfc3339(progressed)
             },
+            "Boot": self.boot(!self.trouble.override_in_settings),
+            "@Redfish.Settings": {
+                "@odata.type": "#Settings.v1_3_5.Settings",
+                "SettingsObject": link("Systems/System_0/Settings")
+            },
+            "Storage": link("Systems/System_0/Storage"),
             "Actions": { "#ComputerSystem.Reset": {
                 "target": "/redfish/v1/Systems/System_0/Actions/ComputerSystem.Reset",
                 "@Redfish.ActionInfo": "/redfish/v1/Systems/System_0/ResetActionInfo"
@@ -155,6 +167,32 @@ impl View<'_> {
                 "ManagedBy": [link("Managers/BMC_0")]
             },
             "Status": { "Health": health, "State": state(self.is_on()) }
+        })
+    }
+
+    /// What the next start is overridden to, where that is told here.
+    fn boot(&self, is_here: bool) -> Value {
+        let once = self.body.once.filter(|_| is_here);
+        let target = match once {
+            Some(From::Network) => "Pxe",
+            Some(From::Setup) => "BiosSetup",
+            Some(From::Usual) | None => "None",
+        };
+        json!({
+            "BootSourceOverrideEnabled": if once.is_some() { "Once" } else { "Disabled" },
+            "BootSourceOverrideTarget": target,
+            "BootSourceOverrideTarget@Redfish.AllowableValues":
+                ["None", "Pxe", "Hdd", "BiosSetup"]
+        })
+    }
+
+    fn settings(&self, path: &str) -> Value {
+        json!({
+            "@odata.id": odata(path),
+            "@odata.type": "#ComputerSystem.v1_22_0.ComputerSystem",
+            "Id": "Settings",
+            "Name": "System_0 Pending Settings",
+            "Boot": self.boot(self.trouble.override_in_settings)
         })
     }
 

@@ -19,6 +19,14 @@ pub enum Fault {
     GpuMissing(usize),
     /// A leak detector is wet, by its number.
     Leak(usize),
+    /// What the next start is overridden to, it is not started from.
+    OverrideIgnored,
+    /// The next start is overridden where settings wait for it, and nowhere else.
+    OverrideInSettings,
+    /// Drives have nothing that erases them.
+    NoErase,
+    /// Erasing a drive ends in an error.
+    EraseFails,
 }
 
 /// What is wrong now.
@@ -31,6 +39,8 @@ pub(super) struct Trouble {
     pub(super) markup: bool,
     pub(super) endless: bool,
     pub(super) leak: Option<usize>,
+    pub(super) override_in_settings: bool,
+    pub(super) no_erase: bool,
 }
 
 impl Trouble {
@@ -44,7 +54,9 @@ impl Trouble {
             Fault::Markup => self.markup = true,
             Fault::Endless => self.endless = true,
             Fault::Leak(detector) => self.leak = Some(detector),
-            Fault::GpuMissing(_) => {}
+            Fault::OverrideInSettings => self.override_in_settings = true,
+            Fault::NoErase => self.no_erase = true,
+            Fault::GpuMissing(_) | Fault::OverrideIgnored | Fault::EraseFails => {}
         }
     }
 }

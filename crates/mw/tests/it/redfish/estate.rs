@@ -17,13 +17,15 @@ use units::{Seconds, Timestamp};
 use super::{by, driver, emulated, run, serve};
 
 /// A rack of three trays, the estate that has it, and who looks at it.
-struct Scene {
-    trays: Vec<Emulated>,
+pub(super) struct Scene {
+    pub(super) trays: Vec<Emulated>,
     _served: Served,
     in_hand: Trays,
-    estate: Estate,
-    now: Timestamp,
+    by_slot: BTreeMap<String, Arc<adapters::device::redfish::Tray>>,
+    pub(super) estate: Estate,
+    pub(super) now: Timestamp,
     orders: Vec<Ordered>,
+    pub(super) notices: Vec<String>,
 }
 
 impl Scene {
@@ -43,10 +45,12 @@ impl Scene {
         let mut scene = Self {
             trays,
             _served: served,
-            in_hand: Trays::of(by_slot),
+            in_hand: Trays::of(by_slot.clone()),
+            by_slot,
             estate: Estate::default(),
             now: Timestamp::parse("2026-05-01").expect("a date"),
             orders: Vec::new(),
+            notices: Vec::new(),
         };
         scene.say(Body::Shape(Shape {
             name: "three".to_owned(),
@@ -68,31 +72,38 @@ impl Scene {
         scene
     }
 
-    fn tell(&mut self, by: Actor, body: Body) {
+    pub(super) fn tell(&mut self, by: Actor, body: Body) {
         let event = Event { at: self.now, by, body };
         for output in self.estate.fold(&event).expect("it may be") {
-            if let Output::Order { tray, command, generation } = output {
-                self.orders.push((tray, command, generation));
+            match output {
+                Output::Order { tray, command, generation } => {
+                    self.orders.push((tray, command, generation));
+                }
+                Output::Notice { text, .. } => self.notices.push(text),
+                Output::Moved { .. } | Output::Fact(_) | Output::Told { .. } => {}
             }
         }
     }
 
-    fn say(&mut self, body: Body) {
+    pub(super) fn say(&mut self, body: Body) {
         self.tell(Actor::Operator("ada".to_owned()), body);
     }
 
     /// Ten seconds pass, every tray is looked at, and what follows is carried out.
-    async fn look(&mut self) -> Sweep {
+    pub(super) async fn look(&mut self) -> Sweep {
         self.now = self.now + Seconds::from_seconds(10);
         let sweep = self.in_hand.look(&self.estate, self.now).await.expect("trays");
         self.tell(Actor::Site, Body::Sweep(sweep.clone()));
+        for refusal in self.in_hand.refusals(&self.estate) {
+            self.tell(Actor::Site, refusal);
+        }
         let orders = std::mem::take(&mut self.orders);
         self.in_hand.carry_out(&self.estate, orders).await;
         sweep
     }
 
     /// Looks until it is so, for as long as a loaded machine may take.
-    async fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    pub(super) async fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         for _ in 0..200 {
             if is_so(self) {
                 return;
@@ -104,16 +115,30 @@ impl Scene {
         panic!("{what} never came: {trays:?}");
     }
 
-    fn phases(&self) -> Vec<Phase> {
+    pub(super) fn phases(&self) -> Vec<Phase> {
         self.estate.trays().iter().map(|tray| tray.phase).collect()
     }
 
-    fn shows(&self, tray: usize) -> engine::capacity::Shows {
+    pub(super) fn shows(&self, tray: usize) -> engine::capacity::Shows {
         self.estate.trays()[tray].look.clone().expect("a look").shows
     }
 
+    /// The program that looks is another, which knows nothing of what was on its way.
+    pub(super) fn forget(&mut self) {
+        self.in_hand = Trays::of(self.by_slot.clone());
+    }
+
+    /// Whoever looks finds in each of two slots the machine of the other.
+    pub(super) fn swap(&mut self, one: usize, other: usize) {
+        let name = |slot: usize| format!("R1.t{slot:02}");
+        let mut by_slot = self.by_slot.clone();
+        by_slot.insert(name(one), Arc::clone(&self.by_slot[&name(other)]));
+        by_slot.insert(name(other), Arc::clone(&self.by_slot[&name(one)]));
+        self.in_hand = Trays::of(by_slot);
+    }
+
     /// The rack is found, switched on and ready for its tests.
-    async fn burning_in() -> Self {
+    pub(super) async fn burning_in() -> Self {
         let mut scene = Self::installed().await;
         scene.until("burn-in", |scene| scene.phases() == [Phase::BurnIn; 3]).await;
         scene

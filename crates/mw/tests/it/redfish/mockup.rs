@@ -65,6 +65,7 @@ fn a_recorded_tray_is_read() {
                 beside_gpus: watts(1_200),
                 unlimited: None,
                 shutdown: Shutdown::Graceful,
+                drives: None,
             },
         );
 
