@@ -21,6 +21,7 @@
 #[cfg(feature = "asic-rs")]
 pub mod asic_rs;
 pub mod cgminer;
+pub mod dcgm;
 pub mod event;
 pub mod look;
 pub mod modbus;

@@ -21,6 +21,7 @@ mod errand;
 mod events;
 mod path;
 mod pin;
+mod ports;
 mod resource;
 mod service;
 mod shelf;
@@ -40,6 +41,7 @@ pub use condition::{Condition, Health};
 pub use errand::{Effect, Errand, Went};
 pub use events::Events;
 pub use pin::{Fingerprint, Pin, Security};
+pub use ports::Neighbour;
 pub use service::Login;
 pub use shelf::{Shelf, ShelfLook, Supply};
 
@@ -91,6 +93,8 @@ pub struct Tray {
     known: Mutex<Known>,
     /// The GPUs that were ever seen, and the range of each limit.
     gpus: std::sync::Mutex<Seen>,
+    /// Its network ports, by the walk that they were found after.
+    ports: Mutex<Option<(Instant, Vec<Path>)>>,
 }
 
 /// What the service has and where, as far as it was walked.
@@ -137,7 +141,13 @@ impl Tray {
     pub fn new(at: Reached, settings: TraySettings) -> Self {
         let security = settings.security.clone();
         let service = Service::new(at, security, settings.login.clone());
-        Self { service, settings, known: Mutex::default(), gpus: Default::default() }
+        Self {
+            service,
+            settings,
+            known: Mutex::default(),
+            gpus: Default::default(),
+            ports: Mutex::default(),
+        }
     }
 
     /// What its parts are.

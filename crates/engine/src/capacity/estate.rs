@@ -792,6 +792,12 @@ impl Estate {
             {
                 consider(asked.at + self.times.response, "an order has had no effect");
             }
+            if let Some(asked) = tray.asked
+                && asked.command == Command::HandOver
+                && asked.at + self.times.response > self.known
+            {
+                consider(asked.at + self.times.response, "a boot has had its time");
+            }
             if let (Some((block, seat)), Some(look)) = (tray.seat, &tray.look)
                 && let Some(meter) = self.meters[block.place()].get(usize::from(seat))
                 && meter.counted != Counted::Unknown

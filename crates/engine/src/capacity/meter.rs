@@ -734,18 +734,21 @@ impl Estate {
                 ..Found::of(Counted::CustomerCaused, "")
             };
         }
+        // Given for the first time: the image boots on a machine that was up, and for as
+        // long as that may take it may be off, and its GPUs away.
+        let mut boots = false;
         match tray.phase {
             // Ready, and not yet given: delivered is delivered.
             Phase::Accepted if terms.handed_over.is_none() => {}
             Phase::InService => {}
             Phase::Accepted => {
-                // Given for the first time: the image boots on a machine that is up.
-                let first = tray.asked.is_some_and(|asked| {
+                let first = tray.asked.filter(|asked| {
                     terms.handed_over == Some(asked.at) && asked.attempts == 1
                 });
-                if !first {
+                let Some(first) = first else {
                     return Found::of(Counted::Down, "not yet given back to its tenant");
-                }
+                };
+                boots = now < first.at + self.times.response;
             }
             Phase::Ordered
             | Phase::Received
@@ -764,7 +767,7 @@ impl Estate {
             return Found::of(Counted::Unknown, "not seen");
         }
         let shows = &look.shows;
-        if shows.power == Power::Off {
+        if shows.power == Power::Off && !boots {
             return Found::of(Counted::Down, "no power");
         }
         match shows.health {
@@ -772,7 +775,7 @@ impl Estate {
             Reported::Warning => return Found::of(Counted::Degraded, "health warning"),
             Reported::Ok => {}
         }
-        if shows.gpus != self.shape_of(tray.rack).all_gpus() {
+        if shows.gpus != self.shape_of(tray.rack).all_gpus() && !boots {
             return Found::of(Counted::Degraded, "missing GPU");
         }
         if self.is_intact(tray.rack) == Some(false) {

@@ -1,6 +1,8 @@
 //! Racks on offer compete with mining and the grid, racks that are promised stay up,
 //! and a reservation ends a sale by the hour with the notice its terms give.
 
+mod seeds;
+
 use engine::capacity::{BlockNo, Body, RackNo};
 use engine::site::{LoadKind, Racks, Site, Terms};
 use engine::{Ask, Dispatch, Event, Instruction, Known, Output, Signal, Source};

@@ -224,7 +224,8 @@ impl Run {
                 if !matches!(self.against, Some(Target::Devices)) {
                     pins.clone().keep_on();
                 }
-                Some(InHand::Trays(Trays::of(found)))
+                let beside = open::beside(loaded, self.outward.listens())?;
+                Some(InHand::Trays(Trays::of(found).beside(beside)))
             }
         })
     }

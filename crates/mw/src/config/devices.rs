@@ -56,6 +56,12 @@ pub struct Placed {
     pub shelves: Option<Ipv4Addr>,
     /// How many drives a tray has, where the file says so.
     pub drives: Option<u32>,
+    /// Where the exporter of the first tray's GPUs is.
+    pub exporters: Option<Ipv4Addr>,
+    /// The port that exporters listen on.
+    pub exporter_port: u16,
+    /// The file of what each network port is to be plugged into.
+    pub cabling: Option<String>,
 }
 
 /// What a device speaks.
@@ -119,6 +125,12 @@ impl Placed {
     pub fn shelf(&self, machine: u32) -> Option<SocketAddr> {
         let place = place_of(self.shelves?) + u64::from(machine);
         Some((placed_at(place), self.port).into())
+    }
+
+    /// Where the exporter of a device's GPUs is.
+    pub fn exporter(&self, number: u32) -> Option<SocketAddr> {
+        let place = place_of(self.exporters?) + u64::from(number);
+        Some((placed_at(place), self.exporter_port).into())
     }
 
     /// How many machines they make.
@@ -241,6 +253,15 @@ impl Reading<'_, '_> {
                 true => Some(table.count("drives")?),
                 false => None,
             },
+            exporters: match table.declares("exporters") && table.writes("exporters") {
+                true => Some(self.address(table, "exporters")?),
+                false => None,
+            },
+            exporter_port: match table.declares("exporter_port") {
+                true => self::port(table, "exporter_port", self.found)?,
+                false => 0,
+            },
+            cabling: text_if_declared(table, "cabling"),
         };
         self.within(table, key, &placed)?;
         self.alone(table, key, &placed)?;
@@ -249,6 +270,12 @@ impl Reading<'_, '_> {
                 Placed { first, count: machines, per_machine: 1, ..placed.clone() };
             self.within(table, "shelves", &shelves)?;
             self.alone(table, "shelves", &shelves)?;
+        }
+        if let Some(first) = placed.exporters {
+            let port = placed.exporter_port;
+            let exporters = Placed { first, port, ..placed.clone() };
+            self.within(table, "exporters", &exporters)?;
+            self.alone(table, "exporters", &exporters)?;
         }
         Some(placed)
     }
@@ -386,6 +413,9 @@ mod tests {
             unit: 0,
             shelves: Some("10.0.9.254".parse().expect("an address")),
             drives: None,
+            exporters: None,
+            exporter_port: 9_400,
+            cabling: None,
         };
         assert_eq!(placed.shelf(1).expect("a shelf").to_string(), "10.0.10.1:443");
         let at = |number| placed.address(number).to_string();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use adapters::census::Target;
 use adapters::deliver::Secret;
 use adapters::device::cgminer::Cgminer;
+use adapters::device::dcgm::Exporter;
 use adapters::device::modbus::{
     Battery, BatteryLimits, Kind, ModbusMeter, Plausible, Profile,
 };
@@ -25,6 +26,7 @@ use units::Power;
 
 use crate::config::{Devices, LoadedSite, Placed, Vendor};
 use crate::live::contacts::kept_in;
+use crate::live::trays::{Beside, read_cabling};
 
 use super::pins::Pins;
 
@@ -215,6 +217,52 @@ pub fn trays(
                 let tray = Arc::new(Tray::new(at, settings));
                 found.insert(format!("{rack}.t{slot:02}"), tray);
             }
+        }
+    }
+    Ok(found)
+}
+
+/// What the trays of the estate are asked beside their controllers, by the names of
+/// their slots: exporters of their GPUs, and how they are to be plugged in.
+///
+/// # Errors
+///
+/// When an address is not of the site's networks, or a file cannot be read.
+pub fn beside(
+    loaded: &LoadedSite,
+    ourselves: Vec<SocketAddr>,
+) -> anyhow::Result<BTreeMap<String, Beside>> {
+    let allowed = Allowed::new(loaded.devices.allowed.clone(), ourselves);
+    let folder = loaded.path.parent().unwrap_or(Path::new("."));
+    let mut found = BTreeMap::new();
+    for (load, placed) in loaded.site.loads.iter().zip(&loaded.devices.loads) {
+        let (Some(placed), LoadKind::Racks(racks)) = (placed, &load.kind) else {
+            continue;
+        };
+        let mut cabling = BTreeMap::new();
+        if let Some(file) = &placed.cabling {
+            let path = folder.join(file);
+            let told = || format!("cannot use the cabling {}", path.display());
+            let text = std::fs::read_to_string(&path).with_context(told)?;
+            cabling = read_cabling(&text).with_context(told)?;
+        }
+        for machine in 0..placed.machines() {
+            let Some(rack) = racks.rack_name(machine) else { continue };
+            for slot in 0..placed.per_machine {
+                let name = format!("{rack}.t{slot:02}");
+                let exporter = placed.exporter(machine * placed.per_machine + slot);
+                let exporter = exporter.map(|at| allowed.reach(at)).transpose()?;
+                let exporter = exporter.map(Exporter::new);
+                let cabling = cabling.remove(&name).unwrap_or_default();
+                found.insert(name, Beside::new(exporter, cabling));
+            }
+        }
+        if let Some(slot) = cabling.keys().next() {
+            bail!(
+                "{}: expected slots of the racks of `{}`, found {slot}",
+                placed.cabling.as_deref().unwrap_or_default(),
+                load.name
+            );
         }
     }
     Ok(found)

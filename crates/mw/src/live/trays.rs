@@ -7,6 +7,7 @@
 //! Invariant: an order that was overtaken by a newer one is not carried out.
 //! Invariant: what a look shows is said as of when it began.
 
+mod beside;
 mod errands;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,8 @@ use units::{Seconds, Timestamp};
 
 use super::Happened;
 use super::racks::{Ordered, Seen};
+pub use beside::{Beside, Cabling, read_cabling};
+use beside::{Found, is_ours};
 use errands::{One, Underway, effect_of, will_not};
 
 /// How often every tray is looked at.
@@ -45,18 +48,42 @@ pub struct Trays {
     resets: BTreeMap<String, (String, Option<Timestamp>)>,
     /// Slots whose machine did not answer at the last look.
     silent: BTreeMap<String, String>,
+    /// What they are asked beside their controllers, and what was last found wrong.
+    beside: BTreeMap<TrayNo, Asking>,
+    to_ask: BTreeMap<String, Beside>,
     underway: Underway,
     /// Trays that refuse what was ordered of them, and why.
     refused: BTreeMap<TrayNo, String>,
 }
 
-/// How one tray answered, and what it is on.
-type Answered = (TrayNo, String, Result<Condition, Unanswered>, Option<One>);
+/// What a tray is asked beside its controller.
+#[derive(Clone, Debug)]
+struct Asking {
+    what: Beside,
+    /// What was wrong, in words; empty while nothing was.
+    wrong: String,
+}
+
+/// How one tray answered.
+struct Answered {
+    number: TrayNo,
+    slot: String,
+    condition: Result<Condition, Unanswered>,
+    /// What it is on.
+    on: Option<One>,
+    /// What was found beside its controller, where it may be asked.
+    found: Option<Found>,
+}
 
 impl Trays {
     /// These, by the names of their slots.
     pub fn of(by_slot: BTreeMap<String, Arc<Tray>>) -> Self {
         Self { by_slot, ..Self::default() }
+    }
+
+    /// Asked beside their controllers, by the names of their slots.
+    pub fn beside(self, to_ask: BTreeMap<String, Beside>) -> Self {
+        Self { to_ask, ..self }
     }
 
     /// How many there are.
@@ -84,12 +111,13 @@ impl Trays {
         let asked = standing.into_iter().map(|(number, slot, tray)| {
             let on = self.underway.take(number);
             let serial = estate.tray(number).serial.as_str();
-            look_at(number, slot, tray, on, (serial, at))
+            let beside = self.to_ask.get(&slot).filter(|_| is_ours(estate.tray(number)));
+            look_at(number, (slot, tray), on, beside.cloned(), (serial, at))
         });
         let asked: Vec<_> = asked.collect();
         let mut answered: Vec<Answered> =
             stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
-        answered.sort_by_key(|(number, ..)| *number);
+        answered.sort_by_key(|answered| answered.number);
         Some(self.sweep(estate, at, answered))
     }
 
@@ -101,12 +129,15 @@ impl Trays {
     ) -> Sweep {
         let (mut changed, mut silent) = (Vec::new(), Vec::new());
         let mut leaks: BTreeMap<RackNo, u8> = BTreeMap::new();
-        for (number, slot, answer, on) in answered {
+        for Answered { number, slot, mut condition, on, found } in answered {
             let tray = estate.tray(number);
+            if let (Ok(condition), Some(found)) = (&mut condition, found) {
+                self.found(number, &slot, condition, &found);
+            }
             if let Some(why) = on.and_then(|on| self.underway.put(number, on)) {
                 self.refuses(number, &slot, why);
             }
-            match answer {
+            match condition {
                 Ok(condition) => {
                     self.answers_again(&slot);
                     let wet = leaks.entry(tray.rack).or_default();
@@ -161,7 +192,8 @@ impl Trays {
             power: if on { Power::On } else { Power::Off },
             health,
             // Of one that is off nobody knows what will answer.
-            gpus: if on {
+            // Of one that lists none, either, once nobody counts them any more.
+            gpus: if on && condition.lists_gpus {
                 condition.gpus & whole
             } else {
                 last.map_or(0, |one| one.gpus)
@@ -213,6 +245,33 @@ impl Trays {
         }
     }
 
+    /// Takes in what was found of a tray beside its controller; what is wrong is said once,
+    /// and while it is so the tray is not well.
+    fn found(
+        &mut self,
+        number: TrayNo,
+        slot: &str,
+        condition: &mut Condition,
+        found: &Found,
+    ) {
+        let Some(what) = self.to_ask.get(slot) else { return };
+        let new = || Asking { what: what.clone(), wrong: String::new() };
+        let asking = self.beside.entry(number).or_insert_with(new);
+        let wrong = asking.what.put_into(condition, found);
+        let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+        let wrong = wrong.join("; ");
+        if !wrong.is_empty() {
+            condition.health = condition.health.max(Health::Critical);
+        }
+        if wrong != asking.wrong {
+            asking.wrong.clone_from(&wrong);
+            if !wrong.is_empty() {
+                warn!(event = "tray_not_well", slot, "{wrong}");
+                self.refused.insert(number, wrong);
+            }
+        }
+    }
+
     fn refuses(&mut self, number: TrayNo, slot: &str, why: String) {
         warn!(event = "rack_order_refused", slot, "{why}");
         self.refused.insert(number, why);
@@ -224,7 +283,7 @@ impl Trays {
         let refused = std::mem::take(&mut self.refused);
         let news = refused.into_iter().filter(|(number, why)| {
             let tray = estate.tray(*number);
-            !tray.told || tray.cordon.as_ref() != Some(why)
+            tray.cordon.as_ref() != Some(why) || (tray.asked.is_some() && !tray.told)
         });
         news.map(|(tray, why)| Body::Cordon { tray, why }).collect()
     }
@@ -273,18 +332,24 @@ impl Trays {
 /// meant.
 async fn look_at(
     number: TrayNo,
-    slot: String,
-    tray: Arc<Tray>,
+    (slot, tray): (String, Arc<Tray>),
     mut on: Option<One>,
+    beside: Option<Beside>,
     (serial, at): (&str, Timestamp),
 ) -> Answered {
-    let mut answer = tray.condition(Instant::now() + WITHIN).await;
-    if let (Some(one), Ok(condition)) = (&mut on, &answer)
-        && condition.serial.as_ref().is_some_and(|found| found.as_str() == serial)
+    let mut condition = tray.condition(Instant::now() + WITHIN).await;
+    if let (Some(one), Ok(stands)) = (&mut on, &condition)
+        && stands.serial.as_ref().is_some_and(|found| found.as_str() == serial)
     {
-        answer = one.go_on(&tray, &slot, condition.clone(), (at, WITHIN)).await;
+        condition = one.go_on(&tray, &slot, stands.clone(), (at, WITHIN)).await;
     }
-    (number, slot, answer, on)
+    let mut found = None;
+    if let (Some(beside), Ok(stands)) = (beside, &condition)
+        && stands.on == Some(true)
+    {
+        found = beside.ask(&tray, Instant::now() + WITHIN).await.ok();
+    }
+    Answered { number, slot, condition, on, found }
 }
 
 /// Tells a tray something that takes one request; says why where it refuses.

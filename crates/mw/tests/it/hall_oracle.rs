@@ -1,6 +1,8 @@
 //! Our driver against `simhall`, a hall of GB300 trays that other people wrote. It is only
 //! looked at: its trays take no orders over Redfish.
 
+mod estate;
+
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -59,29 +61,33 @@ impl Hall {
 
     /// Tells the hall that something goes wrong, or that somebody does something.
     fn tell(&self, what: &str, body: &str) {
+        self.ask("POST", what, body);
+    }
+
+    /// What the hall says of itself.
+    fn state(&self) -> serde_json::Value {
+        serde_json::from_str(&self.ask("GET", "state", "")).expect("JSON")
+    }
+
+    fn ask(&self, method: &str, what: &str, body: &str) -> String {
         let mut stream = std::net::TcpStream::connect(self.at).expect("the hall");
         let length = body.len();
+        // In the old protocol answers come whole, and not in pieces.
         let head = format!(
-            "POST /sim/{what} HTTP/1.1\r\nHost: hall\r\nContent-Type: application/json\r\n\
-             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            "{method} /sim/{what} HTTP/1.0\r\nHost: hall\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
         );
         stream.write_all(head.as_bytes()).expect("it listens");
         let mut said = String::new();
         stream.read_to_string(&mut said).expect("it answers");
-        assert!(said.starts_with("HTTP/1.1 20"), "{said}");
+        let (head, body) = said.split_once("\r\n\r\n").expect("an answer");
+        assert!(head.starts_with("HTTP/1.1 20"), "{said}");
+        body.to_owned()
     }
 
     /// A driver of one of its trays. All of them are at one address, each under a path of
     /// its own; in front of it each gets an address, as real ones have.
     async fn tray(&self, node: &str) -> Tray {
-        let front = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let at = front.local_addr().expect("an address");
-        let (behind, node) = (self.at, node.to_owned());
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = front.accept().await {
-                tokio::spawn(under(stream, behind, format!("/dev/{node}")));
-            }
-        });
         let settings = TraySettings {
             login: None,
             security: Security::Plain,
@@ -90,7 +96,20 @@ impl Hall {
             shutdown: Shutdown::Graceful,
             drives: None,
         };
-        Tray::new(reached(at), settings)
+        Tray::new(reached(self.front(node).await), settings)
+    }
+
+    /// An address of a tray's own, for its controller and its exporter.
+    async fn front(&self, node: &str) -> SocketAddr {
+        let front = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let at = front.local_addr().expect("an address");
+        let (behind, node) = (self.at, node.to_owned());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = front.accept().await {
+                tokio::spawn(under(stream, behind, format!("/dev/{node}")));
+            }
+        });
+        at
     }
 }
 

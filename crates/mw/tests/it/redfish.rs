@@ -1,7 +1,7 @@
 //! The driver of trays against emulated trays, over sockets.
 
 mod campus;
-mod estate;
+pub(crate) mod estate;
 mod handed;
 mod hostile;
 mod mockup;

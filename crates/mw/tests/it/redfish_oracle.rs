@@ -1,15 +1,19 @@
 //! Our trays and our driver against programs that other people wrote: their services
 //! are driven by us, and ours is judged and driven by theirs.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use adapters::device::redfish::{Security, Shutdown, Tray, TraySettings};
 use adapters::device::{Answer, Driver, Outcome, Running, Wanted, carry_out};
+use engine::capacity::{Phase, Power, Reported, Shape, TrayNo};
 use tokio::net::TcpListener;
 
+use crate::redfish::estate::Scene;
 use crate::redfish::shelf::shelf;
 use crate::redfish::{by, emulated, reached, run, serve, watts};
 
@@ -56,12 +60,10 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&both).into_owned()
 }
 
-/// `sushy-emulator`: a reset is accepted first and happens seconds later, and our
-/// driver says done when it is.
-#[test]
-fn sushy_emulator_is_switched_on_and_off() {
-    let Some(program) = program("sushy-emulator") else { return };
-    let work = folder("sushy");
+/// `sushy-emulator` with one system that is off, until the caller ends it; its driver.
+async fn sushy(name: &str) -> Option<(Tray, Ends)> {
+    let program = program("sushy-emulator")?;
+    let work = folder(name);
     let state = work.join("state");
     std::fs::create_dir_all(&state).expect("the target folder can be written");
     let conf = work.join("emulator.conf");
@@ -73,41 +75,47 @@ fn sushy_emulator_is_switched_on_and_off() {
         state.display()
     );
     std::fs::write(&conf, written).expect("the target folder can be written");
+    // A port that was free a moment ago.
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let at: SocketAddr = free.local_addr().expect("an address");
+    drop(free);
+    let log = std::fs::File::create(work.join("log")).expect("a file");
+    let log_too = log.try_clone().expect("a file");
+    let child = Command::new(program)
+        .arg("--config")
+        .arg(&conf)
+        .args(["--fake", "-i", "127.0.0.1", "-p", &at.port().to_string()])
+        .stdout(Stdio::from(log))
+        .stderr(Stdio::from(log_too))
+        .spawn();
+    let ends = Ends(child.expect("a program that starts"));
+    let tray = Tray::new(
+        reached(at),
+        TraySettings {
+            login: None,
+            security: Security::Plain,
+            beside_gpus: watts(1_000),
+            // It has no GPUs and no limits.
+            unlimited: Some(watts(7_000)),
+            shutdown: Shutdown::Graceful,
+            drives: None,
+        },
+    );
+    let until = by();
+    while let Err(why) = tray.look(until).await {
+        assert!(Instant::now() < until, "{why}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Some((tray, ends))
+}
+
+/// `sushy-emulator`: a reset is accepted first and happens seconds later, and our
+/// driver says done when it is.
+#[test]
+fn sushy_emulator_is_switched_on_and_off() {
     run(async {
-        // A port that was free a moment ago.
-        let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let at: SocketAddr = free.local_addr().expect("an address");
-        drop(free);
-        let log = std::fs::File::create(work.join("log")).expect("a file");
-        let log_too = log.try_clone().expect("a file");
-        let child = Command::new(program)
-            .arg("--config")
-            .arg(&conf)
-            .args(["--fake", "-i", "127.0.0.1", "-p", &at.port().to_string()])
-            .stdout(Stdio::from(log))
-            .stderr(Stdio::from(log_too))
-            .spawn();
-        let _ends = Ends(child.expect("a program that starts"));
-        let tray = Tray::new(
-            reached(at),
-            TraySettings {
-                login: None,
-                security: Security::Plain,
-                beside_gpus: watts(1_000),
-                // It has no GPUs and no limits.
-                unlimited: Some(watts(7_000)),
-                shutdown: Shutdown::Graceful,
-                drives: None,
-            },
-        );
-        let until = by();
-        let look = loop {
-            match tray.look(until).await {
-                Ok(look) => break look,
-                Err(why) => assert!(Instant::now() < until, "{why}"),
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        };
+        let Some((tray, _ends)) = sushy("sushy").await else { return };
+        let look = tray.look(by()).await.expect("a look");
         assert_eq!(look.running.map(|f| f.value), Some(Running::Resting));
         let wanted = Wanted::AtMost(watts(7_000));
         let began = Instant::now();
@@ -121,6 +129,38 @@ fn sushy_emulator_is_switched_on_and_off() {
             "sushy-emulator was on after {on_after:?}, off after {:?}",
             began.elapsed()
         );
+    });
+}
+
+/// An estate finds it, switches it on as it orders, and stops where it tells nothing: it
+/// lists no GPUs.
+#[test]
+fn sushy_emulator_is_an_estates() {
+    run(async {
+        let Some((tray, _ends)) = sushy("sushy-estate").await else { return };
+        let shape = Shape {
+            name: "one".to_owned(),
+            trays: 1,
+            gpus_per_tray: 4,
+            switch_trays: 9,
+            power_shelves: 8,
+            leak_detectors: 0,
+        };
+        let mut scene = Scene::of(vec![Arc::new(tray)], shape, BTreeMap::new()).await;
+        // It takes up to eleven seconds after it said yes.
+        let until = by();
+        scene.look().await;
+        while scene.shows(0).power == Power::Off {
+            assert!(Instant::now() < until, "it is not switched on");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            scene.look().await;
+        }
+        scene.look().await;
+        assert_eq!(scene.phases(), [Phase::Discovered]);
+        let waits = scene.estate.wait(TrayNo(0)).expect("a wait").to_string();
+        assert_eq!(waits, "expected 4 GPUs, observed 0 GPUs");
+        assert_eq!(scene.shows(0).health, Reported::Ok);
+        assert!(scene.notices.is_empty(), "{:?}", scene.notices);
     });
 }
 

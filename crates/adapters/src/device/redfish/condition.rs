@@ -26,6 +26,8 @@ pub struct Condition {
     pub health: Health,
     /// GPUs that are there and can be asked, a bit each by the number in their names.
     pub gpus: u8,
+    /// Whether its service lists GPUs at all.
+    pub lists_gpus: bool,
     /// The lowest power limit of a GPU that is held below what it can take.
     pub held_to: Option<Power>,
     /// Leak detectors that are not well.
@@ -67,6 +69,7 @@ impl Tray {
             reset_at: host.said("/LastResetTime"),
             health,
             gpus,
+            lists_gpus: !(tree.gpus.is_empty() && tree.lost.is_empty()),
             held_to,
             leaks: standing::leaks(&self.service, &tree.leaks, by).await?,
         })

@@ -154,11 +154,11 @@ impl Drive {
         resource: &Resource,
         by: Instant,
     ) -> Result<Shows, Unanswered> {
-        if let Some(task) = &self.task {
-            if let Some(task) = standing::tolerate(service.find(task, by).await)? {
-                return Ok(of_task(&task));
-            }
-            // A task that ended may be forgotten; the drive itself still tells.
+        // A task that ended may be forgotten; the drive itself still tells.
+        if let Some(task) = &self.task
+            && let Some(task) = standing::tolerate(service.find(task, by).await)?
+        {
+            return Ok(of_task(&task));
         }
         Ok(match (operates(resource), self.at_it) {
             (true, _) => Shows::AtIt,

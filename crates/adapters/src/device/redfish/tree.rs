@@ -43,7 +43,8 @@ pub(super) struct Tree {
     pub(super) managers: Vec<Resource>,
     /// What could not be read, in a few words.
     pub(super) missed: Vec<DeviceText>,
-    walked: Instant,
+    /// When it was walked.
+    pub(super) walked: Instant,
 }
 
 /// One GPU.

@@ -284,13 +284,9 @@ fn a_refused_order_is_an_alarm_at_once_that_says_why() {
     }
     let stands = |engine: &Engine| {
         let all = engine.alarms().standing().into_iter();
-        let waits = all.filter_map(|one| match &one.what {
-            engine::alarm::What::TraysOverdue { first, waits, .. } => {
-                Some(format!("{first} is {waits}"))
-            }
-            _ => None,
-        });
-        waits.collect::<Vec<_>>()
+        let ours = all
+            .filter(|one| matches!(one.what, engine::alarm::What::TraysOverdue { .. }));
+        ours.map(engine::alarm::Alarm::body).collect::<Vec<_>>()
     };
     assert!(stands(&engine).is_empty());
     let cordon = |why: &str| Body::Cordon { tray: first, why: why.to_owned() };

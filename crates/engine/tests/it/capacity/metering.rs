@@ -2,7 +2,7 @@
 
 use super::{Campus, at, operator};
 use engine::capacity::meter::{Counted, Says, Tally};
-use engine::capacity::{Actor, Body, Class, NewFact, Power, Reported, TrayNo};
+use engine::capacity::{Actor, Body, Class, NewFact, Phase, Power, Reported, TrayNo};
 use units::{Interval, Seconds};
 
 /// A campus with two seats in service and one second look at them a minute.
@@ -398,4 +398,48 @@ fn what_is_given_back_counts_as_the_tenants_and_what_is_taken_back_as_down() {
         let meter = campus.estate.seat_meter(block, 0).expect("counted");
         assert_eq!((meter.counted, meter.since), (counted, at("2026-05-01T00:10Z")));
     }
+}
+
+/// The image's first boot takes power and GPUs away for a while, and counts against nobody;
+/// what is still away when the order has had its time counts from then on, to the second.
+#[test]
+fn a_first_boot_has_its_time_and_no_more() {
+    let mut campus = Campus::new("2026-05-01");
+    let rack = campus.put_up("R1", "GB300 NVL72");
+    campus.burn_in(rack);
+    let block = campus.deliver("red", "H1", rack, 0..2);
+    campus.look();
+    let facts = campus.facts.len();
+    campus.say(Body::HandOver { block });
+    let given = campus.at;
+    let (first, second) = (campus.tray(rack, 0), campus.tray(rack, 1));
+    campus.pending.clear();
+    for tray in [first, second] {
+        let shows = campus.shows.get_mut(&tray).expect("a machine");
+        (shows.power, shows.gpus) = (Power::Off, 0);
+    }
+    let generation = campus.estate.tray(first).generation;
+    for minute in 1..=14 {
+        campus.pass(60);
+        if minute == 5 {
+            let shows = campus.shows.get_mut(&first).expect("a machine");
+            (shows.power, shows.gpus, shows.image) = (Power::On, 0b1111, generation);
+        }
+        campus.look_only();
+    }
+    assert_eq!(campus.estate.tray(first).phase, Phase::InService);
+    let said = |campus: &Campus| campus.facts[facts..].len();
+    assert_eq!(said(&campus), 0, "{:?}", &campus.facts[facts..]);
+    // It is time: without anybody looking, an engine wakes for it.
+    let due = given + campus.estate.times().response;
+    let wakes = campus.estate.next_wake().expect("a wake");
+    assert_eq!(wakes, (due, "a boot has had its time"));
+    campus.at = due;
+    campus.tell(Actor::Site, Body::Wake).expect("time passes");
+    assert_eq!(said(&campus), 1);
+    assert_eq!(campus.facts[facts].valid_from, due);
+    let down = "R1.t01";
+    let open = campus.estate.incidents().iter().find(|one| one.closed.is_none());
+    let open = open.expect("an incident");
+    assert_eq!((open.fault.as_str(), open.machines[0].0.as_str()), ("no power", down));
 }

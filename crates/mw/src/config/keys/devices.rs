@@ -52,6 +52,27 @@ pub(super) static RACK_DEVICES: Section = Section {
              erased until it is wiped; 0 is for trays without. Where it is left out, those \
              that a tray shows, and at least one.",
         ),
+        optional(
+            "exporters",
+            Kind::Text,
+            "The address of the DCGM exporter of tray 0; the others follow upward, one a \
+             tray. They are asked until a tenant has the tray: for GPUs that are missing, \
+             broken, or whose links count errors.",
+        ),
+        defaulted(
+            "exporter_port",
+            positive(Q::Count),
+            "9400",
+            "The port that exporters listen on.",
+        ),
+        optional(
+            "cabling",
+            Kind::Text,
+            "A file, from where this file is, of what each network port of a tray is to be \
+             plugged into: lines of `slot,port,switch,switch_port`, such as \
+             `R0001.t03,mlx5_0,leaf3,swp7`. What LLDP shows otherwise keeps the tray from \
+             everybody.",
+        ),
         defaulted("port", positive(Q::Count), "443", "The port they listen on."),
         defaulted(
             "tls",

@@ -5,27 +5,29 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapters::device::redfish::Tray as Driven;
 use engine::capacity::{
-    Actor, Asked, Body, Command, Estate, Event, Output, Phase, Power, RackNo, Reported,
-    Shape, Sweep, TrayNo,
+    Actor, Asked, Body, Command, Estate, Event, NewFact, Output, Phase, Power, RackNo,
+    Reported, Shape, Sweep, TrayNo,
 };
 use mw::emulate::redfish::{Fault, Served, Tray as Emulated};
 use mw::live::racks::Ordered;
-use mw::live::trays::Trays;
+use mw::live::trays::{Beside, Trays};
 use units::{Seconds, Timestamp};
 
 use super::{by, driver, emulated, run, serve};
 
 /// A rack of three trays, the estate that has it, and who looks at it.
-pub(super) struct Scene {
-    pub(super) trays: Vec<Emulated>,
-    _served: Served,
+pub(crate) struct Scene {
+    pub(crate) trays: Vec<Emulated>,
+    served: Option<Served>,
     in_hand: Trays,
-    by_slot: BTreeMap<String, Arc<adapters::device::redfish::Tray>>,
-    pub(super) estate: Estate,
-    pub(super) now: Timestamp,
+    by_slot: BTreeMap<String, Arc<Driven>>,
+    pub(crate) estate: Estate,
+    pub(crate) now: Timestamp,
     orders: Vec<Ordered>,
-    pub(super) notices: Vec<String>,
+    pub(crate) notices: Vec<String>,
+    pub(crate) facts: Vec<NewFact>,
 }
 
 impl Scene {
@@ -33,36 +35,54 @@ impl Scene {
     async fn installed() -> Self {
         let trays: Vec<Emulated> = (1..=3).map(emulated).collect();
         let served = serve(&trays).await;
-        let mut by_slot = BTreeMap::new();
-        let mut serials = Vec::new();
-        for (slot, at) in served.addresses.iter().enumerate() {
-            let tray = Arc::new(driver(*at));
+        let drivers: Vec<_> =
+            served.addresses.iter().map(|at| Arc::new(driver(*at))).collect();
+        for tray in &drivers {
             let condition = tray.condition(by()).await.expect("it answers");
             assert_eq!((condition.on, condition.gpus), (Some(false), 0));
-            serials.push(condition.serial.expect("a serial number").to_string());
-            by_slot.insert(format!("R1.t{slot:02}"), tray);
         }
-        let mut scene = Self {
-            trays,
-            _served: served,
-            in_hand: Trays::of(by_slot.clone()),
-            by_slot,
-            estate: Estate::default(),
-            now: Timestamp::parse("2026-05-01").expect("a date"),
-            orders: Vec::new(),
-            notices: Vec::new(),
-        };
-        scene.say(Body::Shape(Shape {
+        let shape = Shape {
             name: "three".to_owned(),
             trays: 3,
             gpus_per_tray: 4,
             switch_trays: 9,
             power_shelves: 8,
             leak_detectors: 2,
-        }));
+        };
+        let mut scene = Self::of(drivers, shape, BTreeMap::new()).await;
+        (scene.trays, scene.served) = (trays, Some(served));
+        scene
+    }
+
+    /// A rack of these trays stands in its place, with the serial numbers that they have.
+    pub(crate) async fn of(
+        drivers: Vec<Arc<Driven>>,
+        shape: Shape,
+        beside: BTreeMap<String, Beside>,
+    ) -> Self {
+        let mut by_slot = BTreeMap::new();
+        let mut serials = Vec::new();
+        for (slot, tray) in drivers.into_iter().enumerate() {
+            let condition = tray.condition(by()).await.expect("it answers");
+            serials.push(condition.serial.expect("a serial number").to_string());
+            by_slot.insert(format!("R1.t{slot:02}"), tray);
+        }
+        let mut scene = Self {
+            trays: Vec::new(),
+            served: None,
+            in_hand: Trays::of(by_slot.clone()).beside(beside),
+            by_slot,
+            estate: Estate::default(),
+            now: Timestamp::parse("2026-05-01").expect("a date"),
+            orders: Vec::new(),
+            notices: Vec::new(),
+            facts: Vec::new(),
+        };
+        let name = shape.name.clone();
+        scene.say(Body::Shape(shape));
         scene.say(Body::Rack {
             name: "R1".to_owned(),
-            shape: "three".to_owned(),
+            shape: name,
             hall: "north".to_owned(),
             due: None,
             meant_for: None,
@@ -72,7 +92,7 @@ impl Scene {
         scene
     }
 
-    pub(super) fn tell(&mut self, by: Actor, body: Body) {
+    pub(crate) fn tell(&mut self, by: Actor, body: Body) {
         let event = Event { at: self.now, by, body };
         for output in self.estate.fold(&event).expect("it may be") {
             match output {
@@ -80,17 +100,18 @@ impl Scene {
                     self.orders.push((tray, command, generation));
                 }
                 Output::Notice { text, .. } => self.notices.push(text),
-                Output::Moved { .. } | Output::Fact(_) | Output::Told { .. } => {}
+                Output::Fact(fact) => self.facts.push(fact),
+                Output::Moved { .. } | Output::Told { .. } => {}
             }
         }
     }
 
-    pub(super) fn say(&mut self, body: Body) {
+    pub(crate) fn say(&mut self, body: Body) {
         self.tell(Actor::Operator("ada".to_owned()), body);
     }
 
     /// Ten seconds pass, every tray is looked at, and what follows is carried out.
-    pub(super) async fn look(&mut self) -> Sweep {
+    pub(crate) async fn look(&mut self) -> Sweep {
         self.now = self.now + Seconds::from_seconds(10);
         let sweep = self.in_hand.look(&self.estate, self.now).await.expect("trays");
         self.tell(Actor::Site, Body::Sweep(sweep.clone()));
@@ -103,7 +124,7 @@ impl Scene {
     }
 
     /// Looks until it is so, for as long as a loaded machine may take.
-    pub(super) async fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    pub(crate) async fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
         for _ in 0..200 {
             if is_so(self) {
                 return;
@@ -111,25 +132,27 @@ impl Scene {
             tokio::time::sleep(Duration::from_millis(50)).await;
             self.look().await;
         }
-        let trays: Vec<_> = (0..3).map(|tray| self.estate.wait(TrayNo(tray))).collect();
+        let count = u32::try_from(self.estate.trays().len()).expect("few trays");
+        let trays: Vec<_> =
+            (0..count).map(|tray| self.estate.wait(TrayNo(tray))).collect();
         panic!("{what} never came: {trays:?}");
     }
 
-    pub(super) fn phases(&self) -> Vec<Phase> {
+    pub(crate) fn phases(&self) -> Vec<Phase> {
         self.estate.trays().iter().map(|tray| tray.phase).collect()
     }
 
-    pub(super) fn shows(&self, tray: usize) -> engine::capacity::Shows {
+    pub(crate) fn shows(&self, tray: usize) -> engine::capacity::Shows {
         self.estate.trays()[tray].look.clone().expect("a look").shows
     }
 
     /// The program that looks is another, which knows nothing of what was on its way.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.in_hand = Trays::of(self.by_slot.clone());
     }
 
     /// Whoever looks finds in each of two slots the machine of the other.
-    pub(super) fn swap(&mut self, one: usize, other: usize) {
+    pub(crate) fn swap(&mut self, one: usize, other: usize) {
         let name = |slot: usize| format!("R1.t{slot:02}");
         let mut by_slot = self.by_slot.clone();
         by_slot.insert(name(one), Arc::clone(&self.by_slot[&name(other)]));
@@ -138,7 +161,7 @@ impl Scene {
     }
 
     /// The rack is found, switched on and ready for its tests.
-    pub(super) async fn burning_in() -> Self {
+    pub(crate) async fn burning_in() -> Self {
         let mut scene = Self::installed().await;
         scene.until("burn-in", |scene| scene.phases() == [Phase::BurnIn; 3]).await;
         scene

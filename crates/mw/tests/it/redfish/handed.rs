@@ -1,6 +1,7 @@
 //! Trays of the estate are handed over and wiped over Redfish, and nobody calls done what
 //! was not seen.
 
+use engine::capacity::meter::{Counted, Says};
 use engine::capacity::{
     Actor, BlockNo, Body, Phase, Place, RackNo, Times, TrancheOf, TrayNo,
 };
@@ -74,6 +75,19 @@ impl Scene {
         }
     }
 
+    /// What was said of seats, each thing once.
+    fn counted(&self) -> Vec<Counted> {
+        let mut counted: Vec<Counted> = Vec::new();
+        for fact in &self.facts {
+            if let Says::State { counted: now, .. } = fact.says
+                && !counted.contains(&now)
+            {
+                counted.push(now);
+            }
+        }
+        counted
+    }
+
     fn is_told(&self, tray: u32) -> bool {
         self.estate.tray(TrayNo(tray)).told
     }
@@ -89,6 +103,8 @@ fn a_block_reaches_its_tenant_and_comes_back_wiped() {
         for (tray, has_image) in scene.trays.iter().zip([true, true, false]) {
             assert_eq!((tray.runs_image(), tray.is_written()), (has_image, has_image));
         }
+        // A first boot is the tenant's own: nothing of it counts against the site.
+        assert_eq!(scene.counted(), [Counted::Available]);
         let untouched = scene.shows(2).started;
         scene.give_back();
         scene.until_phases([Phase::Accepted; 3]).await;
@@ -98,6 +114,7 @@ fn a_block_reaches_its_tenant_and_comes_back_wiped() {
             assert_eq!(scene.shows(place).gpus, 0b1111);
         }
         assert_eq!(scene.shows(2).started, untouched, "it was nobody's");
+        assert_eq!(scene.counted(), [Counted::Available, Counted::CustomerCaused]);
         // It goes to the next one.
         assert_eq!(scene.estate.unfree(TrayNo(0)), None);
         assert!(scene.notices.is_empty(), "{:?}", scene.notices);

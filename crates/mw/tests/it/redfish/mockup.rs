@@ -1,8 +1,10 @@
 //! The driver against what a real GB300 tray's controller once said, served as it was
 //! recorded. Where the recording does not lie beside the project, this is skipped.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use adapters::device::redfish::{Security, Shutdown, Tray, TraySettings};
 use adapters::device::{Answer, Driver, Outcome, Running, Unanswered, Wanted, carry_out};
@@ -10,8 +12,15 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use engine::capacity::{
+    Actor, BlockNo, Body, Phase, Place, Power, RackNo, Reported, Shape, Times, TrancheOf,
+    TrayNo,
+};
+use settle::contract::Hash;
 use tokio::net::TcpListener;
+use units::Seconds;
 
+use super::estate::Scene;
 use super::{by, reached, run, watts};
 
 /// The recording, unpacked in the target folder.
@@ -49,25 +58,73 @@ async fn recorded(State(folder): State<PathBuf>, method: Method, uri: Uri) -> Re
     }
 }
 
+/// The recording behind an address of its own, and its driver.
+async fn served(
+    folder: PathBuf,
+    drives: Option<u32>,
+) -> (Tray, tokio::task::JoinHandle<std::io::Result<()>>) {
+    let listener = TcpListener::bind("127.44.2.1:0").await.expect("an address");
+    let at = listener.local_addr().expect("an address");
+    let router = Router::new().fallback(recorded).with_state(folder);
+    let serves = tokio::spawn(axum::serve(listener, router).into_future());
+    let settings = TraySettings {
+        login: None,
+        security: Security::Plain,
+        beside_gpus: watts(1_200),
+        unlimited: None,
+        shutdown: Shutdown::Graceful,
+        drives,
+    };
+    (Tray::new(reached(at), settings), serves)
+}
+
+/// A recording says yes to everything and changes nothing: the estate finds the tray,
+/// and nobody gets it.
+#[test]
+fn a_recorded_tray_is_an_estates_and_is_handed_to_nobody() {
+    let Some(folder) = unpacked() else { return };
+    run(async {
+        let (tray, serves) = served(folder, None).await;
+        let shape = Shape {
+            name: "one".to_owned(),
+            trays: 1,
+            gpus_per_tray: 4,
+            switch_trays: 9,
+            power_shelves: 8,
+            leak_detectors: 4,
+        };
+        let mut scene = Scene::of(vec![Arc::new(tray)], shape, BTreeMap::new()).await;
+        scene.until("burn-in", |scene| scene.phases() == [Phase::BurnIn]).await;
+        let shows = scene.shows(0);
+        assert_eq!((shows.power, shows.gpus), (Power::On, 0b1111));
+        assert_eq!((shows.health, shows.cap_w), (Reported::Ok, None));
+        assert_eq!(scene.estate.is_intact(RackNo(0)), Some(true));
+        let (rack, evidence) = (RackNo(0), Hash::of(b"a bundle"));
+        scene.say(Body::Tested { rack, slots: 1, passed: 1, evidence });
+        let tranche = TrancheOf { contract: "CAP".to_owned(), tranche: "H1".to_owned() };
+        let blocks = vec![Place { rack, slots: vec![0] }];
+        let (tenant, spares) = ("red".to_owned(), Vec::new());
+        scene.say(Body::Reserve { tenant, tranche, blocks, spares, within: None });
+        let response = Seconds::minutes(1);
+        scene.say(Body::Times(Times { response, attempts: 2, ..Times::default() }));
+        scene.say(Body::HandOver { block: BlockNo(0) });
+        for _ in 0..20 {
+            scene.look().await;
+        }
+        scene.tell(Actor::Site, Body::Wake);
+        let tray = scene.estate.tray(TrayNo(0));
+        assert_eq!((tray.phase, tray.handed, tray.told), (Phase::Accepted, false, true));
+        let waits = scene.estate.wait(TrayNo(0)).expect("a wait").to_string();
+        assert!(waits.starts_with("expected the report of image"), "{waits}");
+        serves.abort();
+    });
+}
+
 #[test]
 fn a_recorded_tray_is_read() {
     let Some(folder) = unpacked() else { return };
     run(async {
-        let listener = TcpListener::bind("127.44.2.1:0").await.expect("an address");
-        let at = listener.local_addr().expect("an address");
-        let router = Router::new().fallback(recorded).with_state(folder);
-        let serves = tokio::spawn(axum::serve(listener, router).into_future());
-        let tray = Tray::new(
-            reached(at),
-            TraySettings {
-                login: None,
-                security: Security::Plain,
-                beside_gpus: watts(1_200),
-                unlimited: None,
-                shutdown: Shutdown::Graceful,
-                drives: None,
-            },
-        );
+        let (tray, serves) = served(folder, None).await;
 
         let identity = tray.identify(by()).await.expect("an identity");
         assert_eq!(identity.maker.expect("a maker").as_str(), "Supermicro");
