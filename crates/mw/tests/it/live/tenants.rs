@@ -1,6 +1,8 @@
 //! Tenants over HTTP: blocks reserved, accepted, used and given back, and nobody sees
 //! what is another's.
 
+mod over_redfish;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
