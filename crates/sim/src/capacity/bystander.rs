@@ -635,12 +635,17 @@ impl Bystander {
         let shape = estate.shape_of(block.rack);
         let rack = self.racks.get(&block.rack).copied().unwrap_or_default();
         let switches = (1_u32 << shape.switch_trays) - 1;
+        // Its first boot takes power and GPUs away for as long as an order may take.
+        let given = seen.orders.get(&Command::HandOver).map(|(_, given)| *given);
+        let boots = seen.phase == Some(Phase::Accepted)
+            && block.handed.is_some()
+            && given.is_some_and(|given| now < given + estate.times().response);
         match () {
             () if now - *at > estate.times().silence => Counted::Unknown,
-            () if shows.power == Power::Off => Counted::Down,
+            () if shows.power == Power::Off && !boots => Counted::Down,
             () if shows.health == Reported::Critical => Counted::Down,
             () if shows.health == Reported::Warning => Counted::Degraded,
-            () if shows.gpus != shape.all_gpus() => Counted::Degraded,
+            () if shows.gpus != shape.all_gpus() && !boots => Counted::Degraded,
             () if u32::from(rack.switches) & switches != switches => Counted::Degraded,
             () if rack.leaks != 0 => Counted::Degraded,
             () => Counted::Available,
