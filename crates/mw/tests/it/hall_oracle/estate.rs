@@ -103,7 +103,7 @@ fn each_fault_of_the_hall_ends_at_the_tray_that_has_it() {
 
         // The others pass their tests, and four of them are somebody's.
         let (rack, evidence) = (RackNo(0), Hash::of(b"a bundle"));
-        let slots = (1 << 18) - 1 & !(1 << 6);
+        let slots = ((1 << 18) - 1) & !(1 << 6);
         scene.say(Body::Tested { rack, slots, passed: slots, evidence });
         let tranche = TrancheOf { contract: "CAP".to_owned(), tranche: "H1".to_owned() };
         let blocks = vec![Place { rack, slots: vec![0, 1, 2, 3] }];
