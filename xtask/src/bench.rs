@@ -1,11 +1,13 @@
 //! `cargo xtask bench`: measures a year's backtest and the cost of a decision, what a
-//! live run costs, how fast the optimum ahead is beside other programs, what settling
-//! a large contract costs beside DuckDB, or what exporting a large ledger takes.
+//! live run costs, how fast the optimum ahead is beside other programs, what a plan's
+//! futures take beside others, what settling a large contract costs beside DuckDB, or
+//! what exporting a large ledger takes.
 //!
 //! Prints each figure with its command and the machine. Nothing here passes or
-//! fails by time: a slow machine is not a fault.
+//! fails by time, since a slow machine is not a fault; but a plan has a stated bound.
 
 mod dispatch;
+mod plan;
 mod settle;
 
 use std::fs;
@@ -28,6 +30,8 @@ pub(crate) struct BenchArgs {
     build: bool,
     #[command(flatten)]
     dispatch: dispatch::DispatchArgs,
+    #[command(flatten)]
+    plan: plan::PlanArgs,
 }
 
 /// What can be measured.
@@ -41,6 +45,8 @@ enum What {
     Live,
     /// The optimum over a horizon, beside HiGHS and PyPSA on the same arrays.
     Dispatch,
+    /// A thousand futures of a plan, beside NumPy and PyPSA on the same futures.
+    Plan,
     /// A ledger of a million entries, exported for each accounting program.
     Books,
 }
@@ -57,6 +63,9 @@ pub(crate) fn run(arguments: &BenchArgs) -> Result<()> {
     if arguments.what == What::Dispatch {
         return dispatch::run(&arguments.dispatch);
     }
+    if arguments.what == What::Plan {
+        return plan::run(&arguments.plan);
+    }
     if arguments.what == What::Settle {
         return settle::run();
     }
@@ -64,7 +73,7 @@ pub(crate) fn run(arguments: &BenchArgs) -> Result<()> {
     match arguments.what {
         What::Live => return live(),
         What::Books => return books(),
-        What::Backtest | What::Settle | What::Dispatch => {}
+        What::Backtest | What::Settle | What::Dispatch | What::Plan => {}
     }
     backtests()?;
     println!("\nThe policy alone, signals to priced rows, on made-up prices:");

@@ -58,6 +58,7 @@ use std::path::PathBuf;
 pub use assemble::History;
 pub use bitcoin::{
     BitcoinDay, BitcoinDerivation, BlocksSource, DifficultySource, SubsidySource,
+    height_about,
 };
 pub use catalog::{Catalog, FileRead};
 pub use draft::SeriesKind;

@@ -17,6 +17,7 @@ mod fleet;
 mod grid;
 mod history;
 mod plan;
+mod plan_past;
 mod regret;
 mod replay;
 mod restore;

@@ -21,6 +21,7 @@ pub mod journal;
 pub mod ledger;
 pub mod live;
 pub mod plan_file;
+pub mod plan_past;
 pub mod plan_run;
 pub mod proof;
 pub mod records;

@@ -608,6 +608,14 @@ impl Reading {
                 "breakeven_usd_per_ph_day",
                 network.breakeven_usd_per_ph_day,
             ),
+            switch_off_share: part(
+                self,
+                "network",
+                "switch_off_percent",
+                network.switch_off_percent.unwrap_or(100.0),
+                1.0,
+                100.0,
+            ) / 100.0,
             better_per_year: part(
                 self,
                 "network",

@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use plan::{Outcome, Plan, Search, Trials};
+use plan::{Held, Outcome, Past, Plan, Search, Trials};
 
 /// Paths that were run.
 #[derive(Clone, Debug)]
@@ -38,6 +38,19 @@ pub fn run(
     let asked = range.end - range.start;
     let outcomes = spread(range, threads, stop, done, |number| plan.path(seed, number));
     Paths { outcomes, asked }
+}
+
+/// Lives `paths` of the futures that `seed` grows, each also in the markets as they were;
+/// `done` hears how many are finished.
+pub fn hold(
+    plan: &Plan,
+    past: &Past,
+    (seed, paths): (u64, u64),
+    threads: usize,
+    stop: &AtomicBool,
+    done: &(dyn Fn(u64) + Sync),
+) -> Vec<Held> {
+    spread(0..paths, threads, stop, done, |number| plan.held(past, seed, number))
 }
 
 /// Looks through schedules of a plan over `paths` futures that choose and as many others

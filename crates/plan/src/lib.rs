@@ -18,7 +18,9 @@ mod answer;
 mod cash;
 mod doubt;
 mod finance;
+mod markets;
 mod operate;
+mod past;
 mod path;
 mod receipts;
 mod schedule;
@@ -30,6 +32,9 @@ mod waiting;
 pub use answer::{Answer, Band, BreakEven, PerMwh, TrancheRisk};
 pub use cash::{Line, Month};
 pub use doubt::Doubt;
+pub use markets::{Day, HOURS, Markets};
+pub use operate::{Becomes, Happening};
+pub use past::{Figure, Held, Past, Stretch, Verdict};
 pub use path::{Delivered, Outcome, Use, UseTotals};
 pub use receipts::Receipts;
 pub use schedule::{Glimpse, How, Run, Schedule, Search, Start, Trials, Tried, Worth};
@@ -46,4 +51,4 @@ mod tests;
 
 /// Raised whenever the same plan and seed come to other figures: parts of a run are put
 /// together only where they are of one.
-pub const MODEL: u32 = 2;
+pub const MODEL: u32 = 3;

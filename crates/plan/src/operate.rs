@@ -7,24 +7,19 @@
 
 use engine::decide::Kernel;
 use engine::site::{LoadIx, LoadKind, Machines, Rate, Terms};
-use settle::calendar::Period;
 use settle::mining;
-use sim::scenario::draw::Draws;
 use units::{
-    EnergyPrice, GpuHourPrice, GpuSeconds, Hashes, Money, Power, Seconds, Share,
-    Timestamp,
+    EnergyPrice, GpuHourPrice, GpuSeconds, Hashes, Money, Seconds, Share, Timestamp,
 };
 
 use crate::cash::{Line, Month};
+use crate::markets::{Markets, Peaks};
 use crate::path::{Use, UseTotals};
 use crate::terms::Plan;
 
-/// The hour of the market's day in which a peak is expected: late afternoon.
-const PEAK_HOUR: usize = 16;
-
 /// What becomes of a load on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Becomes {
+pub enum Becomes {
     /// It is taken away.
     Gone,
     /// It stands there: racks serve whom the site says.
@@ -35,10 +30,13 @@ pub(crate) enum Becomes {
 
 /// Something that happens to a load at the beginning of a UTC day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Happening {
-    pub(crate) at: Timestamp,
-    pub(crate) load: LoadIx,
-    pub(crate) becomes: Becomes,
+pub struct Happening {
+    /// When.
+    pub at: Timestamp,
+    /// To which load.
+    pub load: LoadIx,
+    /// What it becomes.
+    pub becomes: Becomes,
 }
 
 /// What running the site came to.
@@ -61,6 +59,21 @@ pub(crate) struct Ran {
     /// Rig capacity that stood idle, and what its energy cost at settlement.
     pub(crate) idle_wh: i128,
     pub(crate) idle_value_usd: f64,
+    /// What markets were like, by month, as far as they were run.
+    pub(crate) markets: Vec<MonthMarket>,
+}
+
+/// What markets were like in a month, and how much was mined.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct MonthMarket {
+    pub(crate) hours: u64,
+    pub(crate) days: u64,
+    /// Sums over hours and days.
+    pub(crate) price_usd_per_mwh: f64,
+    pub(crate) hashprice_usd_per_ph_day: f64,
+    /// On the last day.
+    pub(crate) coin_usd: f64,
+    pub(crate) mining_wh: i128,
 }
 
 /// Sums over hours, exact: price in millionths a MWh times watts.
@@ -92,24 +105,16 @@ struct Site<'a> {
     let_hours: Vec<i64>,
 }
 
-/// Runs a path's hours into `months`.
+/// Runs a path's hours into `months`, in markets that begin on the first of them.
 pub(crate) fn run(
     plan: &Plan,
-    seed: u64,
-    path: u64,
+    mut markets: Markets<'_>,
+    mut peaks: Peaks<'_>,
     happenings: &[Happening],
     months: &mut [Month],
 ) -> Ran {
     let zone = plan.zone();
-    let start = zone.month(plan.first).start;
     let futures = &plan.futures;
-    let mut coin = futures.coin.path(seed, path);
-    let mut fees = futures.fees.path(seed, path);
-    let mut network = futures.network.path();
-    let mut rental = futures.rental.path(seed, path);
-    let mut power = futures.power.path(seed, path, start);
-    let mut peaks = Peaks::new(plan, seed, path);
-
     let mut site = Site {
         plan,
         kernel: Kernel::new(plan.site.clone()),
@@ -128,23 +133,21 @@ pub(crate) fn run(
         coin_last_usd: futures.coin.price_usd,
         idle_wh: 0,
         idle_value_usd: 0.0,
+        markets: Vec::with_capacity(months.len()),
     };
     let mut happenings = happenings.iter().peekable();
     let mut hashprice_known = None;
     let mut rent_known = futures.rental.price_usd_per_gpu_hour;
-    let (mut hours, mut days) = (0_u64, 0_u64);
-
     for (place, month) in months.iter_mut().enumerate() {
         let during = zone.month(plan.period(place));
         let mut sums = Sums::default();
+        let mut market = MonthMarket::default();
         let mut block_price = 0_i128;
         let mut at = during.start;
         while at < during.end {
             // What the day before showed is what is known.
-            let price = coin.next_day();
-            let chain = network.next_day(price, fees.next_day());
-            let rent = rental.next_day();
-            let hashprice = chain.hashprice(price);
+            let today = markets.next_day();
+            let hashprice = today.hashprice;
             while let Some(next) = happenings.next_if(|next| next.at <= at) {
                 site.there[next.load] =
                     (next.becomes != Becomes::Gone).then_some(next.becomes);
@@ -157,9 +160,9 @@ pub(crate) fn run(
             let blocks = blocks_at(plan, at);
             let mut gigahash_hours = 0_i128;
 
-            for hour in 0..24 {
-                let peak = peaks.adder(at, power.hour_of_day());
-                let drawn = power.next_hour();
+            for (hour, drawn) in today.hours.iter().enumerate() {
+                let hour_of_day = today.hour_of_day(hour);
+                let peak = plan.peak_adder(at, hour_of_day);
                 let known = micro(drawn.known);
                 let settled = micro(drawn.settled);
                 if site.kernel.decide(known + adders + peak) {
@@ -181,26 +184,28 @@ pub(crate) fn run(
                 let idle = standing.rig_watts_max - standing.watts[Use::Mining as usize];
                 ran.idle_wh += i128::from(idle);
                 ran.idle_value_usd += idle as f64 / 1e6 * drawn.settled;
-                ran.price_mean_usd_per_mwh += drawn.settled;
+                market.price_usd_per_mwh += drawn.settled;
                 for (watts, price) in &blocks {
                     let gain = settled - *price;
                     block_price +=
                         i128::from(*watts) * i128::from(gain.as_micro_usd_per_mwh());
                 }
-                peaks.note(at, hour, power.hour_of_day(), site.kernel.draw());
+                let began = at + Seconds::hours(hour as i64);
+                peaks.note(began, hour_of_day, site.kernel.draw());
             }
 
             let hashes = Hashes::from_gigahashes(gigahash_hours.max(0) * 3_600);
             let paid = mining::pay(hashes, hashprice, plan.site.pool_fee);
             month.add(Line::Mining, paid);
             ran.uses[Use::Mining as usize].earned += paid;
-            site.let_out(rent, month, &mut ran);
+            site.let_out(today.rent_usd, month, &mut ran);
             site.run_a_day(during.duration(), month, &mut ran.contract_running[place]);
             hashprice_known = Some(hashprice);
-            rent_known = rent;
-            ran.hashprice_mean_usd_per_ph_day += chain.hashprice_usd_per_ph_day;
-            ran.coin_last_usd = price;
-            (hours, days) = (hours + 24, days + 1);
+            rent_known = today.rent_usd;
+            market.hashprice_usd_per_ph_day += today.hashprice_usd_per_ph_day;
+            market.coin_usd = today.coin_usd;
+            market.hours += 24;
+            market.days += 1;
             at = at + Seconds::hours(24);
         }
         for (of, used) in Use::ALL.into_iter().enumerate() {
@@ -218,9 +223,19 @@ pub(crate) fn run(
         }
         month.add(Line::Blocks, money(block_price / 1_000_000));
         month.add(Line::Peaks, peaks.charge(plan.period(place)));
+        market.mining_wh = sums.watt_hours[Use::Mining as usize];
+        ran.markets.push(market);
     }
-    ran.price_mean_usd_per_mwh /= hours.max(1) as f64;
-    ran.hashprice_mean_usd_per_ph_day /= days.max(1) as f64;
+    let sum = |of: &dyn Fn(&MonthMarket) -> f64| ran.markets.iter().map(of).sum::<f64>();
+    let hours = sum(&|month| month.hours as f64).max(1.0);
+    let days = sum(&|month| month.days as f64).max(1.0);
+    let price = sum(&|month| month.price_usd_per_mwh);
+    let hashprice = sum(&|month| month.hashprice_usd_per_ph_day);
+    ran.price_mean_usd_per_mwh = price / hours;
+    ran.hashprice_mean_usd_per_ph_day = hashprice / days;
+    if let Some(last) = ran.markets.last() {
+        ran.coin_last_usd = last.coin_usd;
+    }
     ran
 }
 
@@ -382,81 +397,5 @@ impl Site<'_> {
                 *contract -= cost;
             }
         }
-    }
-}
-
-/// The system's peaks, as far as the site pays for its demand in them.
-///
-/// Each day of a month that has a peak, one hour is watched; which day it falls on is
-/// drawn. The charge of a calendar year's peaks is billed in twelve parts in the year
-/// after. Peaks before the plan began are not known to it.
-struct Peaks<'a> {
-    plan: &'a Plan,
-    draws: Draws,
-    /// Demand metered in peaks, by rule and year.
-    metered: Vec<(usize, i16, Power)>,
-}
-
-impl<'a> Peaks<'a> {
-    fn new(plan: &'a Plan, seed: u64, path: u64) -> Self {
-        Self { plan, draws: Draws::of(seed, path, "peaks"), metered: Vec::new() }
-    }
-
-    /// What a MWh in an hour is expected to add to the charge.
-    #[inline]
-    fn adder(&self, at: Timestamp, hour_of_day: usize) -> EnergyPrice {
-        if hour_of_day != PEAK_HOUR {
-            return EnergyPrice::ZERO;
-        }
-        let rules = &self.plan.site.tariff.coincident_peaks;
-        let watched = rules.iter().filter_map(|rule| {
-            let month = rule.month_of(at)?;
-            let days = month.duration().as_seconds() / 86_400;
-            let peaks = i64::from(rule.peaks_per_month);
-            // The hour is watched whole, and the peak is one part of it.
-            let parts = 3_600 / rule.interval.as_seconds().clamp(1, 3_600);
-            let ppm = peaks * 1_000_000 / (days.max(1) * parts);
-            Some(rule.expected_adder(Share::from_ppm(ppm)))
-        });
-        watched.fold(EnergyPrice::ZERO, |sum, adder| sum + adder)
-    }
-
-    /// Notes the draw of an hour, if it was a peak.
-    #[inline]
-    fn note(&mut self, day: Timestamp, hour: i64, next_hour_of_day: usize, draw: Power) {
-        if next_hour_of_day != PEAK_HOUR + 1 {
-            return;
-        }
-        let at = day + Seconds::hours(hour);
-        for (rule, of) in self.plan.site.tariff.coincident_peaks.iter().enumerate() {
-            let Some(month) = of.month_of(at) else { continue };
-            let days = (month.duration().as_seconds() / 86_400).max(1);
-            let today = (at - month.start).as_seconds() / 86_400;
-            for peak in 0..u64::from(of.peaks_per_month) {
-                let number = month.start.as_unix_seconds() as u64 + peak;
-                let unit = self.draws.part(rule as u64).unit(number);
-                if (unit * days as f64) as i64 == today {
-                    self.metered.push((rule, at.utc_date().0, draw));
-                }
-            }
-        }
-    }
-
-    /// A month's part of what the year before came to.
-    fn charge(&self, month: Period) -> Money {
-        let mut total = Money::ZERO;
-        for (rule, of) in self.plan.site.tariff.coincident_peaks.iter().enumerate() {
-            let year_before = month.year() - 1;
-            let peaks: Vec<Power> = self
-                .metered
-                .iter()
-                .filter(|(by, year, _)| *by == rule && *year == year_before)
-                .map(|(_, _, draw)| *draw)
-                .collect();
-            if !peaks.is_empty() {
-                total += Money::from_micro_usd(of.charge(&peaks).as_micro_usd() / 12);
-            }
-        }
-        total
     }
 }

@@ -9,7 +9,9 @@ use units::Money;
 
 use crate::cash::{Line, Month};
 use crate::finance;
+use crate::markets::Peaks;
 use crate::operate::{self, Becomes, Happening, Ran};
+use crate::past::Past;
 use crate::receipts::{Batch, Ended, Receipts, Span, aggregate, receipts};
 use crate::terms::{Conversion, OnLongStop, Plan};
 use crate::value;
@@ -105,7 +107,7 @@ pub struct Outcome {
 #[derive(Clone, Debug)]
 pub(crate) struct Lived {
     arrivals: Arrivals,
-    ran: Ran,
+    pub(crate) ran: Ran,
     pub(crate) months: Vec<Month>,
     pub(crate) coverage: Vec<Option<i64>>,
 }
@@ -137,18 +139,37 @@ impl Plan {
         let lived = self.live(seed, number);
 
         let mut stays = vec![Month::default(); self.months];
-        operate::run(self, seed, number, &self.untouched(), &mut stays);
+        let markets = self.markets(seed, number);
+        let peaks = Peaks::new(self, seed, number);
+        operate::run(self, markets, peaks, &self.untouched(), &mut stays);
         let nothing = vec![Money::ZERO; self.months];
         finance::tax(self, &mut stays, &nothing, &nothing);
 
         self.outcome(number, lived, stays)
     }
 
+    /// When each load of the site comes and goes in a future.
+    pub fn happenings(&self, seed: u64, number: u64) -> Vec<Happening> {
+        self.arrivals(Luck::Drawn { seed, path: number }).happenings
+    }
+
     /// Lives a future of the plan alone.
     pub(crate) fn live(&self, seed: u64, number: u64) -> Lived {
+        self.live_in(None, seed, number)
+    }
+
+    /// The same; with a past, only the months that it has are run, and markets are as
+    /// they were.
+    pub(crate) fn live_in(&self, past: Option<&Past>, seed: u64, number: u64) -> Lived {
         let arrivals = self.arrivals(Luck::Drawn { seed, path: number });
         let mut months = vec![Month::default(); self.months];
-        let ran = operate::run(self, seed, number, &arrivals.happenings, &mut months);
+        let markets = self.markets_of(past, seed, number);
+        let peaks = Peaks::new(self, seed, number);
+        let run = past.map_or(self.months, |past| past.months().min(self.months));
+        let happenings = &arrivals.happenings;
+        let mut ran = operate::run(self, markets, peaks, happenings, &mut months[..run]);
+        ran.contract_power.resize(self.months, Money::ZERO);
+        ran.contract_running.resize(self.months, Money::ZERO);
         let sold = self.build(&arrivals, &mut months);
         let mut available = self.collect(&arrivals, &mut months);
         for (place, available) in available.iter_mut().enumerate() {

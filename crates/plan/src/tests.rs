@@ -175,6 +175,7 @@ pub(crate) fn still() -> Futures {
             breakeven_usd_per_ph_day: 3.125 * 100_000.0 * 1e15 * 86_400.0
                 / (1e14 * 4_294_967_296.0),
             better_per_year: 0.0,
+            switch_off_share: 1.0,
             lag_up_days: 180.0,
             lag_down_days: 45.0,
         },

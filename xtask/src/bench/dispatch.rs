@@ -38,7 +38,7 @@ use crate::oracles;
 use crate::shell::{self, cargo, history, program, quietly, root, shown, target};
 
 /// What is measured against, each at one version.
-const PEERS: &str = include_str!("../../dispatch/peers.txt");
+pub(super) const PEERS: &str = include_str!("../../dispatch/peers.txt");
 
 /// What `cargo xtask bench dispatch` takes besides.
 #[derive(Debug, clap::Args)]
@@ -400,7 +400,7 @@ fn collected(text: &str) -> Option<f64> {
 }
 
 /// A figure of a flat object of JSON.
-fn figure(line: &str, name: &str) -> Result<f64> {
+pub(super) fn figure(line: &str, name: &str) -> Result<f64> {
     let found = line.split_once(&format!("\"{name}\":")).map(|(_, rest)| {
         rest.split([',', '}']).next().unwrap_or_default().trim().to_owned()
     });

@@ -103,6 +103,18 @@ const HALVINGS: [(i64, u64); 4] = [
     (days(2024, 4, 20), 840_000),
 ];
 
+/// The height at the end of a day, about: at the target pace from the last halving that
+/// had happened by then. Knows nothing of later blocks.
+pub fn height_about(day: Timestamp) -> u64 {
+    let number = day.as_unix_seconds().div_euclid(86_400);
+    let from = HALVINGS.iter().rev().find(|halving| halving.0 <= number);
+    // The first block of all is of 2009-01-03.
+    let (since, height) = from.copied().unwrap_or((days(2009, 1, 3), 0));
+    let blocks = (number - since).max(0) * BLOCKS_TARGET;
+    // A halving that is due and has not come is still to come.
+    height + u64::try_from(blocks).unwrap_or_default().min(209_999)
+}
+
 /// From here on a date alone does not tell the subsidy: the halving at 1 050 000
 /// is expected in the spring of 2028, on a day that nobody knows.
 const NEXT_HALVING_UNKNOWN: i64 = days(2028, 1, 1);
@@ -406,6 +418,24 @@ mod tests {
 
     fn check(row: BitcoinRow) -> Result<BitcoinDay, String> {
         day_of(&row, &mut Counts::default())
+    }
+
+    #[test]
+    fn a_height_is_about_that_of_the_chain_and_knows_no_later_halving() {
+        // Blocks of those days: 769 786 on 2023-01-01, 823 786 on 2024-01-01, 877 258 on
+        // 2025-01-01; a week is a thousand.
+        for (day, height) in
+            [("2023-01-01", 769_786), ("2024-01-01", 823_786), ("2025-01-01", 877_258)]
+        {
+            let day = Timestamp::parse(day).expect("a date");
+            let found = height_about(day);
+            assert!(found.abs_diff(height) < 5_000, "{day}: {found} for {height}");
+        }
+        let at = |day| height_about(Timestamp::parse(day).expect("a date"));
+        assert!(at("2024-04-19") < 840_000);
+        assert_eq!(at("2024-04-20"), 840_000);
+        assert_eq!(at("2009-01-03"), 0);
+        assert_eq!(at("2032-01-01"), 840_000 + 209_999);
     }
 
     #[test]

@@ -37,8 +37,10 @@ pub(super) struct Calibrate {
 }
 
 /// How the level of power prices wanders from year to year: a few years do not show it.
-const LEVEL_HALF_LIFE_DAYS: f64 = 180.0;
-const LEVEL_DEVIATION: f64 = 0.20;
+/// Years of Texas averaged 28.25 (2017, the market monitor), 38 and 22 (2019 and 2020,
+/// EIA) and 67 USD/MWh (2022, hub Houston): some 0.4 in logarithms, and it lasts.
+const LEVEL_HALF_LIFE_DAYS: f64 = 365.0;
+const LEVEL_DEVIATION: f64 = 0.40;
 
 impl Calibrate {
     pub(super) fn run(self) -> anyhow::Result<Ending> {
@@ -81,12 +83,12 @@ impl Calibrate {
         show(text, &fits)?;
 
         // The subsidy is what a whole number of halvings leaves of fifty coins.
-        let height = approximate_height(last.day.start);
+        let height = history::height_about(last.day.start);
         let halved = subsidy(height).as_satoshis();
         let paid: Vec<f64> = known
             .iter()
             .map(|day| {
-                let subsidy = subsidy(approximate_height(day.day.start)).as_satoshis();
+                let subsidy = subsidy(history::height_about(day.day.start)).as_satoshis();
                 (day.reward.as_satoshis() - subsidy) as f64 / 1e8
             })
             .collect();
@@ -101,11 +103,17 @@ impl Calibrate {
             fees.reversion.deviation() * 100.0,
         )?;
         show(text, &fits)?;
-        let hashprice = last.hashprice.as_micro_usd_per_ph_day() as f64 / 1e6;
+        let hashprices: Vec<f64> = known
+            .iter()
+            .map(|day| day.hashprice.as_micro_usd_per_ph_day() as f64 / 1e6)
+            .collect();
+        let breakeven = calibrate::breakeven(&hashprices)
+            .map_err(|e| short("days of hashprice", e))?;
         write!(
             text,
             "\n[futures.network]\nheight = {height}                       # about, at 144 blocks a day; its subsidy is {:.4} BTC\n\
-             difficulty = {:.4e}\nbreakeven_usd_per_ph_day = {hashprice:.2}      # assumed: free entry holds hashprice there; it stood there then\n\
+             difficulty = {:.4e}\nbreakeven_usd_per_ph_day = {breakeven:.2}      # assumed: free entry holds hashprice below; the middle of the last half year\n\
+             switch_off_percent = 55                 # assumed: a machine of 30 J/TH burns 36 USD/PH/day at 50 USD/MWh\n\
              better_percent_per_year = 16            # assumed: a hash costs half after about four years\n\
              lag_up_days = 180                       # assumed: machines are built over 4 to 9 months\n\
              lag_down_days = 45                      # assumed: and switched off over weeks\n",
@@ -140,12 +148,6 @@ fn short(what: &str, error: TooShort) -> anyhow::Error {
         error.expected,
         error.found
     )
-}
-
-/// The height on a day, at 144 blocks a day from 876 000 on 2025-01-01.
-fn approximate_height(day: Timestamp) -> u64 {
-    let days = (day - sim::market::usual_start()).as_seconds() / 86_400;
-    u64::try_from(876_000 + 144 * days).unwrap_or_default()
 }
 
 /// The settlement prices of whole hours that were known by then.
@@ -199,7 +201,7 @@ fn write_power(text: &mut String, power: &Power) -> anyhow::Result<()> {
     };
     write!(
         text,
-        "]\n# assumed: a few years do not show how fuel wanders\n\
+        "]\n# assumed: a few years do not show how fuel wanders; ERCOT's did by some 40 %\n\
          level = {{ half_life_days = {:.0}, deviation_percent = {:.0} }}\n\
          deviation = {{ half_life_hours = {:.2}, deviation_percent = {:.1} }}\n\
          low = {{ begins_percent_per_hour = {:.4}, ends_percent_per_hour = {:.2}, depth_usd_per_mwh = {:.2} }}\n\

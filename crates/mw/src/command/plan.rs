@@ -13,6 +13,7 @@ use plan::{Answer, Outcome, Search};
 use super::Ending;
 use super::backtest::print;
 use super::calibrate::Calibrate;
+use super::plan_past::RunOver;
 use crate::plan_file::{self, LoadedPlan};
 use crate::plan_run::{self, Shard, ShardFile};
 use crate::report;
@@ -34,6 +35,7 @@ pub(super) struct PlanCommand {
 #[derive(Debug, Subcommand)]
 enum Part {
     Calibrate(Calibrate),
+    Backtest(RunOver),
     /// Put the parts of a run together: the same figures as from one machine.
     Merge {
         /// The plan: a folder with a plan.toml, or the file itself.
@@ -94,6 +96,7 @@ impl PlanCommand {
     pub(super) fn run(self) -> anyhow::Result<Ending> {
         match (self.part, self.run) {
             (Some(Part::Calibrate(command)), _) => command.run(),
+            (Some(Part::Backtest(command)), _) => command.run(),
             (Some(Part::Merge { plan, parts, json }), _) => {
                 merge(&plan_file::load(&plan)?, &parts, json)
             }
@@ -143,10 +146,7 @@ fn merge(loaded: &LoadedPlan, parts: &[PathBuf], json: bool) -> anyhow::Result<E
 impl Run {
     fn run(self) -> anyhow::Result<Ending> {
         let loaded = plan_file::load(&self.plan)?;
-        let threads = match self.threads {
-            Some(threads) => usize::from(threads),
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        };
+        let threads = threads(self.threads);
         let range = match self.shard {
             Some(shard) => shard.range(self.paths),
             None => 0..self.paths,
@@ -253,9 +253,17 @@ impl Run {
     }
 }
 
+/// As many threads as were asked for, or as there are processors.
+pub(super) fn threads(asked: Option<u16>) -> usize {
+    match asked {
+        Some(threads) => usize::from(threads),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
 /// Lets Ctrl-C set the flag: the futures that are finished are shown. A second one ends
 /// the program as it always does.
-fn stop_on_ctrl_c(stop: Arc<AtomicBool>) -> anyhow::Result<()> {
+pub(super) fn stop_on_ctrl_c(stop: Arc<AtomicBool>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
@@ -275,7 +283,7 @@ fn stop_on_ctrl_c(stop: Arc<AtomicBool>) -> anyhow::Result<()> {
 }
 
 /// How many futures are finished, for a person who watches.
-struct Progress {
+pub(super) struct Progress {
     /// Nothing where nobody knows.
     of: Option<u64>,
     begun: Instant,
@@ -283,7 +291,7 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(of: u64) -> Self {
+    pub(super) fn new(of: u64) -> Self {
         let now = Instant::now();
         let shown = std::io::stderr().is_terminal().then(|| Mutex::new(now));
         Self { of: Some(of), begun: now, shown }
@@ -294,7 +302,7 @@ impl Progress {
         Self { of: None, ..Self::new(0) }
     }
 
-    fn reached(&self, count: u64) {
+    pub(super) fn reached(&self, count: u64) {
         let Some(shown) = &self.shown else { return };
         let mut shown = shown.lock().expect("nobody panics while it shows");
         if shown.elapsed() < Duration::from_millis(250) {
@@ -310,7 +318,7 @@ impl Progress {
         eprint!("\r{count} of {of} futures, about {left:.0} s left   ");
     }
 
-    fn done(&self) {
+    pub(super) fn done(&self) {
         if self.shown.is_some() {
             eprint!("\r{:60}\r", "");
         }

@@ -187,6 +187,8 @@ pub(super) struct Network {
     pub(super) height: u64,
     pub(super) difficulty: f64,
     pub(super) breakeven_usd_per_ph_day: f64,
+    /// All of the breakeven if nothing is said.
+    pub(super) switch_off_percent: Option<f64>,
     pub(super) better_percent_per_year: f64,
     pub(super) lag_up_days: f64,
     pub(super) lag_down_days: f64,

@@ -1,9 +1,11 @@
 //! A plan's answer, for a lender, an energy desk and a program.
 
 mod page;
+mod past;
 mod schedule;
 
 pub use page::page;
+pub use past::Over;
 pub use schedule::{schedule, schedule_document};
 
 use std::fmt::Write;

@@ -137,6 +137,19 @@ pub fn coin(prices: &[f64], drift_per_year: f64) -> Result<(Coin, Vec<Fit>), Too
     Ok((coin, fits))
 }
 
+/// What machines have to earn to be bought, from hashprice at the end of each day, in
+/// order of time: the middle of the last half year, since a rush of fees of some days
+/// builds nothing.
+///
+/// # Errors
+/// With fewer than [`DAYS_MIN`] days.
+pub fn breakeven(usd_per_ph_day: &[f64]) -> Result<f64, TooShort> {
+    enough(usd_per_ph_day.len(), DAYS_MIN)?;
+    let mut last = usd_per_ph_day[usd_per_ph_day.len() - DAYS_MIN..].to_vec();
+    last.sort_by(f64::total_cmp);
+    Ok((last[DAYS_MIN / 2 - 1] + last[DAYS_MIN / 2]) / 2.0)
+}
+
 /// Fees from what a block of each day paid on average, in coins.
 ///
 /// # Errors

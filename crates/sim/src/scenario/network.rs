@@ -1,15 +1,18 @@
 //! The network's hash rate, which answers profit with a lag, and its difficulty.
 //!
-//! Free entry holds hashprice near what the marginal machine costs to run and buy
-//! (Prat and Walter, 2021, call it an upper bound): when a PH/s earns more than the
-//! breakeven, machines are built over months; when it earns less, they are switched
-//! off over weeks. Here that is a partial adjustment in logarithms,
+//! Free entry holds hashprice below what the marginal machine costs to run and buy
+//! (Prat and Walter, 2021: an upper bound, since what was bought stays bought): when a
+//! PH/s earns more than the breakeven, machines are built over months. They are switched
+//! off, over weeks, only when a PH/s earns less than running them costs: a share of the
+//! breakeven. In between hash rate stays. Here that is a partial adjustment in
+//! logarithms,
 //!
 //! ```text
-//! d ln H / dt = ln(hashprice / breakeven) / lag
+//! d ln H / dt = ln(hashprice / breakeven) / lag up           above the breakeven
+//!               ln(hashprice / running) / lag down           below what running costs
 //! ```
 //!
-//! with one lag up and one down. With a steady coin the distance then shrinks by e in
+//! With a steady coin the distance then shrinks by e in
 //! about a lag, since hashprice falls as hash rate rises, as soon as difficulty has
 //! followed. The breakeven falls as machines become better. Difficulty is set anew
 //! every 2 016 blocks, at most fourfold, by the time they took; blocks come at the mean
@@ -33,9 +36,12 @@ pub struct Network {
     pub height: u64,
     /// The difficulty then.
     pub difficulty: f64,
-    /// What a PH/s has to earn a day for the hash rate to stay, in USD, then.
+    /// What a PH/s has to earn a day for machines to be bought, in USD, then.
     pub breakeven_usd_per_ph_day: f64,
-    /// How much less that is a year later, as a share: machines become better.
+    /// Below what share of that machines are switched off: what running them costs. At
+    /// one, hash rate falls as soon as nobody buys.
+    pub switch_off_share: f64,
+    /// How much less both are a year later, as a share: machines become better.
     pub better_per_year: f64,
     /// How long hash rate takes to come e times nearer when mining pays, in days.
     pub lag_up_days: f64,
@@ -83,6 +89,7 @@ impl Network {
             difficulty: self.difficulty,
             hash_rate: self.difficulty * HASHES_AT_ONE / BLOCK_SECONDS,
             breakeven: maths::ln(self.breakeven_usd_per_ph_day),
+            switch_off: maths::ln(self.switch_off_share),
             better: maths::ln(1.0 - self.better_per_year) / DAYS_PER_YEAR,
             period_days: 0.0,
             period_blocks: (self.height % 2_016) as f64,
@@ -98,8 +105,10 @@ pub struct NetworkPath {
     height: f64,
     difficulty: f64,
     hash_rate: f64,
-    /// The logarithm of what a PH/s has to earn.
+    /// The logarithm of what a PH/s has to earn for machines to be bought.
     breakeven: f64,
+    /// What is added to it for machines to be kept running.
+    switch_off: f64,
     /// What is added to it a day.
     better: f64,
     /// How long the period has taken, in days, and how many blocks it has.
@@ -127,12 +136,12 @@ impl NetworkPath {
         };
         self.pass_a_day();
         let gain = maths::ln(hashprice) - self.breakeven;
-        let lag = if gain > 0.0 {
-            self.network.lag_up_days
-        } else {
-            self.network.lag_down_days
-        };
-        self.hash_rate *= maths::exp(gain / lag);
+        let loss = gain - self.switch_off;
+        if gain > 0.0 {
+            self.hash_rate *= maths::exp(gain / self.network.lag_up_days);
+        } else if loss < 0.0 {
+            self.hash_rate *= maths::exp(loss / self.network.lag_down_days);
+        }
         self.breakeven += self.better;
         chain
     }

@@ -141,6 +141,7 @@ fn network() -> Network {
         difficulty: 1.2e14,
         breakeven_usd_per_ph_day: 40.0,
         better_per_year: 0.0,
+        switch_off_share: 1.0,
         lag_up_days: 180.0,
         lag_down_days: 45.0,
     }
@@ -170,6 +171,24 @@ fn hash_rate_comes_e_times_nearer_the_breakeven_in_a_lag() {
         );
         assert!((gains[1_999] - 1.0).abs() < 0.03 || lag == 180.0, "{}", gains[1_999]);
     }
+}
+
+#[test]
+fn hash_rate_stays_where_running_pays_and_buying_does_not() {
+    let network = Network { switch_off_share: 0.5, ..network() };
+    // The coin pays three quarters of the breakeven: nobody buys, nobody stops.
+    let mut path = network.path();
+    let rates: Vec<f64> =
+        (0..200).map(|_| path.next_day(57_000.0, 0.03).network_ehs).collect();
+    assert!(rates.windows(2).all(|pair| pair[0] == pair[1]), "{rates:?}");
+    // A quarter: they stop until running pays, e times nearer in a lag.
+    let gains = gains(network, 19_000.0, 2_000);
+    assert!(gains[0] < 0.3, "{}", gains[0]);
+    let share = (gains[45] / 0.5).ln() / (gains[0] / 0.5).ln();
+    let shift = (14.0_f64 / 45.0 * 1.5).exp();
+    let expected = (-1.0_f64).exp();
+    assert!(share > expected - 0.05 && share < expected * shift + 0.05, "{share}");
+    assert!((gains[1_999] / 0.5 - 1.0).abs() < 0.03, "{}", gains[1_999]);
 }
 
 #[test]
