@@ -129,7 +129,6 @@ fn site(plan: &Plan) -> anyhow::Result<Value> {
         "pool_fee": share(site.pool_fee),
         "let_share": share(plan.futures.let_share),
         "hysteresis": site.policy.hysteresis.as_micro_usd_per_mwh() as f64 / 1e6,
-        "look_ahead_hours": site.policy.look_ahead.length.as_seconds() / 3_600,
     }))
 }
 

@@ -6,6 +6,7 @@
 //! Invariant: nothing of a broken file comes out; every problem names file and key, says
 //! what was expected and found, and what to do.
 
+mod days;
 mod written;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use settle::calendar::{Date, Period};
 use settle::contract::Hash;
 use sim::scenario::HOURS_PER_YEAR;
 use sim::scenario::coin::Coin;
+use sim::scenario::copula::{Copula, FACTORS};
 use sim::scenario::delivery::Slip;
 use sim::scenario::failure::Failures;
 use sim::scenario::fees::Fees;
@@ -29,6 +31,8 @@ use sim::scenario::power::{Power, Regime};
 use sim::scenario::rental::Rental;
 use sim::scenario::reversion::Reversion;
 use units::{Money, Share, decimal};
+
+pub(crate) use days::write as write_days;
 
 use crate::config;
 use crate::contract_files;
@@ -233,7 +237,7 @@ impl Reading {
             first,
             months: file.months,
             conversions,
-            loans: self.loans(&file),
+            loans: self.loans(&file, &deals),
             covenant: self.covenant(&file),
             running: Running {
                 mining_per_mw_month: self.usd(
@@ -256,7 +260,7 @@ impl Reading {
                 tax: self.percent("rules", "tax_percent", file.rules.tax_percent),
                 depreciation_months: file.rules.depreciation_months,
             },
-            futures: self.futures(&file.futures)?,
+            futures: self.futures(&file.futures, &folder, &mut hashed)?,
             bounds: self.bounds(file.schedule.as_ref()),
             deals,
             site: loaded.site,
@@ -413,14 +417,15 @@ impl Reading {
         first
     }
 
-    fn loans(&mut self, file: &written::File) -> Vec<Loan> {
+    fn loans(&mut self, file: &written::File, deals: &[Deal]) -> Vec<Loan> {
         let mut loans = Vec::new();
         for (place, written) in file.loans.iter().enumerate() {
             let key = format!("loans[{place}]");
             let month = |reading: &mut Self, what: &str, text: &str| {
                 reading.month(&format!("{key}.{what}"), text)
             };
-            let (name, limit, rate, from, maturity, repayment) = match written {
+            let (name, limit, rate, from, maturity, repayment, secured_on) = match written
+            {
                 written::Loan::DelayedDraw {
                     name,
                     limit_musd,
@@ -428,6 +433,7 @@ impl Reading {
                     repay_from,
                     maturity,
                     repayment,
+                    secured_on,
                     ..
                 }
                 | written::Loan::Notes {
@@ -437,8 +443,17 @@ impl Reading {
                     repay_from,
                     maturity,
                     repayment,
+                    secured_on,
                     ..
-                } => (name, limit_musd, rate_percent, repay_from, maturity, repayment),
+                } => (
+                    name,
+                    limit_musd,
+                    rate_percent,
+                    repay_from,
+                    maturity,
+                    repayment,
+                    secured_on,
+                ),
             };
             let kind = match written {
                 written::Loan::DelayedDraw {
@@ -474,6 +489,11 @@ impl Reading {
                 written::Repayment::Straight => Repayment::Straight,
                 written::Repayment::Bullet => Repayment::Bullet,
             };
+            let secured_on = self.secured_on(
+                &format!("{key}.secured_on"),
+                secured_on.as_deref(),
+                deals,
+            );
             if let (Some(kind), Some(repay_from), Some(maturity)) =
                 (kind, repay_from, maturity)
             {
@@ -486,10 +506,32 @@ impl Reading {
                     repay_from,
                     maturity,
                     repayment,
+                    secured_on,
                 });
             }
         }
         loans
+    }
+
+    /// The contract of that id among the plan's.
+    fn secured_on(
+        &mut self,
+        key: &str,
+        id: Option<&str>,
+        deals: &[Deal],
+    ) -> Option<usize> {
+        let id = id?;
+        let found = deals.iter().position(|deal| deal.contract.id == id);
+        if found.is_none() {
+            let ids: Vec<&str> = deals.iter().map(|deal| &*deal.contract.id).collect();
+            self.note(
+                key,
+                "the id of a contract of the plan",
+                format!("\"{id}\", where the plan has {}", ids.join(", ")),
+                "write it as its contract file does, or name the contract in [[contracts]]",
+            );
+        }
+        found
     }
 
     fn covenant(&mut self, file: &written::File) -> Option<Covenant> {
@@ -503,7 +545,12 @@ impl Reading {
         Some(Covenant { ratio_min, from, over_months: written.over_months.max(1) })
     }
 
-    fn futures(&mut self, written: &written::Futures) -> Option<Futures> {
+    fn futures(
+        &mut self,
+        written: &written::Futures,
+        folder: &Path,
+        hashed: &mut Vec<u8>,
+    ) -> Option<Futures> {
         let coin = &written.coin;
         let part = |reading: &mut Self,
                     table: &str,
@@ -740,9 +787,11 @@ impl Reading {
             fees,
             network,
             power: self.power(&written.power)?,
+            power_days: self.days(&written.power, folder, hashed)?,
             rental,
             let_share,
             failures,
+            together: self.together(written.together.as_ref())?,
             delivery_correlation: part(
                 self,
                 "delivery",
@@ -752,6 +801,33 @@ impl Reading {
                 100.0,
             ) / 100.0,
         })
+    }
+
+    /// How factors move together; nothing where that cannot be.
+    fn together(&mut self, written: Option<&written::Together>) -> Option<Copula> {
+        let Some(written) = written else { return Some(Copula::APART) };
+        let table = "futures.together";
+        let mut told = [[0.0; FACTORS]; FACTORS];
+        for (one, other, key, value) in [
+            (1, 0, "coin_fees_percent", written.coin_fees_percent),
+            (2, 0, "coin_power_percent", written.coin_power_percent),
+            (3, 0, "coin_rent_percent", written.coin_rent_percent),
+            (2, 1, "fees_power_percent", written.fees_power_percent),
+            (3, 1, "fees_rent_percent", written.fees_rent_percent),
+            (3, 2, "power_rent_percent", written.power_rent_percent),
+        ] {
+            told[one][other] = self.within(table, key, value, -99.0, 99.0) / 100.0;
+        }
+        let copula = Copula::of(&told);
+        if copula.is_none() {
+            self.note(
+                table,
+                "correlations that draws can have all at once",
+                "some that contradict one another",
+                "bring them nearer to nought: what moves with one thing moves with what that moves with",
+            );
+        }
+        copula
     }
 
     fn power(&mut self, written: &written::Power) -> Option<Power> {

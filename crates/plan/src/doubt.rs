@@ -279,6 +279,16 @@ impl Plan {
                     "state what may be drawn, and the interest a year",
                 );
             }
+            if let Some(deal) = loan.secured_on.map(|place| &self.deals[place])
+                && deal.signed < Share::WHOLE
+            {
+                doubts.add(
+                    key("secured_on"),
+                    "a contract that is signed",
+                    format!("{}, signed in {} of futures", deal.contract.id, deal.signed),
+                    "plan without the loan, or with the contract signed: lenders rely on it",
+                );
+            }
             let last_draw = match loan.kind {
                 LoanKind::DelayedDraw { until, .. } => until,
                 LoanKind::Notes { issue } => issue,

@@ -3,10 +3,15 @@
 //! A decision of a day's hours knows the price at each hour's start, and of coin, hash
 //! rate and rent what the day before showed.
 
+#[cfg(test)]
+mod tests;
+
 use settle::calendar::Period;
+use sim::scenario::blocks::BlocksPath;
 use sim::scenario::coin::CoinPath;
+use sim::scenario::copula::Factor;
 use sim::scenario::fees::FeesPath;
-use sim::scenario::network::NetworkPath;
+use sim::scenario::network::{Chain, NetworkPath};
 use sim::scenario::power::{Hour, PowerPath};
 use sim::scenario::rental::RentalPath;
 use units::{EnergyPrice, Hashprice, Money, Power, Share, Timestamp};
@@ -45,6 +50,45 @@ impl Day {
     }
 }
 
+/// Where the hours of power come from.
+#[derive(Clone, Debug)]
+enum Hours<'a> {
+    Drawn(PowerPath<'a>),
+    /// Days of history.
+    Days(BlocksPath<'a>),
+}
+
+impl Hours<'_> {
+    #[inline]
+    fn next_hour(&mut self) -> Hour {
+        match self {
+            Self::Drawn(path) => path.next_hour(),
+            Self::Days(path) => path.next_hour(),
+        }
+    }
+
+    fn hour_of_day(&self) -> usize {
+        match self {
+            Self::Drawn(path) => path.hour_of_day(),
+            Self::Days(path) => path.hour_of_day(),
+        }
+    }
+
+    /// A whole UTC day.
+    fn next_day(&mut self) -> [Hour; HOURS] {
+        std::array::from_fn(|_| self.next_hour())
+    }
+
+    /// What the coin moved by on the day of history that stands for the one that was just
+    /// asked for: its evening is the market's afternoon of the same date.
+    fn coin_move(&self) -> Option<f64> {
+        match self {
+            Self::Drawn(_) => None,
+            Self::Days(path) => path.coin_move(),
+        }
+    }
+}
+
 /// Markets of one future, day by day from the plan's first.
 #[derive(Clone, Debug)]
 pub struct Markets<'a> {
@@ -52,7 +96,7 @@ pub struct Markets<'a> {
     fees: FeesPath,
     network: NetworkPath,
     rental: RentalPath,
-    power: PowerPath<'a>,
+    power: Hours<'a>,
     past: Option<&'a Past>,
     day: usize,
 }
@@ -62,12 +106,29 @@ impl Plan {
     pub fn markets(&self, seed: u64, number: u64) -> Markets<'_> {
         let start = self.zone().month(self.first).start;
         let futures = &self.futures;
+        let first_day = futures.power.first_day(start);
+        let draws = |of| futures.together.draws(of, seed, number, first_day);
+        let fuel = draws(Factor::Power);
+        let power = &futures.power;
+        let hours = match &futures.power_days {
+            None => Hours::Drawn(power.path_with(seed, number, start, fuel)),
+            Some(days) => {
+                let hour = start.as_unix_seconds().div_euclid(3_600);
+                Hours::Days(days.path(
+                    (seed, number),
+                    hour - power.behind_utc_hours,
+                    power.level,
+                    fuel,
+                    power.bounds_usd_per_mwh,
+                ))
+            }
+        };
         Markets {
-            coin: futures.coin.path(seed, number),
-            fees: futures.fees.path(seed, number),
+            coin: futures.coin.path_with(seed, number, draws(Factor::Coin)),
+            fees: futures.fees.path_with(seed, number, draws(Factor::Fees)),
             network: futures.network.path(),
-            rental: futures.rental.path(seed, number),
-            power: futures.power.path(seed, number, start),
+            rental: futures.rental.path_with(seed, number, draws(Factor::Rent)),
+            power: hours,
             past: None,
             day: 0,
         }
@@ -106,6 +167,29 @@ impl Plan {
 }
 
 impl Markets<'_> {
+    fn mine_a_day(&mut self, coin_move: Option<f64>) -> (f64, Chain) {
+        let coin_usd = match coin_move {
+            Some(by) => self.coin.next_day_moving(by),
+            None => self.coin.next_day(),
+        };
+        (coin_usd, self.network.next_day(coin_usd, self.fees.next_day()))
+    }
+
+    /// Hashprice and rent of the next day, in USD a PH/s and a GPU-hour, where nobody asks
+    /// what power costs: a future is asked for days like this or for whole ones.
+    pub(crate) fn next_day_without_power(&mut self) -> (f64, f64) {
+        // The coin may move as on the days that power is of.
+        let coin_move = match &mut self.power {
+            Hours::Drawn(_) => None,
+            hours @ Hours::Days(_) => {
+                hours.next_day();
+                hours.coin_move()
+            }
+        };
+        let (_, chain) = self.mine_a_day(coin_move);
+        (chain.hashprice_usd_per_ph_day, self.rental.next_day())
+    }
+
     /// The next day.
     pub fn next_day(&mut self) -> Day {
         let rent_usd = self.rental.next_day();
@@ -114,11 +198,11 @@ impl Markets<'_> {
         if let Some(past) = self.past {
             return Day { rent_usd, ..past.days[day] };
         }
-        let coin_usd = self.coin.next_day();
-        let chain = self.network.next_day(coin_usd, self.fees.next_day());
         let first_hour = self.power.hour_of_day();
+        let hours = self.power.next_day();
+        let (coin_usd, chain) = self.mine_a_day(self.power.coin_move());
         Day {
-            hours: std::array::from_fn(|_| self.power.next_hour()),
+            hours,
             first_hour,
             coin_usd,
             hashprice: chain.hashprice(coin_usd),

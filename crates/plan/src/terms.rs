@@ -4,7 +4,9 @@ use engine::Site;
 use engine::site::LoadIx;
 use settle::calendar::{Date, Period, Zone};
 use settle::contract::{Contract, Tranche};
+use sim::scenario::blocks::Blocks;
 use sim::scenario::coin::Coin;
+use sim::scenario::copula::Copula;
 use sim::scenario::delivery::Slip;
 use sim::scenario::failure::Failures;
 use sim::scenario::fees::Fees;
@@ -128,6 +130,9 @@ pub struct Equipment {
 /// What is borrowed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loan {
+    /// The place of the contract that lenders rely on, among the plan's; they lend on none
+    /// that may not be signed.
+    pub secured_on: Option<usize>,
     /// What people call it.
     pub name: String,
     /// How it is drawn.
@@ -228,12 +233,17 @@ pub struct Futures {
     pub network: Network,
     /// The price of power.
     pub power: Power,
+    /// Days of history that futures of power are put together from, in place of drawing
+    /// it; its level, clock and bounds are those of `power`.
+    pub power_days: Option<Blocks>,
     /// What a GPU-hour rents for.
     pub rental: Rental,
     /// What share of racks that serve nobody is let.
     pub let_share: Share,
     /// How GPUs fail.
     pub failures: Failures,
+    /// How coin, fees, power and rent move together.
+    pub together: Copula,
     /// How much of what makes deliveries late they share.
     pub delivery_correlation: f64,
 }

@@ -11,6 +11,7 @@ use settle::contract::Contract;
 use settle::exact::Exact;
 use settle::tariff::{Adder, Tariff};
 use sim::scenario::coin::Coin;
+use sim::scenario::copula::Copula;
 use sim::scenario::delivery::Slip;
 use sim::scenario::failure::Failures;
 use sim::scenario::fees::Fees;
@@ -207,6 +208,8 @@ pub(crate) fn still() -> Futures {
             outages_per_year: 0.0,
             outage_hours: 0.0,
         },
+        power_days: None,
+        together: Copula::APART,
         delivery_correlation: 0.0,
     }
 }
@@ -250,6 +253,7 @@ pub(crate) fn plan() -> Plan {
             dropped: false,
         }],
         loans: vec![Loan {
+            secured_on: None,
             name: "term loan".into(),
             kind: LoanKind::DelayedDraw {
                 until: month("2026-06"),

@@ -62,6 +62,9 @@ fn power(plan: &mut Plan, percent: i64) {
     }
     power.spike_logarithm.0 += ln(part(percent));
     power.low_depth_usd_per_mwh *= part(percent);
+    if let Some(days) = &mut plan.futures.power_days {
+        days.scale_by(part(percent));
+    }
 }
 
 fn coin(plan: &mut Plan, percent: i64) {

@@ -234,23 +234,16 @@ impl Plan {
     /// What is known at the beginning of each month of a future, as [`Plan::path`] draws
     /// it; on the first day of all, what that day shows.
     pub fn known(&self, seed: u64, path: u64) -> Vec<Known> {
-        let futures = &self.futures;
-        let mut coin = futures.coin.path(seed, path);
-        let mut fees = futures.fees.path(seed, path);
-        let mut network = futures.network.path();
-        let mut rental = futures.rental.path(seed, path);
+        let mut markets = self.markets(seed, path);
         let zone = self.zone();
         let mut latest: Option<Known> = None;
         let mut known = Vec::with_capacity(self.months);
         for place in 0..self.months {
             let days = zone.month(self.period(place)).duration().as_seconds() / 86_400;
             for day in 0..days {
-                let today = Known {
-                    hashprice_usd_per_ph_day: network
-                        .next_day(coin.next_day(), fees.next_day())
-                        .hashprice_usd_per_ph_day,
-                    rent_usd_per_gpu_hour: rental.next_day(),
-                };
+                let (hashprice_usd_per_ph_day, rent_usd_per_gpu_hour) =
+                    markets.next_day_without_power();
+                let today = Known { hashprice_usd_per_ph_day, rent_usd_per_gpu_hour };
                 if day == 0 {
                     known.push(latest.unwrap_or(today));
                 }

@@ -9,7 +9,9 @@
 //! | [`network`] | hash rate that answers profit with a lag, and the difficulty that follows it | Prat and Walter, 2021, for entry up to the breakeven; the retarget rule of the Bitcoin protocol |
 //! | [`fees`] | what a block's transactions pay: mean-reverting in its logarithm | Schwartz, 1997, model 1 |
 //! | [`power`] | a price with calm, spiking and negative regimes about a seasonal mean | Huisman and Mahieu, 2003 |
+//! | [`blocks`] | power by blocks of days as they were, with the coin's moves of the same days | seasonal block bootstrap; Künsch, 1989 |
 //! | [`rental`] | a GPU-hour on the open market: reverts to a cost that falls, and falls further at launches | Schwartz, 1997, with jumps |
+//! | [`copula`] | coin, fees, power and rent that move together, day by day | Gaussian copula |
 //! | [`delivery`] | how late a delivery is: on time, or lognormal; several share a cause | lognormal durations; one-factor Gaussian copula |
 //! | [`failure`] | unit-seconds lost in a month: compound Poisson, and rare outages of all | counts of arXiv 2407.21783 |
 //!
@@ -22,8 +24,10 @@
 //! logarithms of those.
 //! Invariant: a value for a step depends on no draw of a later one.
 
+pub mod blocks;
 pub mod calibrate;
 pub mod coin;
+pub mod copula;
 pub mod delivery;
 pub mod draw;
 pub mod failure;

@@ -77,11 +77,10 @@ pub(super) fn run(arguments: &PlanArgs) -> Result<()> {
     let mut arrays =
         program(&text_of(&target().join("release/examples/plan_arrays"))?, &[PLAN]);
     arrays.args([&paths, SEED]).arg(&folder).current_dir(root());
-    println!("\nThe same futures as arrays\n$ {}", shown(&arrays));
+    println!("\nThe same futures as arrays");
     shell::run(&mut arrays)?;
     let site = fs::read_to_string(folder.join("plan.json"))?;
     let hours = figure(&site, "days")? * 24.0;
-    let look_ahead = figure(&site, "look_ahead_hours")?;
     let drawing = figure(&site, "drawing_s")? / arguments.paths as f64;
 
     let numpy = say(python_of(&python, &folder, "numpy"))?;
@@ -119,7 +118,7 @@ pub(super) fn run(arguments: &PlanArgs) -> Result<()> {
         lines.push((what, figure(&pypsa, "cpu_s")? / share));
     }
     println!(
-        "\n{hours} hours a future, look-ahead {look_ahead} h; CPU seconds a future\n\
+        "\n{hours} hours a future, no look-ahead: an hour is decided on what is known then; CPU seconds a future\n\
          {:<58}{:>10}{:>10}",
         "", "seconds", "to ours"
     );

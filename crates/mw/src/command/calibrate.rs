@@ -1,15 +1,17 @@
 //! `mw plan calibrate`: what history says of a plan's futures, as a part of its file.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use adapters::history::{self, History};
+use adapters::history::{self, BitcoinDay, History};
 use anyhow::{Context, bail};
 use clap::Args;
 use jiff::tz::TimeZone;
 use settle::mining::subsidy;
+use sim::scenario::blocks::PastDay;
 use sim::scenario::calibrate::{self, Fit, TooShort};
-use sim::scenario::maths::exp;
+use sim::scenario::maths::{exp, ln};
 use sim::scenario::power::Power;
 use sim::scenario::reversion::Reversion;
 use sim::scenario::{DAYS_PER_YEAR, HOURS_PER_YEAR};
@@ -17,6 +19,7 @@ use units::{Seconds, Timestamp};
 
 use super::Ending;
 use super::backtest::print;
+use crate::plan_file;
 
 /// Show what a plan's futures would have to be to look like history, and how well they
 /// do: the `[futures]` of a plan file, with everything that history does not say marked
@@ -34,6 +37,10 @@ pub(super) struct Calibrate {
     /// The plan's date: nothing that became known later is read.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     as_of: Timestamp,
+    /// A file to write, of the days that were known: futures of power may be put together
+    /// from them.
+    #[arg(long, value_name = "FILE")]
+    days: Option<PathBuf>,
 }
 
 /// How the level of power prices wanders from year to year: a few years do not show it.
@@ -52,6 +59,12 @@ impl Calibrate {
         );
         self.bitcoin(&history, &mut text)?;
         self.power(&history, &mut text)?;
+        if let Some(file) = &self.days {
+            let days = self.past_days(&history)?;
+            std::fs::write(file, plan_file::write_days(&days))
+                .with_context(|| format!("cannot write the days {}", file.display()))?;
+            eprintln!("Wrote {} days to {}", days.len(), file.display());
+        }
         text += ASSUMED;
         print(&text)?;
         Ok(Ending::Well)
@@ -121,6 +134,33 @@ impl Calibrate {
             last.difficulty.as_whole() as f64,
         )?;
         Ok(())
+    }
+
+    /// The whole days of the market's clock that were known, with what the coin moved by
+    /// on the UTC day of the same date. A day that lacks either is left out.
+    fn past_days(&self, history: &History) -> anyhow::Result<Vec<PastDay>> {
+        let behind = behind_utc(history.market.zone, self.as_of)?;
+        let known: Vec<_> =
+            history.bitcoin.iter().filter(|day| day.known_at <= self.as_of).collect();
+        let moves: BTreeMap<i64, f64> = known
+            .windows(2)
+            .filter(|pair| pair[0].day.end == pair[1].day.start)
+            .map(|pair| {
+                let usd = |day: &BitcoinDay| day.price.as_micro_usd() as f64;
+                let day = pair[1].day.start.as_unix_seconds() / 86_400;
+                (day, ln(usd(pair[1]) / usd(pair[0])))
+            })
+            .collect();
+        let mut by_day: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
+        for (at, price) in hourly(history, self.as_of) {
+            let hour = at.as_unix_seconds().div_euclid(3_600) - behind;
+            by_day.entry(hour.div_euclid(24)).or_default().push(price);
+        }
+        let whole = by_day.into_iter().filter_map(|(day, prices)| {
+            let usd_per_mwh = <[f64; 24]>::try_from(prices).ok()?;
+            Some(PastDay { day, usd_per_mwh, coin_move: Some(*moves.get(&day)?) })
+        });
+        Ok(whole.collect())
     }
 
     fn power(&self, history: &History, text: &mut String) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! `mw plan`: what converting a site does to cash, coverage and risk.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use super::plan_past::RunOver;
 use crate::plan_file::{self, LoadedPlan};
 use crate::plan_run::{self, Shard, ShardFile};
 use crate::report;
+use crate::report::plan::Tornado;
 
 /// Show what converting a site does to cash, coverage and risk, over many futures.
 ///
@@ -43,6 +44,9 @@ enum Part {
         /// What `--shard` wrote, every part.
         #[arg(value_name = "PART", required = true)]
         parts: Vec<PathBuf>,
+        /// A folder for every future, its cash by month and its tranches, as Parquet.
+        #[arg(long, value_name = "DIR")]
+        parquet: Option<PathBuf>,
         /// Print the answer as JSON.
         #[arg(long)]
         json: bool,
@@ -87,6 +91,9 @@ struct Run {
     /// Write the answer as one page with pictures, too.
     #[arg(long, value_name = "FILE", conflicts_with = "shard")]
     report: Option<PathBuf>,
+    /// A folder for every future, its cash by month and its tranches, as Parquet.
+    #[arg(long, value_name = "DIR", conflicts_with = "shard")]
+    parquet: Option<PathBuf>,
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
@@ -97,8 +104,8 @@ impl PlanCommand {
         match (self.part, self.run) {
             (Some(Part::Calibrate(command)), _) => command.run(),
             (Some(Part::Backtest(command)), _) => command.run(),
-            (Some(Part::Merge { plan, parts, json }), _) => {
-                merge(&plan_file::load(&plan)?, &parts, json)
+            (Some(Part::Merge { plan, parts, parquet, json }), _) => {
+                merge(&plan_file::load(&plan)?, &parts, parquet.as_deref(), json)
             }
             (None, Some(run)) => run.run(),
             (None, None) => bail!("expected a plan, found none; write `mw plan PLAN`"),
@@ -111,7 +118,7 @@ fn show(
     loaded: &LoadedPlan,
     outcomes: &[Outcome],
     (seed, asked): (u64, u64),
-    bars: &[report::plan::Bar],
+    tornado: &Tornado,
     search: Option<&Search>,
     json: bool,
 ) -> anyhow::Result<()> {
@@ -119,8 +126,9 @@ fn show(
         .context("no future was finished; let it run longer, or ask for fewer")?;
     print(&if json {
         let mut document = report::plan::document(&loaded.plan, &answer, seed, asked);
-        if !bars.is_empty() {
-            document["tornado"] = report::plan::tornado_document(bars);
+        if !tornado.bars.is_empty() {
+            document["tornado"] = report::plan::tornado_document(&tornado.bars);
+            document["tornado_paths"] = tornado.futures.into();
         }
         if let Some(search) = search {
             document["schedule"] = report::plan::schedule_document(&loaded.plan, search);
@@ -128,18 +136,37 @@ fn show(
         serde_json::to_string_pretty(&document)? + "\n"
     } else {
         report::plan::text(&loaded.plan, &answer, seed, asked)
-            + &report::plan::tornado(bars)
+            + &report::plan::tornado(tornado)
             + &search.map_or_else(String::new, |search| {
                 report::plan::schedule(&loaded.plan, search)
             })
     })
 }
 
-fn merge(loaded: &LoadedPlan, parts: &[PathBuf], json: bool) -> anyhow::Result<Ending> {
+/// Writes every future as Parquet, where a folder was named.
+fn keep(
+    loaded: &LoadedPlan,
+    outcomes: &[Outcome],
+    parquet: Option<&Path>,
+) -> anyhow::Result<()> {
+    if let Some(folder) = parquet {
+        report::parquet::plan(folder, &loaded.plan, outcomes)?;
+        eprintln!("Wrote {} futures to {}", outcomes.len(), folder.display());
+    }
+    Ok(())
+}
+
+fn merge(
+    loaded: &LoadedPlan,
+    parts: &[PathBuf],
+    parquet: Option<&Path>,
+    json: bool,
+) -> anyhow::Result<Ending> {
     let read = |path: &PathBuf| ShardFile::read(path, loaded.hash);
     let parts = parts.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
     let (seed, paths, outcomes) = ShardFile::merge(parts, loaded.plan.months)?;
-    show(loaded, &outcomes, (seed, paths), &[], None, json)?;
+    show(loaded, &outcomes, (seed, paths), &Tornado::default(), None, json)?;
+    keep(loaded, &outcomes, parquet)?;
     Ok(Ending::Well)
 }
 
@@ -173,19 +200,29 @@ impl Run {
             eprintln!("Wrote {} futures to {}", found.outcomes.len(), out.display());
             return Ok(Ending::Well);
         }
-        let bars = match self.tornado {
-            Some(paths) => self.bars(&loaded, paths, threads, &stop),
-            None => Vec::new(),
+        let tornado = match self.tornado {
+            Some(futures) => {
+                let bars = self.bars(&loaded, futures, threads, &stop);
+                Tornado { futures, bars }
+            }
+            None => Tornado::default(),
         };
         let search =
             self.schedule.map(|paths| self.search(&loaded, paths, threads, &stop));
         let of = (self.seed, self.paths);
-        show(&loaded, &found.outcomes, of, &bars, search.as_ref(), self.json)?;
+        show(&loaded, &found.outcomes, of, &tornado, search.as_ref(), self.json)?;
+        keep(&loaded, &found.outcomes, self.parquet.as_deref())?;
         if let Some(path) = &self.report {
             let answer =
                 Answer::of(&loaded.plan, &found.outcomes).context("no future")?;
-            let page =
-                report::plan::page(&loaded.plan, &answer, &found.outcomes, of, &bars)?;
+            let page = report::plan::page(
+                &loaded.plan,
+                &answer,
+                &found.outcomes,
+                of,
+                &tornado,
+                search.as_ref(),
+            )?;
             std::fs::write(path, page)
                 .with_context(|| format!("cannot write the page {}", path.display()))?;
             eprintln!("Wrote {}", path.display());

@@ -107,6 +107,7 @@ pub(super) enum Loan {
         repay_from: String,
         maturity: String,
         repayment: Repayment,
+        secured_on: Option<String>,
     },
     Notes {
         name: String,
@@ -116,6 +117,7 @@ pub(super) enum Loan {
         repay_from: String,
         maturity: String,
         repayment: Repayment,
+        secured_on: Option<String>,
     },
 }
 
@@ -160,6 +162,7 @@ pub(super) struct Futures {
     pub(super) rental: Rental,
     pub(super) failures: Failures,
     pub(super) delivery: Delivery,
+    pub(super) together: Option<Together>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -194,10 +197,30 @@ pub(super) struct Network {
     pub(super) lag_down_days: f64,
 }
 
+/// What is not told does not move together.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Together {
+    pub(super) coin_fees_percent: f64,
+    pub(super) coin_power_percent: f64,
+    pub(super) coin_rent_percent: f64,
+    pub(super) fees_power_percent: f64,
+    pub(super) fees_rent_percent: f64,
+    pub(super) power_rent_percent: f64,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Power {
     pub(super) behind_utc_hours: i64,
+    /// A file of days of history, beside the plan.
+    pub(super) days: Option<String>,
+    /// A week if nothing is said.
+    pub(super) block_days: Option<usize>,
+    /// Three weeks if nothing is said.
+    pub(super) season_days: Option<i64>,
+    #[serde(default)]
+    pub(super) coin_on_same_days: bool,
     pub(super) calm_usd_per_mwh: Vec<Vec<f64>>,
     pub(super) forward_usd_per_mwh: Option<f64>,
     pub(super) level: Level,

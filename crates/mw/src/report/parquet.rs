@@ -7,6 +7,7 @@
 //! files, the reference page and the schema all come from there.
 
 mod columns;
+mod plan;
 mod reference;
 mod table;
 
@@ -24,7 +25,8 @@ use columns::{IntervalRow, LoadRow};
 use table::Table;
 
 pub(super) use columns::source as source_word;
-pub use reference::page as reference;
+pub use plan::plan;
+pub use reference::{page as reference, plan_page as plan_reference};
 
 /// The version of both files' columns; rises when one changes its meaning.
 pub const FORMAT: u32 = 1;

@@ -326,14 +326,24 @@ impl Bar {
     }
 }
 
+/// Each assumption moved by itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tornado {
+    /// Over how many futures.
+    pub futures: u64,
+    /// What matters most first.
+    pub bars: Vec<Bar>,
+}
+
 /// The bars as a table, in their order; nothing of none.
-pub fn tornado(bars: &[Bar]) -> String {
-    let Some(first) = bars.first() else { return String::new() };
+pub fn tornado(of: &Tornado) -> String {
+    let Some(first) = of.bars.first() else { return String::new() };
     let mut text = format!(
-        "\nWhat matters: converting over staying, million USD; as planned {}\n",
+        "\nWhat matters, over the first {} futures: converting over staying, million USD; as planned {}\n",
+        of.futures,
         millions(first.middle_usd)
     );
-    for bar in bars {
+    for bar in &of.bars {
         let (low, high) = (millions(bar.low_usd), millions(bar.high_usd));
         writeln!(text, "{:46}{low:>10}{high:>10}", bar.name).expect("text grows");
     }

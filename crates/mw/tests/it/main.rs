@@ -18,6 +18,7 @@ mod live_kill;
 mod modbus_oracle;
 mod oracle;
 mod plan;
+mod plan_models;
 mod plan_past;
 mod racks;
 mod redfish;

@@ -270,6 +270,26 @@ fn what_is_wrong_with_a_plan_is_told_by_file_and_key() {
             "[schedule]\nbreach_percent_max = 101\n[running]",
             &["schedule.breach_percent_max", "0 to 100"],
         ),
+        (
+            "repayment = \"straight\" ",
+            "repayment = \"straight\"\nsecured_on = \"NOBODY\" ",
+            &["loans[0].secured_on", "\"NOBODY\"", "CHILDRESS-2025-11"],
+        ),
+        (
+            "[futures.delivery]",
+            "[futures.together]\ncoin_fees_percent = 99\ncoin_rent_percent = 99\nfees_rent_percent = -99\n[futures.delivery]",
+            &["futures.together", "contradict one another"],
+        ),
+        (
+            "[futures.delivery]",
+            "[futures.together]\ncoin_rent_percent = 250\n[futures.delivery]",
+            &["futures.together.coin_rent_percent", "-99 to 99"],
+        ),
+        (
+            "lag_up_days = 180 ",
+            "switch_off_percent = 0\nlag_up_days = 180 ",
+            &["futures.network.switch_off_percent", "1 to 100"],
+        ),
         ("gpus = 19008", "gpus = 19009", &["the 19009 of tranche H1", "19008"]),
         (
             "mode   = \"included\"",
@@ -303,11 +323,14 @@ fn the_command_prints_units_in_its_keys_and_refuses_what_is_not_there() {
     let done =
         mw(&["plan", example, "--paths", "2", "--tornado", "1", "--report", shown]);
     assert!(done.status.success(), "{done:?}");
-    assert!(String::from_utf8_lossy(&done.stdout).contains("What matters"));
+    let text = String::from_utf8_lossy(&done.stdout);
+    assert!(text.contains("What matters, over the first 1 futures"), "{text}");
     let page = fs::read_to_string(&page).expect("it was written");
     for id in ["cash", "net", "gain", "tornado"] {
         assert!(page.contains(&format!("<svg id=\"{id}\"")), "{id} is missing");
     }
+    assert!(page.contains("over 1 of the same futures"));
+    assert!(!page.contains("<svg id=\"frontier\""), "no schedule was looked for");
     assert!(!page.contains("http"), "it asks nobody");
     assert!(!page.contains("NaN"), "every place is a number");
     let wrong = mw(&["plan", "/nowhere/plan.toml"]);
@@ -562,4 +585,137 @@ fn values_and_rates_are_those_of_two_libraries() {
     let said =
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(output.status.success(), "{said}");
+}
+
+#[test]
+fn lenders_that_rely_on_a_contract_lend_on_none_that_may_not_be_signed() {
+    let mut plan = example().plan;
+    plan.loans[0].secured_on = Some(0);
+    assert_eq!(plan.doubts(), Vec::new());
+    plan.deals[0].signed = Share::from_ppm(600_000);
+    let doubts = plan.doubts();
+    let [doubt] = &doubts[..] else { panic!("one doubt: {doubts:?}") };
+    assert_eq!(doubt.key, "loans[0].secured_on");
+    assert_eq!(doubt.found, "CHILDRESS-2025-11, signed in 60.00 % of futures");
+}
+
+#[test]
+fn a_page_shows_the_frontier_of_a_search() {
+    let loaded = on_offer();
+    let stop = AtomicBool::new(false);
+    let search = search(&loaded.plan, 9, (3, 50), 2, &stop, &|_| {});
+    let outcomes = paths(&loaded, 2).outcomes;
+    let answer = Answer::of(&loaded.plan, &outcomes).expect("paths");
+    let none = report::plan::Tornado::default();
+    let page = report::plan::page(
+        &loaded.plan,
+        &answer,
+        &outcomes,
+        (9, 7),
+        &none,
+        Some(&search),
+    )
+    .expect("a page");
+    let figure = page.split("<svg id=\"frontier\"").nth(1).expect("a frontier");
+    let figure = figure.split("</svg>").next().expect("its end");
+    let marks = figure.matches("worst twentieth ").count();
+    assert_eq!(marks, search.frontier.len() + 1, "each, and the one in the file");
+    assert!(page.contains("What to convert and when"), "the table is there, too");
+    assert!(!page.contains("NaN"), "every place is a number");
+}
+
+/// The whole numbers of a column of a Parquet file, in order; `None` where there is none.
+fn column(file: &std::path::Path, name: &str) -> Vec<Option<i64>> {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+    let file = fs::File::open(file).expect("it was written");
+    let reader = SerializedFileReader::new(file).expect("Parquet");
+    let of = |field: &Field| match field {
+        Field::Long(value) | Field::TimestampMicros(value) => Some(*value),
+        Field::Null => None,
+        other => panic!("{name}: {other}"),
+    };
+    reader
+        .get_row_iter(None)
+        .expect("rows")
+        .map(|row| {
+            let row = row.expect("a row");
+            let mut columns = row.get_column_iter();
+            of(columns.find(|(column, _)| *column == name).expect("the column").1)
+        })
+        .collect()
+}
+
+#[test]
+fn futures_in_parquet_are_those_of_the_run_and_add_up_to_its_answer() {
+    let example_path = root().join("examples/childress-750mw");
+    let folder = folder("plan-parquet");
+    let run = |rest: &[&str]| {
+        let mut arguments = vec!["plan", example_path.to_str().expect("a path")];
+        arguments.extend(["--paths", "5", "--seed", "9"]);
+        arguments.extend(rest);
+        let done = mw(&arguments);
+        assert!(done.status.success(), "{done:?}");
+        done
+    };
+    let at = folder.join("once");
+    let done = run(&["--json", "--parquet", at.to_str().expect("a path")]);
+    let answer: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    let outcomes = paths(&example(), 2).outcomes;
+    let outcomes = &outcomes[..5];
+
+    let of = |file: &str, name: &str| column(&at.join(file), name);
+    let whole =
+        |found: Vec<Option<i64>>| -> Vec<i64> { found.into_iter().flatten().collect() };
+    assert_eq!(whole(of("paths.parquet", "path")), [0, 1, 2, 3, 4]);
+    let npvs = whole(of("paths.parquet", "npv_micro_usd"));
+    assert_eq!(npvs, outcomes.iter().map(|o| o.npv.as_micro_usd()).collect::<Vec<_>>());
+    let mean = npvs.iter().sum::<i64>() as f64 / 5e6;
+    let said = answer["npv_usd"]["mean"].as_f64().expect("a mean");
+    assert!((mean - said).abs() < 1e-6 * said.abs(), "{mean} for {said}");
+    let rates = of("paths.parquet", "irr_ppm");
+    assert_eq!(rates, outcomes.iter().map(|o| o.irr_ppm).collect::<Vec<_>>());
+
+    let months = outcomes[0].months.len();
+    let tax = whole(of("cash.parquet", "tax_micro_usd"));
+    assert_eq!(tax.len(), 5 * months);
+    let net = whole(of("cash.parquet", "net_micro_usd"));
+    let starts = whole(of("cash.parquet", "month_start"));
+    let coverage = of("cash.parquet", "coverage_ppm");
+    for (path, outcome) in outcomes.iter().enumerate() {
+        for (place, month) in outcome.months.iter().enumerate() {
+            let row = path * months + place;
+            assert_eq!(tax[row], month.of(Line::Tax).as_micro_usd());
+            assert_eq!(net[row], month.net().as_micro_usd());
+        }
+        let own: Vec<_> = coverage[path * months..(path + 1) * months].to_vec();
+        // The covenant is tested from 2027-12 on, the 24th month.
+        assert!(own[..23].iter().all(Option::is_none));
+        assert_eq!(own[23..], outcome.coverage[..]);
+    }
+    let january = units::Timestamp::parse("2026-01-01").expect("a date");
+    assert_eq!(starts[0], january.as_unix_seconds() * 1_000_000);
+    let late = whole(of("tranches.parquet", "late_days"));
+    let days: Vec<i64> =
+        outcomes.iter().flat_map(|o| &o.delivered).map(|one| one.days_late).collect();
+    assert_eq!(late, days);
+
+    // Parts that are put together write the same bytes.
+    let parts: Vec<PathBuf> =
+        (1..=2).map(|at| folder.join(format!("{at}.json"))).collect();
+    for (at, part) in parts.iter().enumerate() {
+        let shard = format!("{}/2", at + 1);
+        run(&["--shard", &shard, "--out", part.to_str().expect("a path")]);
+    }
+    let merged = folder.join("merged");
+    let mut arguments = vec!["plan", "merge", example_path.to_str().expect("a path")];
+    arguments.extend(parts.iter().map(|part| part.to_str().expect("a path")));
+    arguments.extend(["--parquet", merged.to_str().expect("a path")]);
+    let done = mw(&arguments);
+    assert!(done.status.success(), "{done:?}");
+    for file in ["paths.parquet", "cash.parquet", "tranches.parquet"] {
+        let read =
+            |folder: &PathBuf| fs::read(folder.join(file)).expect("it was written");
+        assert_eq!(read(&at), read(&merged), "{file}");
+    }
 }

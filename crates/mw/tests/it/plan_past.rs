@@ -143,3 +143,85 @@ fn plans_of_three_januaries_are_run_over_what_happened() {
         assert!(net < margin);
     }
 }
+
+#[test]
+fn futures_of_power_are_put_together_from_days_that_calibration_wrote() {
+    let folder = folder("plan-days");
+    let history = folder.join("history");
+    let history = history.to_str().expect("a path");
+    let made = mw(&["history", "synth", "--seed", "3", "--years", "2", "--out", history]);
+    assert!(made.status.success(), "{made:?}");
+    let days = folder.join("days.csv");
+    let shown = mw(&[
+        "plan",
+        "calibrate",
+        "--history",
+        history,
+        "--point",
+        "HB_SYNTH",
+        "--as-of",
+        "2026-12-15",
+        "--days",
+        days.to_str().expect("a path"),
+    ]);
+    assert!(shown.status.success(), "{shown:?}");
+    let text = fs::read_to_string(&days).expect("it was written");
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.len() > 700, "{}", lines.len());
+    assert!(lines.iter().skip(1).all(|line| *line < "2026-12-15"), "nothing later");
+
+    let example = root().join("examples/childress-750mw");
+    for name in ["site.toml", "contract.toml"] {
+        fs::copy(example.join(name), folder.join(name)).expect("the example");
+    }
+    let plan = fs::read_to_string(example.join("plan.toml")).expect("the example");
+    let write = |keys: &str| {
+        let text = plan.replace(
+            "behind_utc_hours = 6\n",
+            &format!("behind_utc_hours = 6\n{keys}\n"),
+        );
+        assert_ne!(text, plan);
+        fs::write(folder.join("plan.toml"), text).expect("the folder can be written");
+    };
+    write("days = \"days.csv\"\ncoin_on_same_days = true");
+    let loaded = mw::plan_file::load(&folder).unwrap_or_else(|error| panic!("{error}"));
+    let blocks = loaded.plan.futures.power_days.as_ref().expect("days");
+    assert!(blocks.has_coin());
+    assert_eq!(blocks.days().len(), lines.len() - 1);
+    // The forward of the file: 34 USD/MWh over all hours, as far as the level is still.
+    let mut still = loaded.plan.clone();
+    still.futures.power.level = sim::scenario::reversion::Reversion::of(1.0, 0.0);
+    let mean = |path| {
+        let mut markets = still.markets(1, path);
+        let hours = (0..2_191).flat_map(|_| markets.next_day().hours);
+        hours.map(|hour| hour.settled).sum::<f64>() / (2_191.0 * 24.0)
+    };
+    let mean = (0..20).map(mean).sum::<f64>() / 20.0;
+    assert!((mean / 34.0 - 1.0).abs() < 0.05, "{mean}");
+
+    // Other days are another plan, and what is wrong with days is told.
+    let wrong = |keys: &str, text: &str, parts: &[&str]| {
+        write(keys);
+        fs::write(&days, text).expect("the folder can be written");
+        let said = mw::plan_file::load(&folder).expect_err("it is wrong").to_string();
+        for part in parts {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    };
+    let cut = lines[..lines.len() - 1].join("\n");
+    fs::write(&days, &cut).expect("the folder can be written");
+    let other = mw::plan_file::load(&folder).unwrap_or_else(|error| panic!("{error}"));
+    assert_ne!(other.hash, loaded.hash);
+    let broken = text.replacen(lines[5], "2025-01-05,1,2,3", 1);
+    let keys = "days = \"days.csv\"";
+    wrong(keys, &broken, &["futures.power.days", "4 values in line 6"]);
+    let swapped = text.replacen(lines[9], lines[8], 1);
+    wrong(keys, &swapped, &["days in order", "line 10"]);
+    wrong(keys, &lines[..90].join("\n"), &["each weekday of each time of the year"]);
+    wrong("days = \"none.csv\"", &text, &["none.csv", "mw plan calibrate --days"]);
+    wrong(
+        "days = \"days.csv\"\nblock_days = 0",
+        &text,
+        &["futures.power.block_days", "1 to 366"],
+    );
+}

@@ -140,17 +140,18 @@ fn every_picture_and_table_is_on_the_page_without_its_script() {
 
 #[test]
 fn the_reference_of_the_detail_is_fresh() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../docs/reference/backtest-parquet.md");
-    let made = parquet::reference();
-    if std::env::var_os("MW_UPDATE_REFERENCE").is_some() {
-        std::fs::write(&path, &made).expect("the page can be written");
+    for (page, made) in [
+        ("backtest-parquet.md", parquet::reference()),
+        ("plan-parquet.md", parquet::plan_reference()),
+    ] {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(page);
+        if std::env::var_os("MW_UPDATE_REFERENCE").is_some() {
+            std::fs::write(&path, &made).expect("the page can be written");
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(kept == made, "docs/reference/{page} is stale: run `cargo xtask docs`");
     }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == made,
-        "docs/reference/backtest-parquet.md is stale: run `cargo xtask docs`"
-    );
 }
 
 #[test]

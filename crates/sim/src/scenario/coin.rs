@@ -5,6 +5,7 @@
 //! S exp(drift t) whatever the jumps. With a rate of nought it is geometric Brownian
 //! motion. Volatility does not cluster here as it does in the world.
 
+use super::copula::{Copula, Factor, Together};
 use super::draw::Draws;
 use super::{DAYS_PER_YEAR, maths};
 
@@ -34,6 +35,11 @@ impl Coin {
 
     /// The path of one future, a day at a time.
     pub fn path(self, seed: u64, path: u64) -> CoinPath {
+        self.path_with(seed, path, Copula::APART.draws(Factor::Coin, seed, path, 0))
+    }
+
+    /// The same, with moves that others share in.
+    pub fn path_with(self, seed: u64, path: u64, moves: Together) -> CoinPath {
         let years = 1.0 / DAYS_PER_YEAR;
         let spread = self.volatility_per_root_year * self.volatility_per_root_year / 2.0;
         CoinPath {
@@ -41,7 +47,7 @@ impl Coin {
             drift: (self.drift_per_year - spread - self.of_jumps()) * years,
             kick: self.volatility_per_root_year * years.sqrt(),
             jumps: self.jumps_per_year * years,
-            moves: Draws::of(seed, path, "coin"),
+            moves,
             counts: Draws::of(seed, path, "coin jumps"),
             sizes: Draws::of(seed, path, "coin jump sizes"),
             day: 0,
@@ -57,7 +63,7 @@ pub struct CoinPath {
     drift: f64,
     kick: f64,
     jumps: f64,
-    moves: Draws,
+    moves: Together,
     counts: Draws,
     sizes: Draws,
     day: u64,
@@ -65,6 +71,14 @@ pub struct CoinPath {
 }
 
 impl CoinPath {
+    /// The price of the next day where its logarithm moves by so much beside its drift,
+    /// in place of a draw.
+    pub fn next_day_moving(&mut self, by: f64) -> f64 {
+        self.logarithm += self.coin.drift_per_year / DAYS_PER_YEAR + by;
+        self.day += 1;
+        maths::exp(self.logarithm)
+    }
+
     /// The price of the next day, in USD.
     pub fn next_day(&mut self) -> f64 {
         self.logarithm += self.drift + self.kick * self.moves.bell(self.day);

@@ -13,6 +13,7 @@
 
 use units::Timestamp;
 
+use super::copula::{Copula, Factor, Together};
 use super::draw::Draws;
 use super::reversion::{Reversion, Stepping};
 use super::{HOURS_PER_YEAR, maths};
@@ -101,8 +102,26 @@ impl Power {
 
     /// The path of one future, an hour at a time from `start`.
     pub fn path(&self, seed: u64, path: u64, start: Timestamp) -> PowerPath<'_> {
+        let first_day = self.first_day(start);
+        let fuel = Copula::APART.draws(Factor::Power, seed, path, first_day);
+        self.path_with(seed, path, start, fuel)
+    }
+
+    /// The market's day that `start` is in, since 1970.
+    pub fn first_day(&self, start: Timestamp) -> u64 {
+        let hours = start.as_unix_seconds().div_euclid(3_600) - self.behind_utc_hours;
+        hours.div_euclid(24) as u64
+    }
+
+    /// The same, with a level that others share in.
+    pub fn path_with(
+        &self,
+        seed: u64,
+        path: u64,
+        start: Timestamp,
+        fuel: Together,
+    ) -> PowerPath<'_> {
         let years = 1.0 / HOURS_PER_YEAR;
-        let fuel = Draws::of(seed, path, "fuel");
         let deviations = Draws::of(seed, path, "power");
         let mut begun = PowerPath {
             power: self,
@@ -113,6 +132,7 @@ impl Power {
             sizes: Draws::of(seed, path, "regime sizes"),
             deviations,
             fuel,
+            first_day: self.first_day(start),
             fuel_stepping: self.level.stepping(24.0 * years),
             stepping: self.deviation.stepping(years),
             level: 0.0,
@@ -154,7 +174,8 @@ pub struct PowerPath<'a> {
     regimes: Draws,
     sizes: Draws,
     deviations: Draws,
-    fuel: Draws,
+    fuel: Together,
+    first_day: u64,
     fuel_stepping: Stepping,
     stepping: Stepping,
     /// The logarithm of the level.
@@ -189,7 +210,8 @@ impl PowerPath<'_> {
         let local = Timestamp::from_unix_seconds(self.hours * 3_600);
         self.month = local.utc_date().1 as usize - 1;
         let day = self.hours.div_euclid(24) as u64;
-        self.level = self.fuel_stepping.step(self.level, self.fuel.bell(day));
+        let bell = self.fuel.bell(day - self.first_day);
+        self.level = self.fuel_stepping.step(self.level, bell);
         // Its mean in the long run is one.
         let deviation = self.power.level.deviation();
         self.factor = maths::exp(self.level - deviation * deviation / 2.0);

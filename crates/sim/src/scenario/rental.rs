@@ -5,6 +5,7 @@
 //! all three: H100 from 7 to 12 USD in 2023 to 1.70 in October 2025 and 2.35 in March
 //! 2026. No series of GB300 exists yet, so every parameter is an assumption for it.
 
+use super::copula::{Copula, Factor, Together};
 use super::draw::Draws;
 use super::reversion::{Reversion, Stepping};
 use super::{DAYS_PER_YEAR, maths};
@@ -27,11 +28,16 @@ pub struct Rental {
 impl Rental {
     /// The path of one future, a day at a time.
     pub fn path(self, seed: u64, path: u64) -> RentalPath {
+        self.path_with(seed, path, Copula::APART.draws(Factor::Rent, seed, path, 0))
+    }
+
+    /// The same, with moves that others share in.
+    pub fn path_with(self, seed: u64, path: u64, moves: Together) -> RentalPath {
         RentalPath {
             rental: self,
             stepping: self.reversion.stepping(1.0 / DAYS_PER_YEAR),
             launches: self.launches_per_year / DAYS_PER_YEAR,
-            moves: Draws::of(seed, path, "rent"),
+            moves,
             counts: Draws::of(seed, path, "launches"),
             day: 0,
             level: maths::ln(self.price_usd_per_gpu_hour),
@@ -46,7 +52,7 @@ pub struct RentalPath {
     rental: Rental,
     stepping: Stepping,
     launches: f64,
-    moves: Draws,
+    moves: Together,
     counts: Draws,
     day: u64,
     /// The logarithm that rent reverts to.

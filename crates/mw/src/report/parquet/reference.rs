@@ -1,6 +1,7 @@
 //! The reference page of a run's Parquet files, made from their declared columns.
 
 use super::columns::{HINDSIGHT, INTERVALS, LOADS};
+use super::plan::{OF_CASH, OF_PATHS, OF_TRANCHES};
 use super::table::{Column, Subject};
 
 const OPENING: &str = "\
@@ -19,6 +20,38 @@ A total of `summary.json` is the sum of its column; a null counts as nothing the
 
 Each file says in its key-value metadata: `mw.format` (the version of these columns, now 1), `mw.site` and `mw.pool_fee_ppm` (what the pool keeps, in parts per million).
 ";
+
+const OF_A_PLAN: &str = "\
+# The futures of a plan
+
+This page is made from `crates/mw/src/report/parquet/plan.rs`.
+To change it, change that and run `cargo xtask docs`.
+
+`mw plan PLAN --parquet DIR`, and `mw plan merge` with the same option, write three Parquet files into DIR.
+Every figure is exact: an integer in the unit that ends its name, never a float.
+The units are watt-hours (`_wh`), days (`_days`), parts per million (`_ppm`) and millionths of a dollar (`_micro_usd`).
+In is positive, out is negative; energy is drawn at the meter.
+The means of the summary are means of these columns.
+";
+
+/// The reference page of a plan's futures, in Markdown.
+pub fn plan_page() -> String {
+    let mut page = OF_A_PLAN.to_owned();
+    section(&mut page, super::plan::PATHS, "One row a future, in order.", OF_PATHS);
+    section(
+        &mut page,
+        super::plan::CASH,
+        "One row a future and month: by future, and earliest first.",
+        OF_CASH,
+    );
+    section(
+        &mut page,
+        super::plan::TRANCHES,
+        "One row a future and tranche that a conversion serves.",
+        OF_TRANCHES,
+    );
+    page
+}
 
 /// The reference page, in Markdown.
 pub fn page() -> String {
@@ -70,7 +103,10 @@ fn section<S: Subject>(
 
 /// The unit a column's name ends in.
 fn unit(name: &str) -> &'static str {
-    const UNITS: [(&str, &str); 9] = [
+    const UNITS: [(&str, &str); 12] = [
+        ("_wh", "Wh"),
+        ("_days", "days"),
+        ("_ppm", "10^-6"),
         ("_micro_usd_per_mwh", "10^-6 USD/MWh"),
         ("_micro_usd_per_ph_day", "10^-6 USD/PH/day"),
         ("gpu_hour_price_micro_usd", "10^-6 USD/GPU-hour"),
@@ -90,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_column_of_numbers_has_its_unit_in_its_name_or_is_a_count() {
-        let counts = ["generation", "level", "starts"];
+        let counts = ["generation", "level", "starts", "path", "contract", "tranche"];
         fn numbers<S: Subject>(columns: &[Column<S>]) -> Vec<&'static str> {
             columns
                 .iter()
@@ -98,7 +134,9 @@ mod tests {
                 .map(|column| column.name)
                 .collect()
         }
-        for name in numbers(INTERVALS).into_iter().chain(numbers(LOADS)) {
+        let of_plans = [numbers(OF_PATHS), numbers(OF_CASH), numbers(OF_TRANCHES)];
+        let of_runs = [numbers(INTERVALS), numbers(LOADS)];
+        for name in of_runs.into_iter().chain(of_plans).flatten() {
             assert!(!unit(name).is_empty() || counts.contains(&name), "{name}");
         }
     }

@@ -4,11 +4,13 @@
 
 use anyhow::{Context, Result};
 use askama::Template;
-use plan::{Answer, Line, Month, Outcome, Plan};
+use plan::{Answer, Line, Month, Outcome, Plan, Search};
 use units::Money;
 
-use super::{Bar, millions, text as summary, tornado, usd};
+use super::{Bar, Tornado, millions, schedule, text as summary, tornado, usd};
 use crate::chart::{Figure, Linear, Mark, Panel, Pen, Place, line, text};
+
+mod frontier;
 
 const WIDTH: f64 = 1180.0;
 const LEFT: f64 = 72.0;
@@ -31,6 +33,8 @@ struct Page<'a> {
     net: Figure,
     gain: Figure,
     tornado: Option<Figure>,
+    tornado_futures: u64,
+    frontier: Option<Figure>,
     text: String,
 }
 
@@ -98,7 +102,8 @@ pub fn page(
     answer: &Answer,
     outcomes: &[Outcome],
     (seed, asked): (u64, u64),
-    bars: &[Bar],
+    of: &Tornado,
+    search: Option<&Search>,
 ) -> Result<String> {
     let page = Page {
         style: include_str!("../../../templates/report.css"),
@@ -111,8 +116,12 @@ pub fn page(
         cash: cash(plan, answer),
         net: net(plan, answer),
         gain: gain(outcomes),
-        tornado: bars.first().map(|first| tornado_figure(bars, first.middle_usd)),
-        text: summary(plan, answer, seed, asked) + &tornado(bars),
+        tornado: of.bars.first().map(|first| tornado_figure(&of.bars, first.middle_usd)),
+        tornado_futures: of.futures,
+        frontier: search.and_then(|search| frontier::figure(plan, search)),
+        text: summary(plan, answer, seed, asked)
+            + &tornado(of)
+            + &search.map_or_else(String::new, |search| schedule(plan, search)),
     };
     page.render().context("the plan's template cannot be filled in")
 }
