@@ -630,10 +630,12 @@ fn column(file: &std::path::Path, name: &str) -> Vec<Option<i64>> {
     use parquet::record::Field;
     let file = fs::File::open(file).expect("it was written");
     let reader = SerializedFileReader::new(file).expect("Parquet");
-    let of = |field: &Field| match field {
-        Field::Long(value) | Field::TimestampMicros(value) => Some(*value),
-        Field::Null => None,
-        other => panic!("{name}: {other}"),
+    let of = |field: &Field| {
+        if let Field::Long(value) | Field::TimestampMicros(value) = field {
+            return Some(*value);
+        }
+        assert!(matches!(field, Field::Null), "{name}: {field}");
+        None
     };
     reader
         .get_row_iter(None)
