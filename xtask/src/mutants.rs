@@ -219,10 +219,11 @@ impl Probe {
 }
 
 impl Mutant {
-    /// Whether it is about a run, which the scorecard is about.
+    /// Whether it is about a run, which the scorecard is about, and not about capacity
+    /// alone, whose promises have names of their own.
     #[cfg(test)]
     pub(crate) fn is_of_a_run(&self) -> bool {
-        self.kind != Kind::Capacity
+        self.kind != Kind::Capacity && !self.caught_by.starts_with('C')
     }
 
     /// How the line begins in which its checker says so, after the time.

@@ -121,6 +121,7 @@ impl AlarmBook {
         });
         let mut changes = Vec::new();
         let mut still_wrong: Vec<AlarmId> = Vec::new();
+        let mut told: Vec<AlarmId> = Vec::new();
         for wrong in wrong {
             let subject = wrong.what.subject();
             let id = self.find(&subject);
@@ -131,12 +132,15 @@ impl AlarmBook {
             still_wrong.push(id);
             while let Some(change) = self.next_of_wrong(id, &wrong, at) {
                 self.apply(&change, at);
+                told.extend(change.is_told().then_some(id));
                 changes.push(change);
             }
         }
         let ids: Vec<AlarmId> = self.alarms.keys().copied().collect();
         for id in ids {
             let change = match still_wrong.contains(&id) {
+                // One word at a time: who is told next is told a moment later.
+                true if told.contains(&id) => None,
                 true => self.escalation_due(id, at),
                 false => self.next_of_gone(id, at),
             };
@@ -455,6 +459,12 @@ mod tests {
             (5, &[(0, 10)], "grew 1"),
             (6, &[(0, 200)], "grew 1"),
             (11, &[(0, 200)], "1 to 1"),
+        ]);
+        // It is not told twice at once.
+        check(&[
+            (0, &[(0, 300)], "raised 1"),
+            (6, &[(0, 700)], "grew 1"),
+            (7, &[(0, 700)], "1 to 1"),
         ]);
     }
 
