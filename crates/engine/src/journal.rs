@@ -6,7 +6,7 @@
 //! something to fold.
 //!
 //! Types here are the format. A change to any type inside raises [`FORMAT`];
-//! the program says which formats it reads.
+//! [`is_read`] says which formats the program reads.
 
 use serde::{Deserialize, Serialize};
 use units::{Interval, Timestamp};
@@ -14,7 +14,16 @@ use units::{Interval, Timestamp};
 use crate::{Input, Output, Site};
 
 /// The version of the format. Raised by any change to a type inside.
-pub const FORMAT: u32 = 7;
+pub const FORMAT: u32 = 8;
+
+/// The oldest format that means today what it meant: to one before the last only
+/// something that can be said was added, behind all that could be.
+pub const OLDEST: u32 = 7;
+
+/// Whether this program reads a format.
+pub const fn is_read(format: u32) -> bool {
+    OLDEST <= format && format <= FORMAT
+}
 
 /// What a run began with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use engine::journal::{End, FORMAT, Head, Step};
+use engine::journal::{End, FORMAT, Head, OLDEST, Step, is_read};
 use engine::{Input, Output};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -57,7 +57,7 @@ pub enum JournalError {
     },
     /// It was written in a format that this program does not read.
     #[error(
-        "{path} is in journal format {found}, written by {program}; this program reads {FORMAT}; \
+        "{path} is in journal format {found}, written by {program}; this program reads {OLDEST} to {FORMAT}; \
          replay it with the program that wrote it"
     )]
     OtherFormat {
@@ -210,7 +210,7 @@ impl Reader {
         // Format and program come first, so that they can be read from any format.
         let (format, rest) =
             postcard::take_from_bytes::<u32>(&reader.raw).map_err(|_| not_a_journal())?;
-        if format != FORMAT {
+        if !is_read(format) {
             let program =
                 postcard::take_from_bytes(rest).map_or(String::new(), |(name, _)| name);
             return Err(JournalError::OtherFormat {

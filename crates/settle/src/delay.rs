@@ -34,7 +34,9 @@ pub(crate) fn batches(
     let mut accepted: BTreeMap<(Timestamp, u64), i64> = BTreeMap::new();
     for tenure in &record.tranches[place].tenures {
         let tenure = &record.tenures[tenure.get()];
-        *accepted.entry((tenure.during.start, tenure.seq)).or_default() += tenure.size;
+        // What comes in the place of another was delivered with that one.
+        *accepted.entry((tenure.during.start, tenure.seq)).or_default() +=
+            tenure.delivers();
     }
     let mut batches = Vec::new();
     let mut monthly = None;
@@ -42,7 +44,7 @@ pub(crate) fn batches(
     for ((at, seq), size) in accepted {
         let days = late(record, contract, tranche, delay.grace_days, at)
             .clamp(0, credit.cap_days);
-        if days == 0 {
+        if days == 0 || size == 0 {
             continue;
         }
         let (fee, missing) = *monthly.get_or_insert_with(|| {

@@ -16,6 +16,7 @@ use crate::calendar::Period;
 use crate::contract::{Contract, Quantity, Tranche, Versions};
 use crate::exact::{Amount, Exact, Rounding};
 use crate::facts::Facts;
+use crate::facts::record::Tenure;
 use crate::fee::{self, Values};
 use crate::settlement::owed::{self, Books, Owed};
 use crate::settlement::{Documents, Kept, Settlement};
@@ -310,7 +311,10 @@ impl Standing<'_> {
         let Some(delay) = &self.contract.delay else { return nothing };
         let Some(credit) = delay.credit else { return nothing };
         let found = &self.books.record.tranches[self.tranche];
-        let missing = self.terms.quantity.count() - found.accepted;
+        let record = self.books.record;
+        let tenures = found.tenures.iter().map(|tenure| &record.tenures[tenure.get()]);
+        let delivered: i64 = tenures.map(Tenure::delivers).sum();
+        let missing = self.terms.quantity.count() - delivered;
         if missing <= 0 || found.ending.is_some_and(|ending| ending.at <= self.as_of) {
             return nothing;
         }

@@ -11,6 +11,7 @@ pub(crate) mod intake;
 mod limits;
 mod read;
 pub(crate) mod record;
+mod succession;
 
 pub use intake::Quarantined;
 pub(crate) use limits::beyond_per_mwh;
@@ -173,6 +174,9 @@ pub struct Acceptance {
     pub tranche: String,
     /// The units.
     pub units: Vec<AcceptedUnit>,
+    /// Units of the tranche in whose place these come, in the order in which they
+    /// leave: each stops counting then, as far as the quantity has no room for both.
+    pub replaces: Vec<String>,
 }
 
 /// One accepted unit: a slot, never a serial number.

@@ -157,8 +157,9 @@ impl<'r> Resolver<'r> {
         let slot = &record.slots[tenure.slot.get()];
         self.stretches.clear();
         for era in eras {
-            let start = era.service.start.max(tenure.during.start);
-            let end = era.service.end.min(tenure.during.end);
+            let counts = tenure.counts();
+            let start = era.service.start.max(counts.start);
+            let end = era.service.end.min(counts.end);
             if start >= end {
                 continue;
             }

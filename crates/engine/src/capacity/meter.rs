@@ -208,6 +208,20 @@ pub enum Says {
         /// Its evidence.
         evidence: Option<String>,
     },
+    /// Seats were accepted in a tranche of which others had been given or taken back.
+    /// It stands last, so that a journal written before it reads as it did.
+    Succession {
+        /// The tranche.
+        tranche: TrancheOf,
+        /// Name, GPUs and serial number of each seat.
+        units: Vec<(String, u8, String)>,
+        /// Their NVLink domain.
+        domain: String,
+        /// The hash of the evidence.
+        evidence: Hash,
+        /// The seats in whose place they may come, in the order in which those leave.
+        replaces: Vec<String>,
+    },
 }
 
 impl NewFact {
@@ -248,24 +262,10 @@ impl Says {
     fn body(&self) -> (&'static str, String) {
         match self {
             Self::Acceptance { tranche, units, domain, evidence } => {
-                let units: Vec<String> = units
-                    .iter()
-                    .map(|(unit, gpus, serial)| {
-                        format!(
-                            "{{\"unit\":{},\"gpus\":{gpus},\"domain\":{},\"serial\":{}}}",
-                            quoted(unit),
-                            quoted(domain),
-                            quoted(serial)
-                        )
-                    })
-                    .collect();
-                let body = format!(
-                    "{{\"contract\":{},\"tranche\":{},\"units\":[{}],\"evidence\":\"{evidence}\"}}",
-                    quoted(&tranche.contract),
-                    quoted(&tranche.tranche),
-                    units.join(",")
-                );
-                ("acceptance", body)
+                ("acceptance", accepted(tranche, units, domain, evidence, &[]))
+            }
+            Self::Succession { tranche, units, domain, evidence, replaces } => {
+                ("acceptance", accepted(tranche, units, domain, evidence, replaces))
             }
             Self::State { units, counted, reference, cap_w } => {
                 let units: Vec<String> = units.iter().map(|unit| quoted(unit)).collect();
@@ -310,6 +310,38 @@ impl Says {
             }
         }
     }
+}
+
+/// The body of an acceptance.
+fn accepted(
+    tranche: &TrancheOf,
+    units: &[(String, u8, String)],
+    domain: &str,
+    evidence: &Hash,
+    replaces: &[String],
+) -> String {
+    let units: Vec<String> = units
+        .iter()
+        .map(|(unit, gpus, serial)| {
+            format!(
+                "{{\"unit\":{},\"gpus\":{gpus},\"domain\":{},\"serial\":{}}}",
+                quoted(unit),
+                quoted(domain),
+                quoted(serial)
+            )
+        })
+        .collect();
+    let names: Vec<String> = replaces.iter().map(|unit| quoted(unit)).collect();
+    let replaces = match names.is_empty() {
+        true => String::new(),
+        false => format!(",\"replaces\":[{}]", names.join(",")),
+    };
+    format!(
+        "{{\"contract\":{},\"tranche\":{},\"units\":[{}]{replaces},\"evidence\":\"{evidence}\"}}",
+        quoted(&tranche.contract),
+        quoted(&tranche.tranche),
+        units.join(",")
+    )
 }
 
 /// An instant with its seconds.
@@ -466,11 +498,16 @@ impl Estate {
             })
             .collect();
         let domain = self.racks[rack.place()].name.clone();
+        let replaces = self.replaced_by(block);
+        let says = match replaces.is_empty() {
+            true => Says::Acceptance { tranche, units, domain, evidence },
+            false => Says::Succession { tranche, units, domain, evidence, replaces },
+        };
         led.outputs.push(Output::Fact(NewFact {
             valid_from: at,
             valid_to: None,
             known_at: at,
-            says: Says::Acceptance { tranche, units, domain, evidence },
+            says,
         }));
         for seat in 0..seats.len() {
             // What it counts as now is told once, whatever it is.
@@ -492,6 +529,32 @@ impl Estate {
             led.facts.0.push((unit, change));
             self.count_seat(block, seat, at, led);
         }
+    }
+
+    /// The seats in whose place a block of their tranche may come: of what its tenant had
+    /// accepted, first what was given or taken back, the longest ago first, and then
+    /// what is kept from everybody whole. How many of them leave depends on how much the
+    /// contract promises, which `settle` knows.
+    fn replaced_by(&self, newcomer: BlockNo) -> Vec<String> {
+        let new = &self.blocks[newcomer.place()];
+        let is_kept = |tray: &Option<TrayNo>| {
+            tray.is_none_or(|tray| self.tray(tray).cordon.is_some())
+        };
+        let mut leave: Vec<(bool, Option<Timestamp>, usize)> = Vec::new();
+        for (place, block) in self.blocks.iter().enumerate() {
+            let is_other = place != newcomer.place() && block.accepted.is_some();
+            let of_it = block.tenant == new.tenant && block.tranche == new.tranche;
+            let leaves = !block.is_live() || block.seats.iter().all(is_kept);
+            if is_other && of_it && leaves {
+                leave.push((block.is_live(), block.returned.map(|(at, _)| at), place));
+            }
+        }
+        leave.sort_unstable();
+        let seats = leave.into_iter().flat_map(|(_, _, place)| {
+            let block = BlockNo(super::estate::number(place));
+            (0..self.blocks[place].seats.len()).map(move |seat| (block, seat))
+        });
+        seats.map(|(block, seat)| self.seat_name(block, seat)).collect()
     }
 
     /// Counts the seat of a tray anew, as from an instant.

@@ -120,6 +120,9 @@ pub(super) struct Verify {
     /// Count up to this instant; the last event or fact unless said.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     until: Option<Timestamp>,
+    /// The contract: what was replaced in a full tranche of it counts until then.
+    #[arg(long, value_name = "FILE")]
+    contract: Option<PathBuf>,
     /// Print as JSON.
     #[arg(long)]
     json: bool,
@@ -487,9 +490,14 @@ impl Verify {
         let Some(until) = self.until.or(last) else {
             bail!("{}: expected at least one fact, found none", self.what.display());
         };
-        let counted = recount(&facts, until);
+        let versions = self.contract.as_deref().map(contract_files::versions);
+        let versions = versions.transpose()?;
+        let contract = versions.as_ref().and_then(|versions| versions.all().last());
+        let counted = recount(&facts, contract, until);
         let mut differs = Vec::new();
         if let Some(estate) = estate.as_ref().filter(|estate| until == estate.known()) {
+            // The estate does not know what is full.
+            let beside = recount(&facts, None, until);
             let mut kept: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
             let names: BTreeSet<&TrancheOf> =
                 estate.blocks().iter().map(|block| &block.tranche).collect();
@@ -499,7 +507,7 @@ impl Verify {
                 *sum = (sum.0 + up, sum.1 + of);
             }
             for (tranche, kept) in kept {
-                let again = counted.get(tranche).map_or((0, 0), |one| one.availability());
+                let again = beside.get(tranche).map_or((0, 0), |one| one.availability());
                 if again != kept {
                     differs.push(format!(
                         "{tranche}: expected {} of {} GPU-seconds, found {} of {}",

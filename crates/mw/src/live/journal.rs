@@ -7,7 +7,7 @@ use adapters::store::{
     Access, Key, Kind, NewRecord, Record, Store, StoreAddress, StoreError,
 };
 use anyhow::{Context, bail};
-use engine::journal::{FORMAT, Head, Step};
+use engine::journal::{FORMAT, Head, OLDEST, Step, is_read};
 use engine::{Engine, Person, Site};
 use units::{Interval, Timestamp};
 
@@ -78,7 +78,7 @@ impl Journal {
         if head.program != program() {
             notes.push(format!("the journal was begun by {}", head.program));
         }
-        let snapshot = store.last_snapshot().await?.filter(|kept| kept.format == FORMAT);
+        let snapshot = store.last_snapshot().await?.filter(|kept| is_read(kept.format));
         let (mut engine, after) = match snapshot {
             Some(kept) => {
                 if !kept.passed_over.is_empty() {
@@ -185,9 +185,9 @@ pub async fn read_head(store: &mut Store) -> anyhow::Result<Head> {
     // The format comes first, so that any program can say which one it found.
     let (format, _) = postcard::take_from_bytes::<u32>(&first.bytes)
         .context("cannot read the run's head")?;
-    if format != FORMAT {
+    if !is_read(format) {
         bail!(
-            "the store's journal is in format {format}; this program reads {FORMAT}; \
+            "the store's journal is in format {format}; this program reads {OLDEST} to {FORMAT}; \
              go on with the program that wrote it, or begin a new store"
         );
     }

@@ -269,7 +269,7 @@ fn a_run_that_is_killed_again_and_again_has_the_same_racks_and_facts() {
 
         // A tenant comes to the same figure from the facts alone.
         let facts = Facts::read(&whole.facts()).expect("facts");
-        let counted = recount(&facts, estate.known());
+        let counted = recount(&facts, None, estate.known());
         let tranche = &estate.blocks()[0].tranche;
         let (_, availability) = estate.availability(tranche);
         assert_eq!(counted["H1"].availability(), availability);

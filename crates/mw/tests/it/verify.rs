@@ -197,7 +197,7 @@ fn stores_of_every_format_can_be_checked() {
         std::fs::create_dir_all(&copy).expect("a folder");
         std::fs::copy(path.join(STORE), copy.join(STORE)).expect("a copy");
         check(&copy, &["--chain-only"], 0, &["nothing is wrong"]);
-        if format.parse() != Ok(engine::journal::FORMAT) {
+        if !format.parse().is_ok_and(engine::journal::is_read) {
             check(&copy, &[], 0, &["this program reads"]);
             continue;
         }

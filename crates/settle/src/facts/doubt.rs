@@ -2,6 +2,7 @@
 
 use super::intake::{Intake, Terms};
 use super::record::{MAIN, Place, TrancheRecord};
+use super::succession::Room;
 use super::{Acceptance, Body, Fact, MeterOwner, Purpose, Size, State, TrancheName};
 use crate::contract::{Basis, Quantity, Tranche};
 use crate::exact::Exact;
@@ -182,7 +183,7 @@ impl Intake {
                 tranche.delivery, fact.valid_from
             ));
         }
-        self.doubt_quantity(terms, slots, acceptance, tranche)
+        self.doubt_quantity(terms, fact, slots, acceptance, tranche)
     }
 
     /// The tranche or contract a slot is accepted for at an overlapping time.
@@ -208,8 +209,9 @@ impl Intake {
             if tranche.is_some_and(|tranche| tranche.id == *id) {
                 continue;
             }
-            let end = self.service_end(terms, tenure.tranche).min(tenure.during.end);
-            let held = Interval { start: tenure.during.start, end };
+            let counts = tenure.counts();
+            let end = self.service_end(terms, tenure.tranche).min(counts.end);
+            let held = Interval { start: counts.start, end };
             if held.start < held.end && held.overlaps(during) {
                 return Some(id.clone());
             }
@@ -233,14 +235,12 @@ impl Intake {
     fn doubt_quantity(
         &self,
         terms: Terms<'_>,
+        fact: &Fact,
         slots: &[Place],
         acceptance: &Acceptance,
         tranche: &Tranche,
     ) -> Option<Doubt> {
-        let blocks = match terms.latest().sla.as_ref().map(|sla| sla.basis) {
-            Some(Basis::Blocks { units, .. }) => Some(units),
-            Some(Basis::GpuSeconds) | None => None,
-        };
+        let blocks = room(terms, tranche).domain;
         let mut total: i64 = 0;
         let mut domains: BTreeMap<&str, u32> = BTreeMap::new();
         for unit in &acceptance.units {
@@ -269,32 +269,20 @@ impl Intake {
                 (_, None) => {}
             }
         }
-        let standing = self.record.tranches.iter().find(|found| found.id == tranche.id);
-        if let Some(standing) = standing {
-            total = total.saturating_add(standing.accepted);
-            let counted = |domain: &str| {
-                let domain = Place::new(self.record.domain_of.get(domain)?);
-                standing.domains.get(&domain)
-            };
-            for (domain, count) in &mut domains {
-                *count += counted(domain).copied().unwrap_or(0);
-            }
-            // What is accepted again is counted once.
-            for tenure in slots.iter().filter_map(|slot| {
-                let tenures = self.record.slots[slot.get()].tenures.iter();
-                let tenures = tenures.map(|place| &self.record.tenures[place.get()]);
-                let mut same = tenures.filter(|tenure| {
-                    self.record.tranches[tenure.tranche].id == tranche.id
-                });
-                same.next()
-            }) {
-                total -= tenure.size;
-                if let Some(domain) = tenure.domain
-                    && let Some(count) =
-                        domains.get_mut(self.record.domain_of.name(domain.get()))
-                {
-                    *count -= 1;
-                }
+        let standing =
+            self.record.tranches.iter().position(|found| found.id == tranche.id);
+        let mut crowded = None;
+        if let Some(place) = standing {
+            let room = room(terms, tranche);
+            if self.record.tranches[place].has_replaced || !acceptance.replaces.is_empty()
+            {
+                let record = &self.record;
+                let found =
+                    record.succession(place, slots, acceptance, fact.valid_from, room);
+                (total, crowded) = (found.most, found.crowded);
+                domains.clear();
+            } else {
+                self.add_standing(place, slots, &mut total, &mut domains);
             }
         }
         if total > tranche.quantity.count() {
@@ -306,9 +294,46 @@ impl Intake {
             return Some(Doubt::Never(text));
         }
         let limit = blocks?;
-        let (domain, count) = domains.into_iter().find(|(_, count)| *count > limit)?;
+        let (domain, count) = crowded.or_else(|| {
+            let mut domains = domains.into_iter();
+            let (name, count) = domains.find(|(_, count)| *count > limit)?;
+            Some((name.to_owned(), count))
+        })?;
         let text = format!("expected at most {limit} units in {domain}, found {count}");
         Some(Doubt::Never(text))
+    }
+
+    /// Adds what is accepted in a tranche of which nothing was ever replaced; what is
+    /// accepted again is counted once.
+    fn add_standing(
+        &self,
+        tranche: usize,
+        slots: &[Place],
+        total: &mut i64,
+        domains: &mut BTreeMap<&str, u32>,
+    ) {
+        let standing = &self.record.tranches[tranche];
+        *total = total.saturating_add(standing.accepted);
+        let counted = |domain: &str| {
+            let domain = Place::new(self.record.domain_of.get(domain)?);
+            standing.domains.get(&domain)
+        };
+        for (domain, count) in domains.iter_mut() {
+            *count += counted(domain).copied().unwrap_or(0);
+        }
+        for tenure in slots.iter().filter_map(|slot| {
+            let tenures = self.record.slots[slot.get()].tenures.iter();
+            let mut tenures = tenures.map(|place| &self.record.tenures[place.get()]);
+            tenures.find(|tenure| tenure.tranche == tranche)
+        }) {
+            *total -= tenure.size;
+            if let Some(domain) = tenure.domain
+                && let Some(count) =
+                    domains.get_mut(self.record.domain_of.name(domain.get()))
+            {
+                *count -= 1;
+            }
+        }
     }
 
     fn doubt_reading(
@@ -405,6 +430,15 @@ impl Intake {
         );
         Some(Doubt::Never(text))
     }
+}
+
+/// What a tranche has room for.
+pub(super) fn room(terms: Terms<'_>, tranche: &Tranche) -> Room {
+    let domain = match terms.latest().sla.as_ref().map(|sla| sla.basis) {
+        Some(Basis::Blocks { units, .. }) => Some(units),
+        Some(Basis::GpuSeconds) | None => None,
+    };
+    Room { quantity: tranche.quantity.count(), domain }
 }
 
 /// A fact that must have an end and lie in one month.

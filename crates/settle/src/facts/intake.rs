@@ -442,18 +442,35 @@ impl Intake {
         let tranche = record.tranche(&acceptance.tranche);
         let anchor = record.anchor(tranche);
         let mut replaced = false;
-        let slots = record.named.slots(Place::new(place)).iter();
-        for (unit, slot) in acceptance.units.iter().zip(slots) {
+        let slots = record.named.slots(Place::new(place)).to_vec();
+        let is_plain =
+            acceptance.replaces.is_empty() && !record.tranches[tranche].has_replaced;
+        let succession = terms
+            .tranche(&acceptance.tranche)
+            .filter(|_| !is_plain)
+            .map(|stated| super::doubt::room(terms, stated))
+            .map(|room| {
+                record.succession(tranche, &slots, acceptance, during.start, room)
+            });
+        let mut newcomers = Vec::new();
+        for (unit, slot) in acceptance.units.iter().zip(&slots) {
             let size = match unit.size {
                 Size::Gpus(size) | Size::Kilowatts(size) => size,
             };
             let domain = unit.domain.as_deref();
             let domain = domain.map(|name| Place::new(record.domain_of.number(name)));
-            let tenure =
-                Tenure { slot: *slot, tranche, during, size, domain, seq: fact.seq };
-            let standing = &record.slots[slot.get()].tenures;
-            let mut standing = standing.iter().map(|place| place.get());
-            let found = standing.find(|place| record.tenures[*place].tranche == tranche);
+            let found = record.accepted_before(*slot, tranche, during.start);
+            let before = found.map(|place| &record.tenures[place.get()]);
+            let tenure = Tenure {
+                slot: *slot,
+                tranche,
+                during,
+                size,
+                domain,
+                seq: fact.seq,
+                replaced: before.and_then(|before| before.replaced),
+                in_place: 0,
+            };
             let totals = &mut record.tranches[tranche];
             totals.accepted += size;
             if let Some(domain) = domain {
@@ -461,7 +478,9 @@ impl Intake {
             }
             match found {
                 Some(place) => {
-                    let before = std::mem::replace(&mut record.tenures[place], tenure);
+                    let before =
+                        std::mem::replace(&mut record.tenures[place.get()], tenure);
+                    newcomers.push((place, before.seq, before.in_place));
                     totals.accepted -= before.size;
                     if let Some(domain) = before.domain
                         && let Some(count) = totals.domains.get_mut(&domain)
@@ -475,9 +494,14 @@ impl Intake {
                     record.tenures.push(tenure);
                     record.slots[slot.get()].tenures.push(place);
                     record.tranches[tranche].tenures.push(place);
+                    newcomers.push((place, fact.seq, 0));
                 }
             }
             record.touched.slot(*slot);
+        }
+        if let Some(succession) = succession {
+            let from = From { value: during.start, seq: fact.seq };
+            record.succeed(tranche, &succession, &newcomers, from);
         }
         let standing = &record.tranches[tranche].tenures;
         let acceptances = if replaced {

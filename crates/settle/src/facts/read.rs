@@ -181,6 +181,8 @@ struct WrittenAcceptance {
     tranche: String,
     units: Vec<WrittenUnit>,
     #[serde(default)]
+    replaces: Vec<String>,
+    #[serde(default)]
     #[expect(dead_code, reason = "kept in the record; it moves no money")]
     evidence: Option<serde::de::IgnoredAny>,
 }
@@ -335,8 +337,20 @@ fn acceptance(written: WrittenAcceptance) -> Result<Body, Wrong> {
     if units.is_empty() {
         return Err(("body.units", "expected at least one unit, found none".to_owned()));
     }
-    let (contract, tranche) = (written.contract, written.tranche);
-    Ok(Body::Acceptance(Acceptance { contract, tranche, units }))
+    // A unit cannot leave twice, nor make room for itself.
+    for unit in &written.replaces {
+        if !names.insert(unit.clone()) {
+            return Err((
+                "body.replaces",
+                format!(
+                    "expected other units than those accepted, each once, found {unit}"
+                ),
+            ));
+        }
+    }
+    let (contract, tranche, replaces) =
+        (written.contract, written.tranche, written.replaces);
+    Ok(Body::Acceptance(Acceptance { contract, tranche, units, replaces }))
 }
 
 fn unit_state(written: WrittenState) -> Result<Body, Wrong> {

@@ -79,6 +79,23 @@ pub(crate) struct Tenure {
     pub(crate) domain: Option<Place>,
     /// The acceptance.
     pub(crate) seq: u64,
+    /// When another took its place, and by which acceptance.
+    pub(crate) replaced: Option<From<Timestamp>>,
+    /// How much of its size came in the place of others: it is no new delivery.
+    pub(crate) in_place: i64,
+}
+
+impl Tenure {
+    /// The time in which the slot counts for the tranche.
+    pub(crate) fn counts(&self) -> Interval {
+        let end = self.replaced.map_or(self.during.end, |replaced| replaced.value);
+        Interval { start: self.during.start, end: end.min(self.during.end) }
+    }
+
+    /// How much of the tranche was delivered with it for the first time.
+    pub(crate) fn delivers(&self) -> i64 {
+        self.size - self.in_place
+    }
 }
 
 /// A reference that unit states use: an incident, a notice or an instruction.
@@ -155,10 +172,12 @@ pub(crate) struct TrancheRecord {
     pub(crate) acceptances: BTreeSet<u64>,
     /// The first acceptance.
     pub(crate) anchor: Option<Timestamp>,
-    /// How much is accepted: GPUs or kilowatts.
+    /// How much is accepted and was not replaced: GPUs or kilowatts.
     pub(crate) accepted: i64,
-    /// How many units of each domain are accepted.
+    /// How many units of each domain are.
     pub(crate) domains: BTreeMap<Place, u32>,
+    /// Whether a unit of it was ever replaced.
+    pub(crate) has_replaced: bool,
     pub(crate) flex: Vec<From<Interval>>,
     pub(crate) usage: Vec<Used>,
     /// Prepayments received: when, and how many minor units.

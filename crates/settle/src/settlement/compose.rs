@@ -5,7 +5,7 @@ use super::{Documents, Kept, cut};
 use crate::calendar::Period;
 use crate::contract::{Contract, PriceUnit, Tranche, Versions};
 use crate::exact::{Amount, Exact};
-use crate::facts::record::Place;
+use crate::facts::record::{Place, Tenure};
 use crate::facts::{Fact, Facts};
 use crate::statement::{
     AvailabilityRow, Correction, FactRange, Line, LineKind, LineQuantity, MakeUpRow,
@@ -400,7 +400,7 @@ impl Composing<'_> {
                 let accepted: i64 = tenures
                     .map(|tenure| &record.tenures[tenure.get()])
                     .filter(|tenure| tenure.during.start < end)
-                    .map(|tenure| tenure.size)
+                    .map(Tenure::delivers)
                     .sum();
                 let full = terms.quantity.count();
                 if self.contract.zone.midnight(stop) < end && accepted < full && !ended {

@@ -7,6 +7,7 @@ mod invariants;
 mod malformed;
 mod reading;
 mod rules;
+mod succession;
 mod vectors;
 mod world;
 

@@ -8,7 +8,7 @@ use settle::exact::Exact;
 use settle::settlement::{cut, statement, statements};
 
 /// An availability promise with every excuse and no tolerance.
-fn sla(keys: &str) -> String {
+pub(crate) fn sla(keys: &str) -> String {
     format!(
         "[sla]\ntarget = \"1\"\ntiers = [{{ below = \"1\", credit = \"0.10\" }}]\n{keys}\n\
          [sla.excused]\n\
@@ -21,12 +21,12 @@ fn sla(keys: &str) -> String {
 
 /// Checks April's hours by class; ten GPUs have 7,200.
 #[track_caller]
-fn check_hours(contract: &str, said: &str, expected: &str) {
+pub(crate) fn check_hours(contract: &str, said: &str, expected: &str) {
     check_hours_of("2026-04", contract, said, expected);
 }
 
 #[track_caller]
-fn check_hours_of(period: &str, contract: &str, said: &str, expected: &str) {
+pub(crate) fn check_hours_of(period: &str, contract: &str, said: &str, expected: &str) {
     let versions = versions(contract);
     let as_of = cut(versions.first(), month(period));
     let made = statement(&versions, &facts(said), &[], month(period), as_of);

@@ -99,6 +99,7 @@ pub(crate) fn said(text: &str) -> Vec<Said> {
         let reference = option(&mut words, "ref=");
         let cap = option(&mut words, "cap=");
         let domain = option(&mut words, "domain=");
+        let replaces = option(&mut words, "replaces=");
         let source_seq = option(&mut words, "source_seq=");
         let offset = option(&mut words, "offset=");
         let when = words.pop().expect("a time");
@@ -120,8 +121,13 @@ pub(crate) fn said(text: &str) -> Vec<Said> {
                     .iter()
                     .map(|unit| format!("{{\"unit\":\"{unit}\",{size}{domain}}}"))
                     .collect();
+                let replaces = replaces.map_or(String::new(), |names| {
+                    let names: Vec<String> =
+                        units(&names).iter().map(|unit| format!("\"{unit}\"")).collect();
+                    format!(",\"replaces\":[{}]", names.join(","))
+                });
                 let body = format!(
-                    "{{\"contract\":\"{contract}\",\"tranche\":\"{tranche}\",\"units\":[{}]}}",
+                    "{{\"contract\":\"{contract}\",\"tranche\":\"{tranche}\",\"units\":[{}]{replaces}}}",
                     list.join(",")
                 );
                 ("acceptance".to_owned(), body)

@@ -43,11 +43,8 @@ pub(super) fn first_period(terms: &Terms<'_>, record: &Record<'_>) -> Period {
         .iter()
         .flat_map(|contract| &contract.tranches)
         .map(|tranche| tranche.delivery.period());
-    let acceptances = record
-        .accepted
-        .values()
-        .flat_map(|units| units.values())
-        .map(|unit| terms.period(unit.at));
+    let acceptances =
+        record.accepted.values().flatten().map(|unit| terms.period(unit.at));
     deliveries.chain(acceptances).min().expect("a contract has a tranche")
 }
 
@@ -309,7 +306,7 @@ impl Tranched<'_> {
     /// From the first acceptance for so many months; cut where it was ended.
     fn service(&self, tranche: &Tranche) -> Option<Service> {
         let units = self.record.accepted.get(self.id);
-        let anchor = units.and_then(|units| units.values().map(|unit| unit.at).min());
+        let anchor = units.and_then(|units| units.iter().map(|unit| unit.at).min());
         let ended = record::ended_at(self.terms, self.id, &self.record.facts);
         let natural = anchor.map(|at| self.terms.months_after(at, tranche.months));
         match (natural, ended) {
@@ -378,14 +375,14 @@ impl Tranched<'_> {
         let Some(delay) = &contract.delay else { return Some(0) };
         let Some(credit) = delay.credit else { return Some(0) };
         let mut weighted_days = 0;
-        for unit in self.record.accepted[self.id].values() {
+        for unit in &self.record.accepted[self.id] {
             if unit.at >= until {
                 continue;
             }
             let late = self.terms.date(unit.at).days_since(tranche.delivery)
                 - delay.grace_days
                 - self.excused_days(tranche, unit.at);
-            weighted_days += late.clamp(0, credit.cap_days) * unit.size;
+            weighted_days += late.clamp(0, credit.cap_days) * unit.delivered;
         }
         if weighted_days == 0 {
             return Some(0);

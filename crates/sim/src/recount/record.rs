@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use settle::contract::Quantity;
+use settle::contract::{Basis, Quantity};
 use settle::exact::Exact;
 use settle::facts::{
     Acceptance, Approves, Body, Cause, Fact, Facts, MeterOwner, Purpose, Size, State,
@@ -25,7 +25,7 @@ pub(super) struct Record<'f> {
     pub(super) facts: Vec<&'f Fact>,
     pub(super) set_aside: Vec<SetAside>,
     /// The accepted units of each of our tranches.
-    pub(super) accepted: BTreeMap<String, BTreeMap<String, Accepted>>,
+    pub(super) accepted: BTreeMap<String, Vec<Accepted>>,
 }
 
 /// A fact that was set aside.
@@ -38,9 +38,23 @@ pub(super) struct SetAside {
 /// A unit's acceptance.
 #[derive(Clone, Debug)]
 pub(super) struct Accepted {
+    pub(super) unit: String,
     pub(super) at: At,
+    /// When another took its place; for ever where none did.
+    pub(super) until: At,
     pub(super) size: i64,
+    /// How much of it came in nobody's place.
+    pub(super) delivered: i64,
     pub(super) domain: Option<String>,
+    /// The fact that says so, and the one whose units took its place.
+    said_by: u64,
+    ended_by: Option<u64>,
+}
+
+impl Accepted {
+    fn is_there(&self, at: At) -> bool {
+        self.at <= at && at < self.until
+    }
 }
 
 /// What somebody decided about a fact that was set aside.
@@ -105,8 +119,7 @@ pub(super) fn sort_out<'f>(
         .filter(|fact| counts(&doubtful, fact))
         .collect();
     let accepted_before = |before: u64, doubtful: &mut BTreeSet<u64>| {
-        let mut accepted: BTreeMap<(String, String), BTreeMap<String, Accepted>> =
-            BTreeMap::new();
+        let mut accepted: BTreeMap<(String, String), Vec<Accepted>> = BTreeMap::new();
         for fact in standing.iter().filter(|fact| fact.seq < before) {
             let Body::Acceptance(acceptance) = &fact.body else { continue };
             if !counts(doubtful, fact) {
@@ -120,7 +133,7 @@ pub(super) fn sort_out<'f>(
                     continue;
                 }
             }
-            take_in(fact, acceptance, &mut accepted);
+            take_in(terms, fact, acceptance, &mut accepted);
         }
         accepted
     };
@@ -336,10 +349,13 @@ fn crosses_a_month(terms: &Terms<'_>, fact: &Fact) -> bool {
 /// A state of a unit that no acceptance that counts names, of whatever contract.
 fn names_an_unknown_unit(
     fact: &Fact,
-    accepted: &BTreeMap<(String, String), BTreeMap<String, Accepted>>,
+    accepted: &BTreeMap<(String, String), Vec<Accepted>>,
 ) -> bool {
     let Body::UnitState(said) = &fact.body else { return false };
-    !said.units.iter().all(|unit| accepted.values().any(|units| units.contains_key(unit)))
+    !said
+        .units
+        .iter()
+        .all(|unit| accepted.values().flatten().any(|known| known.unit == *unit))
 }
 
 /// Until when the units of a tranche belong to it; of another contract, for ever.
@@ -386,12 +402,12 @@ fn overlaps_another(
     terms: &Terms<'_>,
     fact: &Fact,
     acceptance: &Acceptance,
-    accepted: &BTreeMap<(String, String), BTreeMap<String, Accepted>>,
+    accepted: &BTreeMap<(String, String), Vec<Accepted>>,
     ends: &[&Fact],
 ) -> bool {
     let own = (acceptance.contract.clone(), acceptance.tranche.clone());
-    let first_of = |units: Option<&BTreeMap<String, Accepted>>| {
-        units.and_then(|units| units.values().map(|unit| unit.at).min())
+    let first_of = |units: Option<&Vec<Accepted>>| {
+        units.and_then(|units| units.iter().map(|unit| unit.at).min())
     };
     let own_first =
         first_of(accepted.get(&own)).map_or(start(fact), |at| at.min(start(fact)));
@@ -400,10 +416,12 @@ fn overlaps_another(
         let other_first = first_of(Some(units)).expect("a tranche here has a unit");
         let other_end = belongs_until(terms, &other.0, &other.1, other_first, ends);
         for unit in &acceptance.units {
-            if let Some(there) = units.get(&unit.unit)
-                && start(fact) < other_end
-                && there.at < own_end
-            {
+            let overlaps = units.iter().any(|there| {
+                there.unit == unit.unit
+                    && start(fact) < other_end.min(there.until)
+                    && there.at < own_end
+            });
+            if overlaps {
                 return true;
             }
         }
@@ -416,22 +434,56 @@ fn exceeds_the_tranche(
     terms: &Terms<'_>,
     fact: &Fact,
     acceptance: &Acceptance,
-    accepted: &BTreeMap<(String, String), BTreeMap<String, Accepted>>,
+    accepted: &BTreeMap<(String, String), Vec<Accepted>>,
 ) -> bool {
     if acceptance.contract != terms.id() {
         return false;
     }
-    let newest = terms.versions.last().expect("a contract has a version");
-    let signed = terms
-        .at(start(fact))
-        .tranche(&acceptance.tranche)
-        .or_else(|| newest.tranche(&acceptance.tranche))
-        .expect("an unknown tranche was set aside");
     let mut with_it = accepted.clone();
-    take_in(fact, acceptance, &mut with_it);
+    take_in(terms, fact, acceptance, &mut with_it);
     let own = (acceptance.contract.clone(), acceptance.tranche.clone());
-    let sum: i64 = with_it[&own].values().map(|unit| unit.size).sum();
-    sum > quantity(signed.quantity)
+    let domains: BTreeSet<&Option<String>> =
+        acceptance.units.iter().map(|unit| &unit.domain).collect();
+    let room = Room::of(terms, fact, acceptance);
+    domains.into_iter().any(|domain| !room.holds(&with_it[&own], domain, start(fact)))
+}
+
+/// What a tranche has room for at any one time.
+struct Room {
+    quantity: i64,
+    /// Units of one domain, where blocks are counted.
+    in_domain: Option<usize>,
+}
+
+impl Room {
+    fn of(terms: &Terms<'_>, fact: &Fact, acceptance: &Acceptance) -> Self {
+        let newest = terms.versions.last().expect("a contract has a version");
+        let signed = terms
+            .at(start(fact))
+            .tranche(&acceptance.tranche)
+            .or_else(|| newest.tranche(&acceptance.tranche))
+            .expect("an unknown tranche was set aside");
+        let in_domain = newest.sla.as_ref().and_then(|sla| match sla.basis {
+            Basis::GpuSeconds => None,
+            Basis::Blocks { units, .. } => usize::try_from(units).ok(),
+        });
+        Self { quantity: quantity(signed.quantity), in_domain }
+    }
+
+    /// Whether there is room for all units, and for those of one domain, from an
+    /// instant on.
+    fn holds(&self, units: &[Accepted], domain: &Option<String>, from: At) -> bool {
+        let later = units.iter().map(|unit| unit.at).filter(|at| *at > from);
+        later.chain([from]).all(|at| {
+            let there: Vec<&Accepted> =
+                units.iter().filter(|unit| unit.is_there(at)).collect();
+            let sum: i64 = there.iter().map(|unit| unit.size).sum();
+            let beside = there.iter().filter(|unit| unit.domain == *domain).count();
+            let is_crowded = domain.is_some()
+                && self.in_domain.is_some_and(|in_domain| beside > in_domain);
+            sum <= self.quantity && !is_crowded
+        })
+    }
 }
 
 pub(super) const fn quantity(quantity: Quantity) -> i64 {
@@ -440,18 +492,71 @@ pub(super) const fn quantity(quantity: Quantity) -> i64 {
     }
 }
 
-/// An acceptance that becomes known later replaces an earlier one of the same unit.
+/// An acceptance that becomes known later takes the place of an earlier one of the same
+/// unit, and its units may take the places of others.
 fn take_in(
+    terms: &Terms<'_>,
     fact: &Fact,
     acceptance: &Acceptance,
-    accepted: &mut BTreeMap<(String, String), BTreeMap<String, Accepted>>,
+    accepted: &mut BTreeMap<(String, String), Vec<Accepted>>,
 ) {
     let own = (acceptance.contract.clone(), acceptance.tranche.clone());
     let units = accepted.entry(own).or_default();
-    for unit in &acceptance.units {
-        let (Size::Gpus(size) | Size::Kilowatts(size)) = unit.size;
-        let domain = unit.domain.clone();
-        units.insert(unit.unit.clone(), Accepted { at: start(fact), size, domain });
+    let from = start(fact);
+    let mut earlier: Vec<Option<Accepted>> = Vec::new();
+    for named in &acceptance.units {
+        let place =
+            units.iter().position(|unit| unit.unit == named.unit && unit.until > from);
+        earlier.push(place.map(|place| units.remove(place)));
+    }
+    let still_says: BTreeSet<u64> = units.iter().map(|unit| unit.said_by).collect();
+    // Where all units of an acceptance are said again, it ended nobody's time.
+    let undone: BTreeSet<u64> = earlier
+        .iter()
+        .flatten()
+        .map(|unit| unit.said_by)
+        .filter(|seq| !still_says.contains(seq))
+        .collect();
+    for unit in units.iter_mut().chain(earlier.iter_mut().flatten()) {
+        if unit.ended_by.is_some_and(|seq| undone.contains(&seq)) {
+            (unit.until, unit.ended_by) = (NEVER, None);
+        }
+    }
+    let first_new = units.len();
+    for (named, before) in acceptance.units.iter().zip(&earlier) {
+        let (Size::Gpus(size) | Size::Kilowatts(size)) = named.size;
+        let kept = before.as_ref().filter(|unit| still_says.contains(&unit.said_by));
+        let in_place = kept.map_or(0, |unit| unit.size - unit.delivered);
+        units.push(Accepted {
+            unit: named.unit.clone(),
+            at: from,
+            until: before.as_ref().map_or(NEVER, |unit| unit.until),
+            size,
+            delivered: size - in_place.min(size),
+            domain: named.domain.clone(),
+            said_by: fact.seq,
+            ended_by: before.as_ref().and_then(|unit| unit.ended_by),
+        });
+    }
+    if acceptance.contract != terms.id() {
+        return;
+    }
+    let room = Room::of(terms, fact, acceptance);
+    let mut left_behind = 0;
+    for name in &acceptance.replaces {
+        let leaves = units[..first_new]
+            .iter()
+            .position(|unit| unit.unit == *name && unit.at < from && from < unit.until);
+        let Some(leaves) = leaves else { continue };
+        if !room.holds(units, &units[leaves].domain, from) {
+            (units[leaves].until, units[leaves].ended_by) = (from, Some(fact.seq));
+            left_behind += units[leaves].size;
+        }
+    }
+    for unit in &mut units[first_new..] {
+        let in_place = unit.delivered.min(left_behind);
+        unit.delivered -= in_place;
+        left_behind -= in_place;
     }
 }
 

@@ -52,24 +52,28 @@ pub(super) fn pieces(
     until: At,
 ) -> Vec<Vec<Piece>> {
     let Some(units) = record.accepted.get(tranche) else { return Vec::new() };
-    let mut by_unit: Vec<(&str, &Accepted, Vec<Piece>)> = Vec::new();
-    for (unit, accepted) in units {
+    let mut by_unit: Vec<(&Accepted, Vec<Piece>)> = Vec::new();
+    for accepted in units {
+        let until = until.min(accepted.until);
         if accepted.at >= until {
             continue;
         }
-        let told = Told::about(terms, record, tranche, unit);
+        let told = Told::about(terms, record, tranche, &accepted.unit);
         let excused = told.excused(accepted, until);
-        by_unit.push((unit, accepted, within_budgets(terms, excused)));
+        by_unit.push((accepted, within_budgets(terms, excused)));
     }
     // Whether blocks count is settled month by month, so both are kept and joined.
-    let mut by_domain: BTreeMap<&str, Vec<Vec<Piece>>> = BTreeMap::new();
-    for (unit, accepted, pieces) in &by_unit {
-        let domain = accepted.domain.as_deref().unwrap_or(unit);
+    let mut by_domain: BTreeMap<(&str, At), Vec<Vec<Piece>>> = BTreeMap::new();
+    for (accepted, pieces) in &by_unit {
+        let domain = match &accepted.domain {
+            Some(domain) => (domain.as_str(), 0),
+            None => (accepted.unit.as_str(), accepted.at),
+        };
         by_domain.entry(domain).or_default().push(pieces.clone());
     }
     let has_blocks = |at: At| block_of(terms.at(at)).is_some();
     let mut all: Vec<Vec<Piece>> = Vec::new();
-    for (_, _, pieces) in by_unit {
+    for (_, pieces) in by_unit {
         all.push(pieces.into_iter().filter(|piece| !has_blocks(piece.from)).collect());
     }
     for units in by_domain.into_values() {

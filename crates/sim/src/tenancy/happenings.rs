@@ -14,6 +14,8 @@ pub(super) fn happen(seed: u64, signed: &Signed, log: &mut Log) {
         let draw = &mut generator(seed, &slice.id);
         let anchor = accept(draw, signed, slice, log);
         incidents(draw, signed, slice, anchor, log);
+        let draw_apart = &mut generator(seed, &format!("{} replaced", slice.id));
+        replacements(draw_apart, signed, slice, anchor, log);
         usage(draw, signed, slice, anchor, log);
         payments(draw, signed, slice, log);
         requests(draw, signed, slice, log);
@@ -106,6 +108,77 @@ pub(super) fn acceptance<'u>(
         slice.id,
         units.join(",")
     )
+}
+
+/// Units of a slice fail for good and others come in their place, once or one after
+/// another; some are written down wrong at first, or too much comes.
+fn replacements(
+    draw: &mut Generator,
+    signed: &Signed,
+    slice: &Slice,
+    anchor: i64,
+    log: &mut Log,
+) {
+    if !draw.chance(400_000) {
+        return;
+    }
+    // Of every place, who has it: a unit may come back after another.
+    let mut places: Vec<(String, i64, String)> = slice
+        .units
+        .iter()
+        .map(|unit| (unit.name.clone(), unit.size, unit.domain.clone()))
+        .collect();
+    let mut spares: Vec<String> = Vec::new();
+    let mut at = anchor + 80 * DAY;
+    for number in 0..draw.integer(1..=5) {
+        at += draw.integer(DAY..=40 * DAY);
+        if at >= signed.end() {
+            return;
+        }
+        let place = draw.below(places.len() as u64) as usize;
+        let (left, size, domain) = places[place].clone();
+        let failed = at - draw.integer(1..=5 * DAY);
+        let state = *draw.pick(&["down", "down", "customer_caused", "degraded"]);
+        let body = format!(
+            "{{\"unit\":\"{left}\",\"state\":\"{state}\",\"ref\":\"R{number}\"}}"
+        );
+        log.note("bmc", "unit_state", (failed, None), failed + HOUR, body);
+        let name = match spares.pop() {
+            Some(spare) if draw.chance(300_000) => spare,
+            Some(_) | None => format!("{}-r{number}", slice.id),
+        };
+        let size = if draw.chance(100_000) { (size - 1).max(1) } else { size };
+        let unit = (name.as_str(), size, domain.as_str());
+        // It may say more than is needed, and rarely the wrong one.
+        let mut replaces = vec![left.clone()];
+        if draw.chance(200_000) {
+            replaces.push(draw.pick(&places).0.clone());
+        }
+        if draw.chance(50_000) {
+            replaces.insert(0, "nobody".to_owned());
+        }
+        if draw.chance(30_000) {
+            replaces.clear();
+        }
+        replaces.sort_unstable();
+        replaces.dedup();
+        replaces.retain(|other| *other != name);
+        let accepted = |replaces: &[String]| {
+            let plain = acceptance(slice, [unit]);
+            let names = list(replaces);
+            plain.replacen('{', &format!("{{\"replaces\":{names},"), 1)
+        };
+        let known = at + lag(draw);
+        log.note("ops", "acceptance", (at, None), known, accepted(&replaces));
+        let body = format!("{{\"unit\":\"{name}\",\"state\":\"available\"}}");
+        log.note("bmc", "unit_state", (at, None), known, body);
+        if draw.chance(100_000) {
+            let moved = at + draw.integer(-10 * HOUR..=3 * DAY);
+            let known = known.max(moved) + lag(draw);
+            log.note("ops", "acceptance", (moved, None), known, accepted(&replaces));
+        }
+        spares.push(std::mem::replace(&mut places[place], (name, size, domain)).0);
+    }
 }
 
 /// Units of a slice fail, are maintained, instructed, capped, lost sight of.

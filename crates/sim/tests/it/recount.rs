@@ -1,11 +1,12 @@
 //! The second settlement: agrees with the first over drawn worlds, and by itself
 //! with cases worked out by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use settle::calendar::Period;
 use settle::contract::{Contract, Hash, Versions};
-use settle::facts::Facts;
+use settle::facts::{Body, Fact, Facts};
+use settle::settlement::Settlement;
 use settle::statement::{HoldReason, LineKind};
 use sim::recount::{Issued, Recount, compare, recount, recount_all};
 use sim::tenancy::{Scale, Tenancy};
@@ -22,7 +23,7 @@ fn the_two_settlements_agree_on_a_site_of_racks() {
 
 #[test]
 fn the_two_settlements_agree_on_drawn_contracts_and_facts() {
-    let (mut statements, mut corrections) = (0, 0);
+    let (mut statements, mut corrections, mut replacements) = (0, 0, 0);
     // The last of these once found something.
     for seed in (1..=200).chain([295, 1235, 2497, 3574, 5119, 8700]) {
         let tenancy = Tenancy::draw(seed);
@@ -30,8 +31,40 @@ fn the_two_settlements_agree_on_drawn_contracts_and_facts() {
             .unwrap_or_else(|difference| panic!("seed {seed}: {difference}"));
         statements += compared.statements;
         corrections += compared.corrections;
+        replacements += replacing(&tenancy);
     }
     assert!(statements > 1_000 && corrections > 100, "{statements}, {corrections}");
+    assert!(replacements > 100, "{replacements}");
+}
+
+/// How many acceptances count that would have been above the quantity by themselves.
+fn replacing(tenancy: &Tenancy) -> usize {
+    let set_aside = |facts: Facts| {
+        let mut settlement = Settlement::new(tenancy.versions(), facts);
+        let found = settlement.quarantined(tenancy.as_of).into_iter();
+        found.map(|one| one.seq).collect::<BTreeSet<u64>>()
+    };
+    let replaces = |fact: &&Fact| match &fact.body {
+        Body::Acceptance(acceptance) => !acceptance.replaces.is_empty(),
+        _ => false,
+    };
+    let facts = tenancy.facts();
+    // The same record in which no acceptance says what it replaces.
+    let silent: Vec<String> = tenancy
+        .facts
+        .lines()
+        .map(|line| match line.split_once("\"replaces\":[") {
+            Some((before, rest)) => {
+                let (_, after) = rest.split_once("],").expect("a list ends");
+                format!("{before}{after}\n")
+            }
+            None => format!("{line}\n"),
+        })
+        .collect();
+    let with = set_aside(facts.clone());
+    let without = set_aside(Facts::read(&silent.concat()).expect("a record"));
+    let replacing = facts.all().iter().filter(replaces).map(|fact| fact.seq);
+    replacing.filter(|seq| !with.contains(seq) && without.contains(seq)).count()
 }
 
 #[test]

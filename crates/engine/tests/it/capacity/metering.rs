@@ -49,6 +49,13 @@ fn line(fact: &NewFact) -> String {
         Says::Acceptance { units, .. } => {
             format!("{} accepted {}", &from[5..], units.len())
         }
+        Says::Succession { units, replaces, .. } => {
+            let seats: Vec<&str> = replaces
+                .iter()
+                .map(|unit| unit.rsplit('/').next().unwrap_or(unit))
+                .collect();
+            format!("{} accepted {} for {}", &from[5..], units.len(), seats.join(","))
+        }
     }
 }
 
@@ -77,6 +84,45 @@ fn acceptance_says_what_every_seat_counts_as_from_then_on() {
     campus.look();
     campus.say(accept());
     check(&campus, &["05-01T00:11:07Z accepted 2", "05-01T00:11:07Z 00,01 available -"]);
+}
+
+#[test]
+fn an_acceptance_names_what_it_may_replace_the_longest_gone_first() {
+    let mut campus = Campus::new("2026-05-01");
+    let racks = ["R1", "R2"].map(|name| campus.put_up(name, "HGX B300"));
+    for rack in racks {
+        campus.burn_in(rack);
+    }
+    let red = |campus: &mut Campus, rack, slots| campus.deliver("red", "H1", rack, slots);
+    let first = red(&mut campus, racks[0], 0..1);
+    let second = red(&mut campus, racks[0], 1..2);
+    red(&mut campus, racks[0], 2..3);
+    let other = campus.deliver("red", "H2", racks[0], 3..4);
+    campus.pass(1);
+    campus.look();
+    let why = || "it fails".to_owned();
+    campus.say(Body::Return { block: other, why: why() });
+    campus.say(Body::Return { block: second, why: why() });
+    campus.pass(1);
+    let kept = campus.tray(racks[0], 2);
+    campus.say(Body::Cordon { tray: kept, why: why() });
+    campus.say(Body::Return { block: first, why: why() });
+    campus.pass(1);
+    campus.look();
+    let facts = |campus: &mut Campus, tenant, id, slots| {
+        campus.facts.clear();
+        let before = campus.at.to_string();
+        campus.deliver(tenant, id, racks[1], slots);
+        line(&campus.facts[0]).replace(&before[5..], "now")
+    };
+    assert_eq!(
+        facts(&mut campus, "red", "H1", 0..1),
+        "now accepted 1 for b1.00,b0.00,b2.00"
+    );
+    assert_eq!(facts(&mut campus, "red", "H2", 1..2), "now accepted 1 for b3.00");
+    // What is another tranche's or another tenant's is not named.
+    assert_eq!(facts(&mut campus, "red", "H3", 2..3), "now accepted 1");
+    assert_eq!(facts(&mut campus, "blue", "H1", 3..4), "now accepted 1");
 }
 
 #[test]

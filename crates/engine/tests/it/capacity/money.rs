@@ -178,3 +178,66 @@ fn delivered_like(campus: &Campus) -> [Campus; 2] {
     };
     [copy(), copy()]
 }
+
+/// Seconds of a GPU of H1 in a month: reserved, down and by the tenant's wish.
+fn seconds(campus: &Campus, period: &str) -> [i64; 3] {
+    let versions = versions();
+    let facts = Facts::read(&campus.record()).expect("facts");
+    let period = Period::parse(period).expect("a month");
+    let as_of = cut(versions.first(), period);
+    let made = statements(&versions, &facts, as_of).pop().expect("a statement");
+    let row = made.availability.iter().find(|row| row.tranche == "H1").expect("a row");
+    [row.seconds.reserved, row.seconds.down, row.seconds.customer_caused]
+}
+
+/// H1 is full when all of R1, its first block, fails at 2026-05-10T06:00:05Z. Two days
+/// later somebody does something about it, and half a day after that R4 is accepted and
+/// handed over in its place: 32 GPUs miss two days and a half, 6,912,000 GPU-seconds of
+/// the 171,417,600 of May, which is below 99 %.
+#[test]
+fn a_block_in_the_place_of_another_counts_from_its_acceptance_on() {
+    let trays = (0..4).map(TrayNo);
+    let block = engine::capacity::BlockNo(0);
+    let tenant = || engine::capacity::Actor::Tenant("red".to_owned());
+    let why = || "it fails".to_owned();
+    let taken_back = vec![(super::operator(), Body::Return { block, why: why() })];
+    let given_back = vec![(tenant(), Body::Return { block, why: why() })];
+    let cordoned =
+        trays.clone().map(|tray| (tenant(), Body::Cordon { tray, why: why() })).collect();
+    // Of what its tenant gave back, the last half day is its own wish.
+    for (acts, down, wished) in [
+        (taken_back, 6_912_000, 0),
+        (given_back, 5_529_600, 1_382_400),
+        (cordoned, 6_912_000, 0),
+    ] {
+        let mut campus = delivered();
+        let r4 = campus.put_up("R4", "HGX B300");
+        campus.burn_in(r4);
+        all_was_well(&mut campus);
+        watch(&mut campus, "2026-05-10T06:00:05Z");
+        for tray in trays.clone() {
+            campus.shows.get_mut(&tray).expect("a machine").power = Power::Off;
+        }
+        campus.look();
+        watch(&mut campus, "2026-05-12T06:00:05Z");
+        for (by, act) in acts {
+            campus.tell(by, act).expect("allowed");
+        }
+        watch(&mut campus, "2026-05-12T18:00:05Z");
+        campus.look();
+        let next = campus.deliver("red", "H1", r4, 0..4);
+        campus.say(Body::HandOver { block: next });
+        watch(&mut campus, "2026-07-01T00:00Z");
+        let found: Vec<String> = lines(&campus, "2026-05");
+        let found: Vec<&String> =
+            found.iter().filter(|line| line.starts_with("H1")).collect();
+        // A tenth of 47,616.00, and no late delivery.
+        assert_eq!(found, ["H1 capacity 47616.00", "H1 sla -4761.60"]);
+        assert_eq!(seconds(&campus, "2026-05"), [171_417_600, down, wished]);
+        // June is as if nothing had been.
+        let found = lines(&campus, "2026-06");
+        assert_eq!(found[0], "H1 capacity 46080.00");
+        assert!(!found.iter().any(|line| line.starts_with("H1 sla")), "{found:?}");
+        assert_eq!(seconds(&campus, "2026-06"), [165_888_000, 0, 0]);
+    }
+}
