@@ -7,6 +7,7 @@
 
 use super::doubt::Doubt;
 use super::record::{Bill, Ending, From, Notice, Place, Reading, Record, Tenure, Used};
+use super::succession::Newcomer;
 use super::{About, Acceptance, Approves, Body, Fact, Purpose, Size, TrancheName};
 use crate::calendar::Zone;
 use crate::contract::{Contract, Tranche};
@@ -480,7 +481,11 @@ impl Intake {
                 Some(place) => {
                     let before =
                         std::mem::replace(&mut record.tenures[place.get()], tenure);
-                    newcomers.push((place, before.seq, before.in_place));
+                    newcomers.push(Newcomer {
+                        tenure: place,
+                        before: before.seq,
+                        in_place: before.in_place,
+                    });
                     totals.accepted -= before.size;
                     if let Some(domain) = before.domain
                         && let Some(count) = totals.domains.get_mut(&domain)
@@ -494,7 +499,11 @@ impl Intake {
                     record.tenures.push(tenure);
                     record.slots[slot.get()].tenures.push(place);
                     record.tranches[tranche].tenures.push(place);
-                    newcomers.push((place, fact.seq, 0));
+                    newcomers.push(Newcomer {
+                        tenure: place,
+                        before: fact.seq,
+                        in_place: 0,
+                    });
                 }
             }
             record.touched.slot(*slot);

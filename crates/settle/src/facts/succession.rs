@@ -35,6 +35,15 @@ pub(super) struct Succession {
     pub(super) crowded: Option<(String, u32)>,
 }
 
+/// A tenure that an acceptance entered.
+pub(super) struct Newcomer {
+    pub(super) tenure: Place,
+    /// The acceptance that the unit rested on before; the same where on none.
+    pub(super) before: u64,
+    /// How much of it had come in the place of others by that.
+    pub(super) in_place: i64,
+}
+
 /// A unit's time in the tranche, as it would be. An end that an acceptance states
 /// itself makes no room.
 struct Term<'r> {
@@ -144,13 +153,12 @@ impl Record {
     }
 
     /// Ends and reopens tenures, and says of the newcomers how much of them came in the
-    /// place of others. They were entered before, each with the acceptance it rested on
-    /// until then and how much had come in the place of others by that.
+    /// place of others. They were entered before.
     pub(super) fn succeed(
         &mut self,
         tranche: usize,
         succession: &Succession,
-        newcomers: &[(Place, u64, i64)],
+        newcomers: &[Newcomer],
         from: From<Timestamp>,
     ) {
         for place in &succession.reopened {
@@ -165,8 +173,8 @@ impl Record {
         let standing = &self.tranches[tranche].tenures;
         let rested_on: BTreeSet<u64> =
             standing.iter().map(|place| self.tenures[place.get()].seq).collect();
-        for (place, before, in_place) in newcomers {
-            let tenure = &mut self.tenures[place.get()];
+        for Newcomer { tenure, before, in_place } in newcomers {
+            let tenure = &mut self.tenures[tenure.get()];
             // What an acceptance replaced that still stands stays replaced.
             if rested_on.contains(before) {
                 tenure.in_place = (*in_place).min(tenure.size);

@@ -28,27 +28,29 @@ fn check_set_aside(contract: &str, said: &str, expected: &[&str]) {
 fn a_unit_counts_in_the_place_of_another_from_its_acceptance_on() {
     let terms = contract(&sla(""));
     let c = "accept H1 c 5 2026-04-12 replaces=a\nc available 2026-04-12\n";
-    for (why, said, april, may) in [
+    for (said, april, may) in [
         (
-            "two days down, then replaced; what is said of it after that is of nobody",
+            // Two days down, then replaced; what is said of it after that is of
+            // nobody.
             format!("a down 2026-04-10\n{c}"),
             "reserved 7200 available 6960 down 240",
             "reserved 7440 available 7440",
         ),
         (
-            "given back at its tenant's wish, then replaced",
+            // Given back at its tenant's wish, then replaced.
             format!("a customer_caused 2026-04-10\n{c}"),
             "reserved 7200 available 6960 customer_caused 240",
             "reserved 7440 available 7440",
         ),
         (
-            "accepted a second after two days: five seconds more are 1/720 of an hour",
+            // Accepted a second after two days: five seconds more are 1/720 of an
+            // hour.
             format!("a down 2026-04-10\n{}", c.replace("04-12", "04-12T00:00:01")),
             "reserved 7200 available 5011199/720 down 172801/720",
             "reserved 7440 available 7440",
         ),
         (
-            "accepted after the end of the month",
+            // Accepted after the end of the month.
             "a down 2026-04-29
              accept H1 c 5 2026-05-02 replaces=a
              c available 2026-05-02"
@@ -57,7 +59,8 @@ fn a_unit_counts_in_the_place_of_another_from_its_acceptance_on() {
             "reserved 7440 available 7320 down 120",
         ),
         (
-            "accepted with the month: the second before it is down, the one after not",
+            // Accepted with the month: the second before it is down, the one after
+            // not.
             "a down 2026-04-29
              accept H1 c 5 2026-05-01 replaces=a
              c available 2026-05-01"
@@ -66,13 +69,13 @@ fn a_unit_counts_in_the_place_of_another_from_its_acceptance_on() {
             "reserved 7440 available 7440",
         ),
         (
-            "accepted, and known only eight days later",
+            // Accepted, and known only eight days later.
             format!("a down 2026-04-10\n{}", c.replace("=a", "=a known=2026-04-20")),
             "reserved 7200 available 6960 down 240",
             "reserved 7440 available 7440",
         ),
         (
-            "replaced twice: two days down each",
+            // Replaced twice: two days down each.
             format!(
                 "a down 2026-04-10\n{c}c down 2026-04-18
                  accept H1 d 5 2026-04-20 replaces=a,c
@@ -82,13 +85,13 @@ fn a_unit_counts_in_the_place_of_another_from_its_acceptance_on() {
             "reserved 7440 available 7440",
         ),
         (
-            "the replacement fails too: eleven days of April and all of May",
+            // The replacement fails too: eleven days of April and all of May.
             format!("a down 2026-04-10\n{c}c down 2026-04-20"),
             "reserved 7200 available 5640 down 1560",
             "reserved 7440 available 3720 down 3720",
         ),
         (
-            "the first comes back in the place of its replacement",
+            // The first comes back in the place of its replacement.
             format!(
                 "a down 2026-04-10\n{c}accept H1 a 5 2026-04-20 replaces=c
                  a available 2026-04-20"
@@ -97,7 +100,7 @@ fn a_unit_counts_in_the_place_of_another_from_its_acceptance_on() {
             "reserved 7440 available 7440",
         ),
         (
-            "both are replaced at once",
+            // Both are replaced at once.
             "a,b down 2026-04-10
              accept H1 c,d 5 2026-04-12 replaces=a,b
              c,d available 2026-04-12"
@@ -106,19 +109,18 @@ fn a_unit_counts_in_the_place_of_another_from_its_acceptance_on() {
             "reserved 7440 available 7440",
         ),
         (
-            "two are named and one is needed: the first leaves",
+            // Two are named and one is needed: the first leaves.
             format!("a down 2026-04-10\n{}", c.replace("=a", "=a,b")),
             "reserved 7200 available 6960 down 240",
             "reserved 7440 available 7440",
         ),
         (
-            "nobody named was ever accepted, and then one who was",
+            // Nobody named was ever accepted, and then one who was.
             format!("a down 2026-04-10\n{}", c.replace("=a", "=x,a")),
             "reserved 7200 available 6960 down 240",
             "reserved 7440 available 7440",
         ),
     ] {
-        println!("{why}");
         check_set_aside(&terms, &full(&said), &[]);
         check_hours(&terms, &full(&said), april);
         check_hours_of("2026-05", &terms, &full(&said), may);
@@ -129,23 +131,23 @@ fn a_unit_counts_in_the_place_of_another_from_its_acceptance_on() {
 fn more_than_the_quantity_never_counts() {
     let terms = contract(&sla(""));
     let much = |found: u32| format!("expected at most 10 accepted for H1, found {found}");
-    for (why, said, set_aside, april) in [
+    for (said, set_aside, april) in [
         (
-            "in nobody's place, though another is down",
+            // In nobody's place, though another is down.
             "a down 2026-04-10
              accept H1 c 5 2026-04-12",
             vec![much(15)],
             "reserved 7200 available 4680 down 2520",
         ),
         (
-            "two in the place of one: neither counts, and the one goes on",
+            // Two in the place of one: neither counts, and the one goes on.
             "a down 2026-04-10
              accept H1 c,d 5 2026-04-12 replaces=a",
             vec![much(15)],
             "reserved 7200 available 4680 down 2520",
         ),
         (
-            "a second in the place of one that left already",
+            // A second in the place of one that left already.
             "a down 2026-04-10
              accept H1 c 5 2026-04-12 replaces=a
              c available 2026-04-12
@@ -154,7 +156,7 @@ fn more_than_the_quantity_never_counts() {
             "reserved 7200 available 6960 down 240",
         ),
         (
-            "one of a time in which the replaced one still counted",
+            // One of a time in which the replaced one still counted.
             "a down 2026-04-10
              accept H1 c 5 2026-04-12 replaces=a
              c available 2026-04-12
@@ -163,8 +165,8 @@ fn more_than_the_quantity_never_counts() {
             "reserved 7200 available 6960 down 240",
         ),
         (
-            "one of such a time in the place of the other, which leaves then: b is down \
-             for a day until the 11th, a for two until the 12th",
+            // One of such a time in the place of the other, which leaves then: b is
+            // down for a day until the 11th, a for two until the 12th.
             "a,b down 2026-04-10
              accept H1 c 5 2026-04-12 replaces=a
              c available 2026-04-12
@@ -174,8 +176,8 @@ fn more_than_the_quantity_never_counts() {
             "reserved 7200 available 6840 down 360",
         ),
         (
-            "a smaller one takes the place of a whole one: 3 GPUs for 19 days are 1,368, \
-             and 5 for 11 days of which one and a half down 1,320",
+            // A smaller one takes the place of a whole one: 3 GPUs for 19 days are
+            // 1,368, and 5 for 11 days of which one and a half down 1,320.
             "a down 2026-04-10T12:00
              accept H1 c 3 2026-04-12 replaces=a
              c available 2026-04-12",
@@ -183,7 +185,6 @@ fn more_than_the_quantity_never_counts() {
             "reserved 6288 available 6108 down 180",
         ),
     ] {
-        println!("{why}");
         check_set_aside(
             &terms,
             &full(said),
@@ -212,39 +213,38 @@ fn an_acceptance_said_again_says_again_what_it_replaces() {
     let terms = contract(&sla(""));
     let c = "a down 2026-04-10\naccept H1 c 5 2026-04-12 replaces=a\n\
              c available 2026-04-12\n";
-    for (why, again, set_aside, april) in [
+    for (again, set_aside, april) in [
         (
-            "it was a day later: a is down for three days",
+            // It was a day later: a is down for three days.
             "accept H1 c 5 2026-04-13 replaces=a known=2026-04-20",
             0,
             "reserved 7200 available 6840 down 360",
         ),
         (
-            "it was a day earlier, and nobody knows what it was then",
+            // It was a day earlier, and nobody knows what it was then.
             "accept H1 c 5 2026-04-11 replaces=a known=2026-04-20",
             0,
             "reserved 7200 available 6960 down 120 unknown 120",
         ),
         (
-            "it took the place of the other: a is down to the month's end",
+            // It took the place of the other: a is down to the month's end.
             "accept H1 c 5 2026-04-12 replaces=b known=2026-04-20",
             0,
             "reserved 7200 available 4680 down 2520",
         ),
         (
-            "it took nobody's place: it is set aside, and what was said first stands",
+            // It took nobody's place: it is set aside, and what was said first stands.
             "accept H1 c 5 2026-04-12 known=2026-04-20",
             1,
             "reserved 7200 available 6960 down 240",
         ),
         (
-            "a was accepted a day later than said, long before it was replaced",
+            // A was accepted a day later than said, long before it was replaced.
             "accept H1 a 5 2026-04-02 known=2026-04-20",
             0,
             "reserved 7080 available 6840 down 240",
         ),
     ] {
-        println!("{why}");
         let said = full(&format!("{c}{again}"));
         let (versions, facts) = (versions(&terms), facts(&said));
         let mut settlement = Settlement::new(versions, facts);

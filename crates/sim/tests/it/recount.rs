@@ -44,9 +44,9 @@ fn replacing(tenancy: &Tenancy) -> usize {
         let found = settlement.quarantined(tenancy.as_of).into_iter();
         found.map(|one| one.seq).collect::<BTreeSet<u64>>()
     };
-    let replaces = |fact: &&Fact| match &fact.body {
-        Body::Acceptance(acceptance) => !acceptance.replaces.is_empty(),
-        _ => false,
+    let replaces = |fact: &&Fact| {
+        let Body::Acceptance(acceptance) = &fact.body else { return false };
+        !acceptance.replaces.is_empty()
     };
     let facts = tenancy.facts();
     // The same record in which no acceptance says what it replaces.
