@@ -25,6 +25,7 @@ use sim::scenario::copula::{Copula, FACTORS};
 use sim::scenario::delivery::Slip;
 use sim::scenario::failure::Failures;
 use sim::scenario::fees::Fees;
+use sim::scenario::level::Level;
 use sim::scenario::maths::ln;
 use sim::scenario::network::Network;
 use sim::scenario::power::{Power, Regime};
@@ -899,22 +900,7 @@ impl Reading {
         let power = Power {
             calm_usd_per_mwh: calm,
             behind_utc_hours: behind,
-            level: Reversion::of(
-                self.within(
-                    table,
-                    "level.half_life_days",
-                    written.level.half_life_days,
-                    1e-3,
-                    36_500.0,
-                ) / 365.25,
-                self.within(
-                    table,
-                    "level.deviation_percent",
-                    written.level.deviation_percent,
-                    0.0,
-                    300.0,
-                ) / 100.0,
-            ),
+            level: self.level(table, &written.level),
             deviation: Reversion::of(
                 self.within(
                     table,
@@ -938,6 +924,7 @@ impl Reading {
                 spike.ends_percent_per_hour,
             ),
             spike_by_hour,
+            scarcity: self.scarcity(table, spike.rate.as_ref()),
             spike_logarithm: (
                 ln(self.within(
                     table,
@@ -970,6 +957,15 @@ impl Reading {
             bounds_usd_per_mwh: (least, most),
         };
         let Some(forward) = written.forward_usd_per_mwh else { return Some(power) };
+        if let Some(starts) = written.level.starts_percent {
+            self.note(
+                "futures.power.level.starts_percent",
+                "no starts_percent beside forward_usd_per_mwh",
+                starts.to_string(),
+                "leave one of them out: a forward says where prices stand",
+            );
+            return None;
+        }
         let rest = power.mean_usd_per_mwh();
         let scaled = power.at_forward(forward);
         if scaled.is_none() {
@@ -981,6 +977,32 @@ impl Reading {
             );
         }
         scaled
+    }
+
+    /// How the rate of spikes wanders; it stands still where nothing is said.
+    fn scarcity(&mut self, table: &str, written: Option<&written::Wanders>) -> Reversion {
+        let Some(written) = written else { return Reversion::of(1.0, 0.0) };
+        let days = written.half_life_days;
+        let days = self.within(table, "spike.rate.half_life_days", days, 1e-3, 36_500.0);
+        let spread = written.deviation_percent;
+        let spread =
+            self.within(table, "spike.rate.deviation_percent", spread, 0.0, 300.0);
+        Reversion::of(days / 365.25, spread / 100.0)
+    }
+
+    /// How the level of prices wanders, and from where.
+    fn level(&mut self, table: &str, written: &written::Level) -> Level {
+        let days = written.half_life_days;
+        let days = self.within(table, "level.half_life_days", days, 1e-3, 36_500.0);
+        let deviation = written.deviation_percent;
+        let deviation =
+            self.within(table, "level.deviation_percent", deviation, 0.0, 300.0);
+        let starts = written.starts_percent.unwrap_or(100.0);
+        let starts = self.within(table, "level.starts_percent", starts, 1.0, 1_000.0);
+        Level {
+            reversion: Reversion::of(days / 365.25, deviation / 100.0),
+            starts: starts / 100.0,
+        }
     }
 
     /// A number within bounds, the nearer of them when it is not.

@@ -15,6 +15,7 @@ use sim::scenario::copula::Copula;
 use sim::scenario::delivery::Slip;
 use sim::scenario::failure::Failures;
 use sim::scenario::fees::Fees;
+use sim::scenario::level::Level;
 use sim::scenario::network::Network;
 use sim::scenario::power::{Power as PowerModel, Regime};
 use sim::scenario::rental::Rental;
@@ -183,10 +184,11 @@ pub(crate) fn still() -> Futures {
         power: PowerModel {
             calm_usd_per_mwh: [[35.0; 24]; 12],
             behind_utc_hours: 6,
-            level: Reversion::of(0.5, 0.0),
+            level: Level::still(),
             deviation: Reversion::of(0.001, 0.0),
             spike: never,
             spike_by_hour: [1.0; 24],
+            scarcity: Reversion::of(1.0, 0.0),
             spike_logarithm: (6.0, 0.5),
             low: never,
             low_depth_usd_per_mwh: 1.0,

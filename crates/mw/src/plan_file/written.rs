@@ -235,6 +235,7 @@ pub(super) struct Power {
 pub(super) struct Level {
     pub(super) half_life_days: f64,
     pub(super) deviation_percent: f64,
+    pub(super) starts_percent: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -252,6 +253,15 @@ pub(super) struct Spike {
     pub(super) median_usd_per_mwh: f64,
     pub(super) deviation_percent: f64,
     pub(super) by_hour: Option<Vec<f64>>,
+    pub(super) rate: Option<Wanders>,
+}
+
+/// How something wanders about one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanders {
+    pub(super) half_life_days: f64,
+    pub(super) deviation_percent: f64,
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 use sim::scenario::blocks::{Blocks, PastDay, Shape};
 use sim::scenario::copula::{Copula, FACTORS, Factor};
 use sim::scenario::draw::Draws;
+use sim::scenario::level::Level;
 use sim::scenario::reversion::Reversion;
 
 use crate::tests::{lively, plan};
@@ -61,7 +62,7 @@ fn what_is_known_at_a_months_beginning_is_what_the_path_shows() {
     apart.futures = lively();
     let mut correlated = apart.clone();
     correlated.futures.together = Copula::of(&together).expect("they can");
-    correlated.futures.power.level = Reversion::of(1.0, 0.3);
+    correlated.futures.power.level = Level::about_one(Reversion::of(1.0, 0.3));
     for plan in [&apart, &correlated, &from_days()] {
         let known = plan.known(9, 2);
         let mut markets = plan.markets(9, 2);
