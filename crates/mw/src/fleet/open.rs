@@ -14,7 +14,7 @@ use adapters::device::modbus::{
 };
 use adapters::device::rack::Rack;
 use adapters::device::redfish::{
-    Login, Pin, Security, Shelf, Shutdown, Tray, TraySettings,
+    Login, Pin, Security, Shelf, Shutdown, SwitchTray, Tray, TraySettings,
 };
 use adapters::device::whatsminer::Whatsminer;
 use adapters::device::{Allowed, Driver, Reached};
@@ -26,7 +26,7 @@ use units::Power;
 
 use crate::config::{Devices, LoadedSite, Placed, Vendor};
 use crate::live::contacts::kept_in;
-use crate::live::trays::{Beside, read_cabling};
+use crate::live::trays::{Beside, Joined, read_cabling};
 
 use super::pins::Pins;
 
@@ -137,13 +137,18 @@ pub fn known(
             let (load, pools) = (load.name.clone(), placed.pools.clone());
             devices.push(Device { target, load, pools });
         }
+        for at in (0..placed.machines()).flat_map(|machine| placed.switches(machine)) {
+            let at = allowed.reach(at)?;
+            let switch = Arc::new(switch_tray(at, placed, login.as_deref(), pins)?);
+            let speaks: Vec<(_, Arc<dyn Driver>)> = vec![(placed.driver.name(), switch)];
+            let target = Target { at, speaks };
+            devices.push(Device { target, load: load.name.clone(), pools: Vec::new() });
+        }
         for at in (0..placed.machines()).filter_map(|machine| placed.shelf(machine)) {
             let at = allowed.reach(at)?;
-            let login = login.as_deref().map(user_and_password).transpose()?;
-            let pin = placed.tls.then(|| pins.of(at.address()));
-            let security = pin.map_or(Security::Plain, Security::Pinned);
-            let shelf: Arc<dyn Driver> = Arc::new(Shelf::new(at, security, login));
-            let target = Target { at, speaks: vec![(placed.driver.name(), shelf)] };
+            let shelf = Arc::new(shelf(at, placed, login.as_deref(), pins)?);
+            let speaks: Vec<(_, Arc<dyn Driver>)> = vec![(placed.driver.name(), shelf)];
+            let target = Target { at, speaks };
             devices.push(Device { target, load: load.name.clone(), pools: Vec::new() });
         }
     }
@@ -220,6 +225,68 @@ pub fn trays(
         }
     }
     Ok(found)
+}
+
+/// What the racks of the estate are joined and fed by, by their names, as far as the site
+/// file has addresses.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn joined(
+    loaded: &LoadedSite,
+    ourselves: Vec<SocketAddr>,
+    env: &dyn Fn(&str) -> Option<String>,
+    pins: &Pins,
+) -> anyhow::Result<BTreeMap<String, Joined>> {
+    let allowed = Allowed::new(loaded.devices.allowed.clone(), ourselves);
+    let mut found = BTreeMap::new();
+    for (load, placed) in loaded.site.loads.iter().zip(&loaded.devices.loads) {
+        let (Some(placed), LoadKind::Racks(racks)) = (placed, &load.kind) else {
+            continue;
+        };
+        let login = placed.login.as_ref().map(|kept| kept_in(kept, env)).transpose()?;
+        let login = login.as_deref();
+        for machine in 0..placed.machines() {
+            let Some(rack) = racks.rack_name(machine) else { continue };
+            let mut switches = Vec::new();
+            for at in placed.switches(machine) {
+                let switch = switch_tray(allowed.reach(at)?, placed, login, pins)?;
+                switches.push(Arc::new(switch));
+            }
+            let mut fed = None;
+            if let Some(at) = placed.shelf(machine) {
+                fed = Some(Arc::new(shelf(allowed.reach(at)?, placed, login, pins)?));
+            }
+            found.insert(rack, Joined::by(switches, fed));
+        }
+    }
+    Ok(found)
+}
+
+fn switch_tray(
+    at: Reached,
+    placed: &Placed,
+    login: Option<&str>,
+    pins: &Pins,
+) -> anyhow::Result<SwitchTray> {
+    let login = login.map(user_and_password).transpose()?;
+    Ok(SwitchTray::new(at, security(at, placed, pins), login))
+}
+
+fn shelf(
+    at: Reached,
+    placed: &Placed,
+    login: Option<&str>,
+    pins: &Pins,
+) -> anyhow::Result<Shelf> {
+    let login = login.map(user_and_password).transpose()?;
+    Ok(Shelf::new(at, security(at, placed, pins), login))
+}
+
+fn security(at: Reached, placed: &Placed, pins: &Pins) -> Security {
+    let pin = placed.tls.then(|| pins.of(at.address()));
+    pin.map_or(Security::Plain, Security::Pinned)
 }
 
 /// What the trays of the estate are asked beside their controllers, by the names of
