@@ -233,6 +233,7 @@ pub enum Body {
         /// The tray.
         tray: TrayNo,
         /// The second person, who agrees.
+        #[serde(default)]
         second: String,
         /// Why, in words.
         why: String,

@@ -23,8 +23,9 @@ use super::racks::act::{
     ReserveBody, ResourceBody, ResourceWhyBody, ReturnBody, SayBody, WindowBody,
 };
 use super::racks::document::{
-    BlocksDocument, CapacityDocument, FactsDocument, FlexesDocument, IncidentsDocument,
-    RacksDoneDocument, ResourcesDocument, StatementsDocument, WindowsDocument,
+    BlocksDocument, CapacityDocument, FactsDocument, FlexesDocument, ForecastDocument,
+    IncidentsDocument, RacksDoneDocument, ResourcesDocument, StatementsDocument,
+    WindowsDocument,
 };
 use super::role::{Role, Rule};
 use super::route::{Act, Does, Method, Parameter, ROUTES, Read, Route, Values};
@@ -112,6 +113,11 @@ fn of_racks(read: RacksRead) -> (&'static str, Option<Shape>) {
         RacksRead::Statements => (
             "Statements of every month that was cut off, and of the one that goes on.",
             Some(shape::<StatementsDocument>()),
+        ),
+        RacksRead::Forecast => (
+            "When each tranche will be there, from the racks' real progress, and what its delay \
+             costs.",
+            Some(shape::<ForecastDocument>()),
         ),
     }
 }

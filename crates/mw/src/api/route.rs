@@ -193,6 +193,7 @@ pub const ROUTES: &[Route] = &[
     racks("/v1/capacity/flex", RacksRead::Flexes),
     racks("/v1/capacity/facts", RacksRead::Facts),
     racks("/v1/capacity/statements", RacksRead::Statements),
+    racks("/v1/capacity/forecast", RacksRead::Forecast),
     Route {
         method: Method::Get,
         path: "/v1/capacity/events",
@@ -329,7 +330,9 @@ impl Route {
                 | RacksRead::Facts,
             )) => &[LIMIT, CURSOR],
             Does::Read(
-                Read::Racks(RacksRead::Overview | RacksRead::Statements)
+                Read::Racks(
+                    RacksRead::Overview | RacksRead::Statements | RacksRead::Forecast,
+                )
                 | Read::OpenApi
                 | Read::Myself
                 | Read::Status

@@ -94,6 +94,9 @@ pub(super) struct Forecast {
     /// The contract: its file, or a folder with the file of every version.
     #[arg(long, value_name = "FILE")]
     contract: PathBuf,
+    /// As seen at this time; now where nothing is said, and never before the last event.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    as_of: Option<Timestamp>,
     /// Print as JSON.
     #[arg(long)]
     json: bool,
@@ -388,33 +391,15 @@ impl Forecast {
         let record = Record::open(&self.folder)?;
         let versions = contract_files::versions(&self.contract)?;
         let facts = lines(&record.facts, "site");
-        let stakes = stakes(&record.estate, &facts, &versions)?;
+        let now = self.as_of.unwrap_or_else(|| Clock::wall().now());
+        let now = now.max(record.estate.known());
+        let stakes = stakes(&record.estate, &facts, &versions, now)?;
         if self.json {
-            let value: Vec<_> = stakes
-                .iter()
-                .map(|stake| {
-                    let complete = stake.forecast.complete();
-                    json!({
-                        "tranche": stake.tranche,
-                        "gpus": stake.gpus,
-                        "delivery": stake.delivery.to_string(),
-                        "long_stop": stake.long_stop.map(|at| at.to_string()),
-                        "left": stake.forecast.left,
-                        "without_a_rack": stake.forecast.without,
-                        "likely": complete.map(|(likely, _)| likely.to_string()),
-                        "cautious": complete.map(|(_, cautious)| cautious.to_string()),
-                        "delay_credits_now": stake.credits_now.to_string(),
-                        "delay_credits_likely": stake.credits_likely.map(|a| a.to_string()),
-                        "delay_credits_cautious":
-                            stake.credits_cautious.map(|a| a.to_string()),
-                        "another_day": stake.another_day.map(|a| a.to_string()),
-                    })
-                })
-                .collect();
+            let value: Vec<_> = stakes.iter().map(|stake| stake.document(true)).collect();
             print(&(serde_json::to_string_pretty(&value)? + "\n"))?;
             return Ok(Ending::Well);
         }
-        let mut text = String::new();
+        let mut text = format!("as of {now}\n");
         for stake in &stakes {
             let done = stake.gpus - stake.forecast.left;
             let _ = writeln!(
@@ -452,7 +437,8 @@ impl Forecast {
             if let (Some(likely), Some(cautious)) =
                 (stake.credits_likely, stake.credits_cautious)
             {
-                let _ = write!(text, ", likely {likely}, cautiously {cautious}");
+                let least = if stake.forecast.without > 0 { ", at least" } else { "," };
+                let _ = write!(text, "{least} likely {likely}, cautiously {cautious}");
             }
             text.push('\n');
         }

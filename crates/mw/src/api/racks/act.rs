@@ -15,11 +15,12 @@ use units::{Interval, Timestamp};
 use utoipa::ToSchema;
 
 use super::document::RacksDoneDocument;
+use super::second::Agreed;
 use super::{actor, estate, facts, none_of, own};
 use crate::api::act::body;
 use crate::api::call::Call;
 use crate::api::problem::{Kind, Problem};
-use crate::api::{Api, read};
+use crate::api::{Api, read, wall};
 use crate::live::status::text::rfc3339;
 
 /// What can be asked about racks.
@@ -440,10 +441,25 @@ pub async fn done(api: &Api, asked: &Asked, dry_run: bool) -> (u16, String) {
     let text = |document: &RacksDoneDocument| {
         serde_json::to_string(document).expect("a document is JSON")
     };
-    let (by, body) = (asked.by.clone(), asked.body.clone());
-    let answered = match api.speaker.ask_racks(by, body, dry_run).await {
-        Ok(outputs) => done_of(asked, &outputs, dry_run),
-        Err(failed) => Err(failed.into()),
+    let agreed =
+        estate(api).and_then(|estate| api.second.agree(asked, &estate, wall(), dry_run));
+    let answered = match agreed {
+        Ok(Agreed::Yes(body)) => {
+            match api.speaker.ask_racks(asked.by.clone(), body, dry_run).await {
+                Ok(outputs) => done_of(asked, &outputs, dry_run),
+                Err(failed) => Err(failed.into()),
+            }
+        }
+        Ok(Agreed::Waits(until)) => Ok(RacksDoneDocument {
+            dry_run,
+            says: vec![format!(
+                "nothing was done: a second person has to say the same by {}",
+                rfc3339(until)
+            )],
+            blocks: Vec::new(),
+            waits_until: Some(rfc3339(until)),
+        }),
+        Err(problem) => Err(problem),
     };
     match answered {
         Ok(document) => (200, text(&document)),
@@ -463,7 +479,12 @@ fn done_of(
         Actor::Tenant(name) => Some(name.as_str()),
         Actor::Operator(_) | Actor::Site => None,
     };
-    let mut done = RacksDoneDocument { dry_run, says: Vec::new(), blocks: Vec::new() };
+    let mut done = RacksDoneDocument {
+        dry_run,
+        says: Vec::new(),
+        blocks: Vec::new(),
+        waits_until: None,
+    };
     if tenant.is_none() {
         done.says.extend(asked.notes.iter().cloned());
     }
