@@ -78,7 +78,7 @@ impl Strangers {
             let speaks: Vec<(&'static str, Arc<dyn Driver>)> = match trays {
                 true => {
                     let pin = tls.then(Pin::default);
-                    let tray = Tray::new(at, tray_settings(Power::ZERO, 0, None, pin));
+                    let tray = Tray::new(at, tray_settings(&Share::NONE, None, pin));
                     vec![(Vendor::Redfish.name(), Arc::new(tray))]
                 }
                 false => vec![
@@ -121,9 +121,9 @@ pub fn known(
             let driver: Arc<dyn Driver> = match (placed.driver, &load.kind) {
                 (Vendor::Redfish, LoadKind::Racks(racks)) => {
                     let login = login.as_deref().map(user_and_password).transpose()?;
-                    let (full, gpus) = of_tray(racks, placed);
+                    let share = of_tray(racks, placed);
                     let pin = placed.tls.then(|| pins.of(at.address()));
-                    Arc::new(Tray::new(at, tray_settings(full, gpus, login, pin)))
+                    Arc::new(Tray::new(at, tray_settings(&share, login, pin)))
                 }
                 (Vendor::Whatsminer, _) => {
                     Arc::new(Whatsminer::new(at, login.clone().map(Secret::new)))
@@ -210,14 +210,14 @@ pub fn trays(
         };
         let login = placed.login.as_ref().map(|kept| kept_in(kept, env)).transpose()?;
         let login = login.as_deref().map(user_and_password).transpose()?;
-        let (full, gpus) = of_tray(racks, placed);
+        let share = of_tray(racks, placed);
         for machine in 0..placed.machines() {
             let Some(rack) = racks.rack_name(machine) else { continue };
             for slot in 0..placed.per_machine {
                 let at =
                     allowed.reach(placed.address(machine * placed.per_machine + slot))?;
                 let pin = placed.tls.then(|| pins.of(at.address()));
-                let mut settings = tray_settings(full, gpus, login.clone(), pin);
+                let mut settings = tray_settings(&share, login.clone(), pin);
                 settings.drives = placed.drives;
                 let tray = Arc::new(Tray::new(at, settings));
                 found.insert(format!("{rack}.t{slot:02}"), tray);
@@ -464,36 +464,50 @@ fn rack(
         bail!("only racks are driven over Redfish");
     };
     let login = login.map(user_and_password).transpose()?;
-    let (full, gpus) = of_tray(racks, placed);
+    let share = of_tray(racks, placed);
     let tray = |at: Reached| {
         let pin = placed.tls.then(|| pins.of(at.address()));
-        let settings = tray_settings(full, gpus, login.clone(), pin);
+        let settings = tray_settings(&share, login.clone(), pin);
         Box::new(Tray::new(at, settings)) as Box<dyn Driver>
     };
     // What no tray draws is in the share of each.
     Ok(Rack::new(trays.into_iter().map(tray).collect(), Power::ZERO))
 }
 
-/// What one tray draws at full work, its share of the rack's rest included, and how many
-/// GPUs it has.
-fn of_tray(racks: &Racks, placed: &Placed) -> (Power, i64) {
-    let trays = i64::from(placed.per_machine.max(1));
-    let full = racks.machines.points.last().map_or(0, |point| point.power.as_watts());
-    (Power::from_watts(full / trays), i64::from(racks.gpus_per_rack) / trays)
+/// What of a rack is one tray's.
+struct Share {
+    /// Draw at full work, its share of the rack's rest included.
+    full: Power,
+    /// Of that, what the site file says is beside its GPUs.
+    beside_gpus: Power,
+    /// Its GPUs.
+    gpus: i64,
 }
 
-/// What it draws beside its GPUs is what it draws at full work, less what they may.
-fn tray_settings(
-    full: Power,
-    gpus: i64,
-    login: Option<Login>,
-    pin: Option<Pin>,
-) -> TraySettings {
+impl Share {
+    /// Of a tray that is only looked at.
+    const NONE: Self = Self { full: Power::ZERO, beside_gpus: Power::ZERO, gpus: 0 };
+}
+
+fn of_tray(racks: &Racks, placed: &Placed) -> Share {
+    let trays = i64::from(placed.per_machine.max(1));
+    let part = |power: Power| Power::from_watts(power.as_watts() / trays);
+    Share {
+        full: part(racks.machines.ceiling_of_one()),
+        beside_gpus: part(racks.beside_gpus),
+        gpus: i64::from(racks.gpus_per_rack) / trays,
+    }
+}
+
+/// What it draws beside its GPUs is what the site file says, and no less than what it
+/// draws at full work beyond what they may.
+fn tray_settings(share: &Share, login: Option<Login>, pin: Option<Pin>) -> TraySettings {
+    let beyond = share.full - GPU_MOST.times(share.gpus);
     TraySettings {
         login,
         security: pin.map_or(Security::Plain, Security::Pinned),
-        beside_gpus: (full - GPU_MOST.times(gpus)).max(Power::ZERO),
-        unlimited: Some(full),
+        beside_gpus: share.beside_gpus.max(beyond).max(Power::ZERO),
+        unlimited: Some(share.full),
         shutdown: Shutdown::Graceful,
         drives: None,
     }
