@@ -121,6 +121,11 @@ impl Blocks {
         Ok(Self { days, shape, begins, scale: [1.0; 12], coin_drift })
     }
 
+    /// How they are put together.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
     /// Its days.
     pub fn days(&self) -> &[PastDay] {
         &self.days
