@@ -482,4 +482,10 @@ pub struct RacksDoneDocument {
     pub says: Vec<String>,
     /// The blocks it is about.
     pub blocks: Vec<u32>,
+    /// Whether every tray passed, where trays were judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passed: Option<bool>,
+    /// The hash of the signed evidence, where trays were judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
 }
