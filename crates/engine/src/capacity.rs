@@ -113,10 +113,11 @@ pub enum Body {
     Received {
         /// The rack.
         rack: RackNo,
-        /// The serial numbers of its trays, from slot 0.
+        /// The serial numbers of its trays, from slot 0; nothing for one that did not
+        /// come with it, which may come later.
         serials: Vec<String>,
     },
-    /// A rack stands in its place.
+    /// A rack stands in its place: those of its trays that were received.
     Installed {
         /// The rack.
         rack: RackNo,
@@ -283,6 +284,24 @@ pub enum Body {
     },
     /// Time passed.
     Wake,
+    /// Somebody says that trays passed their tests, without results that were judged.
+    TestedByHand {
+        /// The rack.
+        rack: RackNo,
+        /// The slots meant, a bit each.
+        slots: u64,
+        /// Those of them that are to count as passed.
+        passed: u64,
+        /// What they go by, in words.
+        why: String,
+    },
+    /// A block is accepted on somebody's word, without evidence.
+    AcceptByHand {
+        /// The block.
+        block: BlockNo,
+        /// What they go by, in words.
+        why: String,
+    },
 }
 
 /// What an incident was, in the words of a contract's facts.

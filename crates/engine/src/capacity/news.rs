@@ -177,7 +177,9 @@ impl Told {
                     self.block(estate, block, BlockIs::Reserved);
                 }
             }
-            Body::Accept { block, .. } => self.block(estate, *block, BlockIs::Accepted),
+            Body::Accept { block, .. } | Body::AcceptByHand { block, .. } => {
+                self.block(estate, *block, BlockIs::Accepted);
+            }
             Body::HandOver { block } => {
                 self.block(estate, *block, BlockIs::HandedOver);
             }
@@ -211,6 +213,7 @@ impl Told {
             | Body::Installed { .. }
             | Body::Sweep(_)
             | Body::Tested { .. }
+            | Body::TestedByHand { .. }
             | Body::ReturnTray { .. }
             | Body::PowerCycle { .. }
             | Body::Cordon { .. }

@@ -19,8 +19,9 @@ use super::document::{
 use super::problem::{Kind, ProblemDocument};
 use super::racks::RacksRead;
 use super::racks::act::{
-    AcceptBody, AnnounceBody, BlockBody, DeferBody, FlexBody, RacksAct, ReplaceBody,
-    ReserveBody, ResourceBody, ResourceWhyBody, ReturnBody, SayBody, WindowBody,
+    AcceptBody, AnnounceBody, BlockBody, DeferBody, FlexBody, JudgeBody, RacksAct,
+    ReplaceBody, ReserveBody, ResourceBody, ResourceWhyBody, ReturnBody, SayBody,
+    WindowBody,
 };
 use super::racks::document::{
     BlocksDocument, CapacityDocument, FactsDocument, FlexesDocument, ForecastDocument,
@@ -160,6 +161,11 @@ fn of_racks_act(act: RacksAct) -> (&'static str, Shape) {
             shape::<WindowBody>(),
         ),
         RacksAct::Flex => ("Call a contracted flex event.", shape::<FlexBody>()),
+        RacksAct::Judge => (
+            "Have a rack's trays in burn-in judged by what their tools wrote; the signed \
+             evidence is kept. The body has at most 16 MiB.",
+            shape::<JudgeBody>(),
+        ),
         RacksAct::Say => (
             "Say anything else of racks, as the reference of `mw capacity` has it.",
             shape::<SayBody>(),

@@ -2,6 +2,7 @@
 
 use engine::site::{LoadKind, Racks};
 use settle::contract::Quantity;
+use sim::scenario::level::Level;
 use sim::scenario::power::{Hour, Regime};
 use sim::scenario::reversion::Reversion;
 use units::{Money, Power};
@@ -15,7 +16,7 @@ fn moving() -> Plan {
     let mut plan = plan();
     let regime = |begins_per_hour| Regime { begins_per_hour, ends_per_hour: 0.3 };
     let power = &mut plan.futures.power;
-    power.level = Reversion::of(0.5, 0.2);
+    power.level = Level::about_one(Reversion::of(0.5, 0.2));
     power.deviation = Reversion::of(0.001, 0.3);
     (power.spike, power.low) = (regime(0.01), regime(0.01));
     plan.futures.coin.volatility_per_root_year = 0.5;

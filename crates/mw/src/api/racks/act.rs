@@ -2,6 +2,9 @@
 //!
 //! Names become numbers here, and room is found; whether it may be, the estate says.
 
+use std::collections::BTreeMap;
+
+use adapters::acceptance::Dropped;
 use engine::capacity::news::{BlockIs, News};
 use engine::capacity::place::{Sparing, Wanted as Room, place};
 use engine::capacity::{
@@ -21,6 +24,8 @@ use crate::api::act::body;
 use crate::api::call::Call;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{Api, read, wall};
+use crate::capacity::grounds::{covers, evidence};
+use crate::live::control::speaker::NotJudged;
 use crate::live::status::text::rfc3339;
 
 /// What can be asked about racks.
@@ -50,6 +55,8 @@ pub enum RacksAct {
     Done,
     /// Power is held lower for a time, as the contract allows.
     Flex,
+    /// Judge trays in burn-in by what their tools wrote.
+    Judge,
     /// Anything else that people say of racks.
     Say,
 }
@@ -60,9 +67,32 @@ pub struct Asked {
     /// Who.
     pub by: Actor,
     /// What.
-    pub body: Body,
+    pub what: What,
     /// What the program found out on the way, for the site's people.
     pub notes: Vec<String>,
+}
+
+/// What is wanted, once it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// That this goes into the record.
+    Say(Box<Body>),
+    /// That trays are judged, and what it comes to goes into the record.
+    Judge(JudgeBody),
+}
+
+/// What the tools wrote of a rack's trays in burn-in, to be judged.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JudgeBody {
+    /// The rack, by name.
+    #[schema(example = "R0012")]
+    rack: String,
+    /// The text of the acceptance plan.
+    plan: String,
+    /// The texts of the files, by the names that they have in a drop folder.
+    #[schema(example = json!({ "slot-00/dcgmi.json": "…" }))]
+    files: BTreeMap<String, String>,
 }
 
 /// Topology blocks: so many GPUs, as trays that share one NVLink domain each.
@@ -92,14 +122,18 @@ pub struct BlockBody {
     block: u32,
 }
 
-/// A block, and the evidence that it is accepted on.
+/// A block, and what it is accepted on: one of the two.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptBody {
     /// Its number.
     block: u32,
-    /// The hash of the signed evidence, in hex.
-    evidence: String,
+    /// The hash of signed evidence that the run keeps, in hex.
+    #[serde(default)]
+    evidence: Option<String>,
+    /// Why it is accepted without: the record says that it rests on the caller's word.
+    #[serde(default)]
+    by_hand: Option<String>,
 }
 
 /// A block that is given back.
@@ -223,12 +257,24 @@ impl RacksAct {
         let said = match self {
             Self::Reserve => reserve(api, &names, body(call)?, &mut notes)?,
             Self::Accept => {
-                let AcceptBody { block, evidence } = body(call)?;
-                let evidence = Hash::parse(&evidence).ok_or_else(|| {
-                    let why = "expected the hash of the evidence, 64 digits in hex";
-                    Kind::BadRequest.because(why).at("/evidence")
-                })?;
-                Body::Accept { block: names.block(block)?, evidence }
+                let AcceptBody { block, evidence, by_hand } = body(call)?;
+                let block = names.block(block)?;
+                match (evidence, by_hand) {
+                    (Some(evidence), None) => {
+                        let evidence = Hash::parse(&evidence).ok_or_else(|| {
+                            let why =
+                                "expected the hash of the evidence, 64 digits in hex";
+                            Kind::BadRequest.because(why).at("/evidence")
+                        })?;
+                        names.rests_on(api, block, &evidence)?;
+                        Body::Accept { block, evidence }
+                    }
+                    (None, Some(why)) => Body::AcceptByHand { block, why },
+                    (None, None) | (Some(_), Some(_)) => {
+                        let why = "expected evidence, or why it is accepted by hand";
+                        return Err(Kind::NotMeant.because(why).at(""));
+                    }
+                }
             }
             Self::HandOver => {
                 let BlockBody { block } = body(call)?;
@@ -283,15 +329,20 @@ impl RacksAct {
                     (TrancheOf { contract, tranche }, interval(&start, &end)?);
                 Body::Flex { id, tranche, during }
             }
+            Self::Judge => {
+                let what = What::Judge(body(call)?);
+                return Ok(Asked { by: actor(caller), what, notes });
+            }
             Self::Say => {
                 let SayBody { said } = body(call)?;
-                serde_json::from_value(said).map_err(|error| {
+                let said = serde_json::from_value(said).map_err(|error| {
                     let why = format!("expected the body of an event: {error}");
                     Kind::BadRequest.because(why).at("/said")
-                })?
+                })?;
+                names.vouched(api, said)?
             }
         };
-        Ok(Asked { by: actor(caller), body: said, notes })
+        Ok(Asked { by: actor(caller), what: What::Say(Box::new(said)), notes })
     }
 }
 
@@ -312,6 +363,46 @@ impl Names<'_> {
         match block.is_some_and(|block| theirs(&block.tenant)) {
             true => Ok(BlockNo(number)),
             false => Err(self.none("a block", "/block")),
+        }
+    }
+
+    /// What is said to rest on evidence has to: of what the run does not keep, it knows
+    /// nothing but somebody's word, which the record has to say.
+    fn vouched(&self, api: &Api, said: Body) -> Result<Body, Problem> {
+        let evidence = if let Body::Tested { evidence, .. } = &said {
+            evidence
+        } else if let Body::Accept { block, evidence } = &said {
+            self.rests_on(api, *block, evidence)?;
+            return Ok(said);
+        } else {
+            return Ok(said);
+        };
+        // A verdict is judged here, and never told.
+        Err(Kind::Refused.because(format!(
+            "expected results to be judged, at `POST /v1/capacity/results` or with `mw \
+             capacity accept`, or `tested_by_hand` with why; found evidence {evidence} and \
+             a verdict that somebody else came to"
+        )))
+    }
+
+    /// Evidence that a block rests on is kept, and of a machine of it.
+    fn rests_on(&self, api: &Api, block: BlockNo, hash: &Hash) -> Result<(), Problem> {
+        let none = |found: String| {
+            Kind::Refused
+                .because(format!(
+                    "expected evidence that the run keeps and that a machine of the block \
+                     passed in, or why it is accepted by hand; found {found}"
+                ))
+                .at("/evidence")
+        };
+        let (evidence, _) = evidence(&api.speaker.folder, hash)
+            .map_err(|_| none(format!("none of the hash {hash}")))?;
+        let Some(found) = self.estate.block(block) else { return Ok(()) };
+        let rack = &self.estate.rack(found.rack).name;
+        let mut trays = found.seats.iter().copied().flatten();
+        match trays.any(|tray| covers(&evidence, rack, self.estate.tray(tray))) {
+            true => Ok(()),
+            false => Err(none("that of other machines".to_owned())),
         }
     }
 
@@ -441,25 +532,26 @@ pub async fn done(api: &Api, asked: &Asked, dry_run: bool) -> (u16, String) {
     let text = |document: &RacksDoneDocument| {
         serde_json::to_string(document).expect("a document is JSON")
     };
-    let agreed =
-        estate(api).and_then(|estate| api.second.agree(asked, &estate, wall(), dry_run));
-    let answered = match agreed {
-        Ok(Agreed::Yes(body)) => {
-            match api.speaker.ask_racks(asked.by.clone(), body, dry_run).await {
-                Ok(outputs) => done_of(asked, &outputs, dry_run),
-                Err(failed) => Err(failed.into()),
+    let by = asked.by.clone();
+    let answered = match &asked.what {
+        What::Say(body) => say(api, asked, body, dry_run).await,
+        What::Judge(JudgeBody { rack, plan, files }) => {
+            let files = files.iter().map(|(name, text)| (name.clone(), text.clone()));
+            let dropped = Dropped { files: files.collect(), notes: Vec::new() };
+            let racks = vec![(rack.clone(), dropped)];
+            match api.speaker.judge(by, plan.clone(), racks, dry_run).await {
+                Ok((judged, _)) => Ok(RacksDoneDocument {
+                    dry_run,
+                    says: judged.lines(),
+                    blocks: Vec::new(),
+                    waits_until: None,
+                    passed: Some(judged.is_good()),
+                    evidence: Some(judged.bundle.hash().to_string()),
+                }),
+                Err(NotJudged::Refused(why)) => Err(Kind::Refused.because(why)),
+                Err(NotJudged::Failed(failed)) => Err(failed.into()),
             }
         }
-        Ok(Agreed::Waits(until)) => Ok(RacksDoneDocument {
-            dry_run,
-            says: vec![format!(
-                "nothing was done: a second person has to say the same by {}",
-                rfc3339(until)
-            )],
-            blocks: Vec::new(),
-            waits_until: Some(rfc3339(until)),
-        }),
-        Err(problem) => Err(problem),
     };
     match answered {
         Ok(document) => (200, text(&document)),
@@ -467,6 +559,35 @@ pub async fn done(api: &Api, asked: &Asked, dry_run: bool) -> (u16, String) {
             let document = serde_json::to_string(&problem.document());
             (problem.status(), document.expect("a problem is JSON"))
         }
+    }
+}
+
+/// Has it go into the record, once as many people as it takes have said so.
+async fn say(
+    api: &Api,
+    asked: &Asked,
+    body: &Body,
+    dry_run: bool,
+) -> Result<RacksDoneDocument, Problem> {
+    let by = &asked.by;
+    match api.second.agree(by, body, &*estate(api)?, wall(), dry_run)? {
+        Agreed::Yes(body) => {
+            match api.speaker.ask_racks(by.clone(), body, dry_run).await {
+                Ok(outputs) => done_of(asked, &outputs, dry_run),
+                Err(failed) => Err(failed.into()),
+            }
+        }
+        Agreed::Waits(until) => Ok(RacksDoneDocument {
+            dry_run,
+            says: vec![format!(
+                "nothing was done: a second person has to say the same by {}",
+                rfc3339(until)
+            )],
+            blocks: Vec::new(),
+            waits_until: Some(rfc3339(until)),
+            passed: None,
+            evidence: None,
+        }),
     }
 }
 
@@ -484,6 +605,8 @@ fn done_of(
         says: Vec::new(),
         blocks: Vec::new(),
         waits_until: None,
+        passed: None,
+        evidence: None,
     };
     if tenant.is_none() {
         done.says.extend(asked.notes.iter().cloned());

@@ -497,4 +497,10 @@ pub struct RacksDoneDocument {
     /// Where it takes two people and this is the first: until when it waits for another to
     /// say the same. Nothing was done.
     pub waits_until: Option<String>,
+    /// Whether every tray passed, where trays were judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passed: Option<bool>,
+    /// The hash of the signed evidence, where trays were judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
 }

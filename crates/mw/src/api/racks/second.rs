@@ -10,7 +10,6 @@ use std::sync::{Mutex, PoisonError};
 use engine::capacity::{Actor, BlockNo, Body, Estate, TrayNo};
 use units::{Seconds, Timestamp};
 
-use super::act::Asked;
 use crate::api::problem::{Kind, Problem};
 
 /// How long the first person's word waits.
@@ -51,15 +50,16 @@ impl Second {
     /// When somebody names the second person, who has to speak for themselves.
     pub fn agree(
         &self,
-        asked: &Asked,
+        by: &Actor,
+        body: &Body,
         estate: &Estate,
         now: Timestamp,
         dry_run: bool,
     ) -> Result<Agreed, Problem> {
-        let Some((what, by)) = takes_two(asked, estate) else {
-            return Ok(Agreed::Yes(asked.body.clone()));
+        let Some((what, by)) = takes_two(by, body, estate) else {
+            return Ok(Agreed::Yes(body.clone()));
         };
-        if let Body::Release { second, .. } = &asked.body
+        if let Body::Release { second, .. } = body
             && !second.is_empty()
         {
             let why = "expected no `second`: the second person says the same under their \
@@ -77,7 +77,7 @@ impl Second {
                     true => waiting[at].clone(),
                     false => waiting.remove(at),
                 };
-                Ok(Agreed::Yes(with_second(&asked.body, &first.by)))
+                Ok(Agreed::Yes(with_second(body, &first.by)))
             }
             Some(at) => Ok(Agreed::Waits(waiting[at].until)),
             None => {
@@ -92,9 +92,9 @@ impl Second {
 }
 
 /// What takes two of the site's people, and who asked.
-fn takes_two<'a>(asked: &'a Asked, estate: &Estate) -> Option<(What, &'a str)> {
-    let Actor::Operator(by) = &asked.by else { return None };
-    match &asked.body {
+fn takes_two<'a>(by: &'a Actor, body: &Body, estate: &Estate) -> Option<(What, &'a str)> {
+    let Actor::Operator(by) = by else { return None };
+    match body {
         Body::Release { tray, .. } => Some((What::Release(*tray), by)),
         // Its tenant's work is on it, and a wipe follows.
         Body::Return { block, .. } => {
@@ -122,15 +122,11 @@ fn with_second(body: &Body, first: &str) -> Body {
 mod tests {
     use super::*;
 
-    fn release(by: &str, second: &str) -> Asked {
-        Asked {
-            by: Actor::Operator(by.to_owned()),
-            body: Body::Release {
-                tray: TrayNo(3),
-                second: second.to_owned(),
-                why: "it hangs".to_owned(),
-            },
-            notes: Vec::new(),
+    fn release(second: &str) -> Body {
+        Body::Release {
+            tray: TrayNo(3),
+            second: second.to_owned(),
+            why: "it hangs".to_owned(),
         }
     }
 
@@ -139,7 +135,8 @@ mod tests {
         let (second, estate) = (Second::default(), Estate::default());
         let at = Timestamp::from_unix_seconds;
         let says = |by: &str, now: i64, dry_run: bool| {
-            second.agree(&release(by, ""), &estate, at(now), dry_run)
+            let by = Actor::Operator(by.to_owned());
+            second.agree(&by, &release(""), &estate, at(now), dry_run)
         };
         // Tried, and nothing kept.
         assert_eq!(says("ben", 0, true).expect("it waits"), Agreed::Waits(at(900)));
@@ -155,7 +152,8 @@ mod tests {
         assert_eq!(says("ben", 300, false).expect("it waits"), Agreed::Waits(at(1_200)));
         assert_eq!(says("ada", 1_200, false).expect("late"), Agreed::Waits(at(2_100)));
         // Nobody is agreed for.
-        let named = second.agree(&release("eve", "ada"), &estate, at(1_201), false);
+        let eve = Actor::Operator("eve".to_owned());
+        let named = second.agree(&eve, &release("ada"), &estate, at(1_201), false);
         assert!(named.is_err());
     }
 }
