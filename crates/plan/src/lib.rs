@@ -39,7 +39,9 @@ pub use operate::{Becomes, Happening};
 pub use past::{Figure, Held, Past, Stretch, Verdict};
 pub use path::{Delivered, Outcome, Use, UseTotals};
 pub use receipts::Receipts;
-pub use schedule::{Glimpse, How, Run, Schedule, Search, Start, Trials, Tried, Worth};
+pub use schedule::{
+    Glimpse, How, Reason, Run, Schedule, Search, Start, Trials, Tried, Worth,
+};
 pub use terms::{
     Bounds, Conversion, Covenant, Deal, Equipment, Futures, Loan, LoanKind, OnLongStop,
     Place, Plan, Prices, Repayment, Rules, Running, Serves, Works,

@@ -16,6 +16,7 @@ use settle::calendar::Period;
 use units::{Money, Share};
 
 use crate::cash::{Line, Month};
+use crate::doubt::Doubt;
 use crate::terms::{Bounds, Plan};
 use crate::value;
 use crate::waiting::{self, Waiting};
@@ -116,6 +117,17 @@ pub enum How {
     },
 }
 
+/// Why schedules cannot be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// How many cannot be for it.
+    pub count: usize,
+    /// One of them.
+    pub example: Schedule,
+    /// What is wrong with that one.
+    pub doubt: Doubt,
+}
+
 /// What a search found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Search {
@@ -129,6 +141,9 @@ pub struct Search {
     pub looked_at: usize,
     /// How many cannot be.
     pub refused: usize,
+    /// Why not: by what the first doubt of each expects, how many, and one of them; the
+    /// most first.
+    pub reasons: Vec<Reason>,
     /// How many of those valued are out of bounds.
     pub beyond: usize,
     /// Whether a person stopped it.
@@ -356,6 +371,7 @@ impl Plan {
             how,
             looked_at,
             refused,
+            reasons: reasons(&bench.refused),
             beyond,
             stopped,
             stated,
@@ -364,6 +380,18 @@ impl Plan {
             options,
         }
     }
+}
+
+/// Why schedules cannot be, alike ones together.
+fn reasons(refused: &BTreeMap<Schedule, Doubt>) -> Vec<Reason> {
+    let mut alike: BTreeMap<&str, Reason> = BTreeMap::new();
+    for (schedule, doubt) in refused {
+        let new = || Reason { count: 0, example: schedule.clone(), doubt: doubt.clone() };
+        alike.entry(doubt.expected.as_str()).or_insert_with(new).count += 1;
+    }
+    let mut reasons: Vec<Reason> = alike.into_values().collect();
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
+    reasons
 }
 
 /// What was tried so far.
@@ -376,7 +404,7 @@ struct Bench<'a, 'b> {
     stays: BTreeMap<u64, Vec<Glimpse>>,
     /// By schedule, over the futures that choose: what it is worth, and each value.
     seen: BTreeMap<Schedule, (Worth, Vec<f64>)>,
-    refused: BTreeMap<Schedule, ()>,
+    refused: BTreeMap<Schedule, Doubt>,
 }
 
 impl Bench<'_, '_> {
@@ -401,10 +429,9 @@ impl Bench<'_, '_> {
         if self.refused.contains_key(schedule) {
             return true;
         }
-        let refused = !self.plan.scheduled(schedule).doubts().is_empty();
-        if refused {
-            self.refused.insert(schedule.clone(), ());
-        }
+        let doubt = self.plan.scheduled(schedule).doubts().into_iter().next();
+        let refused = doubt.is_some();
+        self.refused.extend(doubt.map(|doubt| (schedule.clone(), doubt)));
         refused
     }
 

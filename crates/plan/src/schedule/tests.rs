@@ -196,6 +196,12 @@ fn what_cannot_be_and_what_is_out_of_bounds_is_not_shown() {
     plan.sites[0].site.interconnection.import_limit = Power::from_kw(1_500);
     let (found, _) = search(&plan, 100, 2);
     assert_eq!((found.looked_at, found.refused), (1, plan.options()[0].len() - 1));
+    // Each that cannot be has its reason.
+    let counted: usize = found.reasons.iter().map(|reason| reason.count).sum();
+    assert_eq!(counted, found.refused);
+    let first = &found.reasons[0];
+    let doubts = plan.scheduled(&first.example).doubts();
+    assert_eq!(doubts[0], first.doubt);
     assert_eq!(found.frontier[0].schedule, [Start::Never]);
 }
 

@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
-use plan::{FUTURES_MIN, How, Plan, Search, Tried, Waiting, Worth};
+use plan::{FUTURES_MIN, How, Plan, Reason, Search, Tried, Waiting, Worth};
 use serde_json::{Value, json};
 
 use super::millions;
+
+/// The most reasons that are printed; the document has them all.
+const REASONS_MAX: usize = 5;
 
 /// What was found, as text.
 pub fn schedule(plan: &Plan, search: &Search) -> String {
@@ -37,6 +40,22 @@ fn write_text(out: &mut String, plan: &Plan, search: &Search) -> std::fmt::Resul
         }
     }
     writeln!(out, "{}", looked_through(search))?;
+    for reason in search.reasons.iter().take(REASONS_MAX) {
+        let begins: Vec<String> = halls
+            .iter()
+            .map(|place| {
+                format!("{} {}", plan.conversions[*place].name, reason.example[*place])
+            })
+            .collect();
+        writeln!(
+            out,
+            "{} cannot be: expected {}; such as {}: {}",
+            reason.count,
+            reason.doubt.expected,
+            begins.join(", "),
+            reason.doubt.found
+        )?;
+    }
     let width = |place: &usize| plan.conversions[*place].name.chars().count().max(7) + 2;
     write!(out, "{:12}", "")?;
     for place in &halls {
@@ -135,6 +154,14 @@ pub fn schedule_document(plan: &Plan, search: &Search) -> Value {
             "chosen": worth(&tried.chosen),
         })
     };
+    let reason = |reason: &Reason| {
+        json!({
+            "schedules": reason.count,
+            "key": reason.doubt.key,
+            "expected": reason.doubt.expected,
+            "found_in_one": reason.doubt.found,
+        })
+    };
     let waiting = |waiting: &Waiting| {
         let often: Vec<Value> = waiting
             .begins
@@ -155,6 +182,7 @@ pub fn schedule_document(plan: &Plan, search: &Search) -> Value {
         "schedules": search.space.to_string(),
         "looked_at": search.looked_at,
         "cannot_be": search.refused,
+        "cannot_be_because": search.reasons.iter().map(reason).collect::<Vec<_>>(),
         "out_of_bounds": search.beyond,
         "exhaustive": search.how == How::All && !search.stopped,
         "until_no_move_helped": search.how == How::Moves { settled: true },
