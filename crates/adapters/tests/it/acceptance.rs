@@ -63,7 +63,7 @@ fn subject() -> Subject {
         leak_detectors: 2,
         slots: BTreeMap::from([(0, slot)]),
         beside: 0,
-        with_tenants: 0,
+        others: 0,
     }
 }
 

@@ -108,6 +108,20 @@ pub fn judge_racks(
                 "{name}/slot-{slot}: passed by, the rack has {trays} slots"
             ));
         }
+        // Where a collective is of, depends on what a domain is.
+        if subject.one_domain {
+            for (slot, tray) in &results.trays {
+                notes.extend(tray.nccl.keys().map(|of| {
+                    let file = format!("{name}/slot-{slot:02}/nccl-{of}.txt");
+                    format!("{file}: passed by; a domain of {} is a rack", shape.name)
+                }));
+            }
+        } else {
+            notes.extend(results.rack.nccl.keys().map(|of| {
+                let file = format!("{name}/nccl-{of}.txt");
+                format!("{file}: passed by; a domain of {} is a tray", shape.name)
+            }));
+        }
         let verdict = judge(&plan, &subject, &results);
         bodies.push((rack, subject.bits(), verdict.passed));
         names.push(name.clone());

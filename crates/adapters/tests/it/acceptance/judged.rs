@@ -161,9 +161,9 @@ fn a_collective_is_of_the_whole_domain_and_of_large_messages() {
     assert_eq!(came_back(4), what, "alone it says nothing of the switches");
     assert_eq!(came_back(68), what);
     // A tenant's machines may take part; the site's own have to.
-    let beside_tenants = |ranks, beside, with_tenants| {
+    let beside_tenants = |ranks, beside, others| {
         failing(|subject, results| {
-            (subject.beside, subject.with_tenants) = (beside, with_tenants);
+            (subject.beside, subject.others) = (beside, others);
             let run = results.rack.nccl.get_mut("all_reduce").expect("a run");
             (run.ranks, run.gpus, run.hosts) = (ranks, ranks, ranks / 4);
         })
@@ -172,6 +172,7 @@ fn a_collective_is_of_the_whole_domain_and_of_large_messages() {
     assert!(beside_tenants(72, 1, 16).is_empty());
     assert_eq!(beside_tenants(4, 1, 16), what);
     assert_eq!(beside_tenants(4, 0, 17), what, "a tray alone");
+    assert!(beside_tenants(8, 0, 17).is_empty());
     assert!(beside_tenants(72, 0, 17).is_empty());
 }
 

@@ -22,10 +22,11 @@ pub struct Subject {
     pub leak_detectors: u8,
     /// The machines.
     pub slots: BTreeMap<u8, Slot>,
-    /// Other trays of the domain that passed before and that no tenant has.
+    /// Other trays of the domain that passed before and that a collective has to take in.
     pub beside: u8,
-    /// Trays of the domain that a tenant has.
-    pub with_tenants: u8,
+    /// Trays of the domain that it may: a tenant's, and those that are kept from
+    /// everybody.
+    pub others: u8,
 }
 
 /// One of them.
@@ -49,7 +50,7 @@ impl Subject {
             leak_detectors: shape.leak_detectors,
             slots: BTreeMap::new(),
             beside: 0,
-            with_tenants: 0,
+            others: 0,
         };
         for number in estate.rack(rack).tray_numbers() {
             let tray = estate.tray(number);
@@ -58,8 +59,12 @@ impl Subject {
                     let serial = tray.serial.clone();
                     subject.slots.insert(tray.slot, Slot { serial, since: tray.since });
                 }
-                Phase::Accepted => subject.beside += 1,
-                Phase::InService | Phase::Draining => subject.with_tenants += 1,
+                Phase::Accepted if tray.cordon.is_none() && tray.window.is_none() => {
+                    subject.beside += 1;
+                }
+                Phase::Accepted | Phase::InService | Phase::Draining => {
+                    subject.others += 1;
+                }
                 Phase::Ordered
                 | Phase::Received
                 | Phase::Installed
@@ -84,15 +89,14 @@ impl Subject {
     }
 
     /// How many ranks a collective over the domain has: from the least, which is every
-    /// tray that no tenant has, to all that stand in it.
+    /// tray that has to take part, to all that stand in it.
     pub(super) fn ranks(&self) -> (u32, u32) {
         let judged = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        let beside = u32::from(self.beside);
-        let tenants = u32::from(self.with_tenants);
-        let free = judged + beside;
+        let free = judged + u32::from(self.beside);
+        let all = free + u32::from(self.others);
         // One tray alone says nothing of the switches between it and the others.
-        let least = if free == 1 && tenants > 0 { free + tenants } else { free };
+        let least = free.max(all.min(2));
         let gpus = u32::from(self.gpus_per_tray);
-        (least * gpus, (free + tenants) * gpus)
+        (least * gpus, all * gpus)
     }
 }

@@ -80,7 +80,7 @@ fn a_rack_that_comes_in_part_goes_on_and_the_rest_is_missing() {
     // It is judged in a domain where seventeen others stand.
     let subject = Subject::of(&campus.estate, rack, campus.at);
     assert_eq!(subject.slots.keys().collect::<Vec<_>>(), [&3]);
-    assert_eq!((subject.beside, subject.with_tenants), (17, 0));
+    assert_eq!((subject.beside, subject.others), (17, 0));
     assert!(subject.slots[&3].since > since, "what ran before is none of its burn-in");
 }
 
