@@ -10,7 +10,7 @@ use std::fmt;
 
 use adapters::store::Snapshot;
 use engine::check::{Violation, check_now};
-use engine::journal::{Head, Step, is_read};
+use engine::journal::{Head, Step, is_state_read};
 use engine::{Dispatch, Engine, MeteredInterval, OrderBatch, Output};
 use units::{Interval, Timestamp};
 
@@ -183,7 +183,7 @@ impl Walk {
         let folded = engine_of(head);
         let again = again.then(|| folded.clone());
         // A state in another format is for another program to compare.
-        let ours = snapshots.into_iter().filter(|kept| is_read(kept.format));
+        let ours = snapshots.into_iter().filter(|kept| is_state_read(kept.format));
         let snapshots = ours.map(|kept| (kept.of, kept)).collect();
         Self { folded, again, snapshots, last: None, found: Found::default() }
     }

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use engine::capacity::acceptance::judge;
 use engine::capacity::index::index;
-use engine::capacity::{Actor, Body, Event, Phase, RackNo, TrancheOf, TrayNo};
+use engine::capacity::{Actor, BlockNo, Body, Event, Phase, RackNo, TrancheOf, TrayNo};
 use serde_json::json;
 use settle::facts::Facts;
 use units::Timestamp;
@@ -20,6 +20,7 @@ use units::Timestamp;
 use super::Ending;
 use super::backtest::print;
 use crate::capacity::facts::{lines, of_tenant, recount};
+use crate::capacity::own::Own;
 use crate::capacity::stake::stakes;
 use crate::capacity::{LOG, Record};
 use crate::contract_files;
@@ -145,7 +146,14 @@ impl Show {
     fn run(self) -> anyhow::Result<Ending> {
         let record = Record::open(&self.folder)?;
         let estate = &record.estate;
-        let seats = index(estate, self.tenant.as_deref());
+        let mut seats = index(estate, self.tenant.as_deref());
+        if let Some(tenant) = &self.tenant {
+            let own = Own::of(estate, tenant);
+            for seat in &mut seats {
+                seat.id = own.named(&seat.id);
+                seat.block = own.block(BlockNo(seat.block));
+            }
+        }
         let mut tranches: BTreeMap<TrancheOf, u32> = BTreeMap::new();
         for seat in &seats {
             *tranches.entry(seat.tranche.clone()).or_default() += u32::from(seat.gpus);
@@ -188,7 +196,11 @@ impl Show {
             print(&(serde_json::to_string_pretty(&value)? + "\n"))?;
             return Ok(Ending::Well);
         }
-        let mut text = format!("as of {}, {} events\n", estate.known(), estate.events());
+        let mut text = format!("as of {}", estate.known());
+        if self.tenant.is_none() {
+            let _ = write!(text, ", {} events", estate.events());
+        }
+        text.push('\n');
         if self.tenant.is_none() {
             let racks = estate.racks().len();
             let _ = writeln!(text, "{racks} racks, {} trays", estate.trays().len());

@@ -62,7 +62,7 @@ fn tenants_hear_what_happens_to_their_own_and_nothing_else() {
     let rack = engine::capacity::RackNo(0);
     let trays = vec![campus.tray(rack, 3), campus.tray(rack, 4)];
     let (id, why) = ("W1".to_owned(), "a valve".to_owned());
-    let body = Body::Announce { id, trays, window, emergency: false, why };
+    let body = Body::Announce { id, trays, window, emergency: false, why, told: None };
     let said = Event { at: now, by: operator(), body };
     let outputs = kept.take(&said, now).expect("announced");
     let seats = |tenant| match &heard(&outputs, tenant)[..] {

@@ -11,12 +11,14 @@ use serde_json::{Value, json};
 use settle::contract::{PowerMode, Versions};
 use settle::facts::Facts;
 use settle::statement::Statement;
+use units::Timestamp;
 
 use super::document::{FactsDocument, StatementsDocument};
 use crate::api::call::Call;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{Api, read};
 use crate::capacity::beside::{Part, Whose, together};
+use crate::capacity::own::Own as OwnNames;
 use crate::live::control::speaker::Failed;
 use crate::tenancy::Tenancy;
 
@@ -30,29 +32,29 @@ pub struct Records {
 }
 
 /// What is a tenant's, by name.
-struct Own {
+struct Own<'e> {
+    estate: &'e Estate,
+    tenant: &'e str,
     units: BTreeSet<String>,
     incidents: BTreeSet<String>,
-    windows: BTreeSet<String>,
     /// Contract and tranche of its blocks.
     tranches: BTreeSet<(String, String)>,
 }
 
-impl Own {
-    fn of(estate: &Estate, tenant: &str) -> Self {
+impl<'e> Own<'e> {
+    fn of(estate: &'e Estate, tenant: &'e str) -> Self {
         let mut own = Self {
+            estate,
+            tenant,
             units: BTreeSet::new(),
             incidents: BTreeSet::new(),
-            windows: BTreeSet::new(),
             tranches: BTreeSet::new(),
         };
-        let mut blocks = BTreeSet::new();
         for (place, block) in (0..).zip(estate.blocks()) {
             if block.tenant != tenant {
                 continue;
             }
             let number = BlockNo(place);
-            blocks.insert(number);
             let seats = 0..block.seats.len();
             own.units.extend(seats.map(|seat| estate.seat_name(number, seat)));
             let (contract, id) = (&block.tranche.contract, &block.tranche.tranche);
@@ -61,11 +63,6 @@ impl Own {
         let incidents = estate.incidents().iter();
         let theirs = incidents.filter(|incident| incident.tenant == tenant);
         own.incidents.extend(theirs.map(|incident| incident.id.clone()));
-        let windows = estate.windows().iter();
-        let theirs = windows.filter(|window| {
-            window.seats.iter().any(|(block, _)| blocks.contains(block))
-        });
-        own.windows.extend(theirs.map(|window| window.id.clone()));
         own
     }
 
@@ -91,7 +88,12 @@ impl Own {
                 });
                 (!units.is_empty()).then_some(kept)
             }
-            "notice" => has(&self.windows, "id").then(|| fact.clone()),
+            "notice" => {
+                let known_at = Timestamp::parse(fact["known_at"].as_str()?).ok()?;
+                let window = text("id")?;
+                let told = self.estate.was_noticed(self.tenant, window, known_at);
+                told.then(|| fact.clone())
+            }
             "incident_classification" => {
                 has(&self.incidents, "incident").then(|| fact.clone())
             }
@@ -128,14 +130,17 @@ fn lines(
     let own = Own::of(estate, tenant);
     let whose: Vec<Whose> = of_tenant(contracts, Some(tenant)).map(whose).collect();
     let mut beside = Part::of(&whose);
-    all.filter_map(|fact: Value| match own.part(&fact) {
-        Some(part) => {
-            beside.leave(&part);
-            Some(part)
-        }
-        None => beside.read(&fact),
-    })
-    .collect()
+    let mut theirs: Vec<Value> = all
+        .filter_map(|fact: Value| match own.part(&fact) {
+            Some(part) => {
+                beside.leave(&part);
+                Some(part)
+            }
+            None => beside.read(&fact),
+        })
+        .collect();
+    OwnNames::of(estate, tenant).facts(&mut theirs);
+    theirs
 }
 
 fn whose(versions: &Versions) -> Whose {
