@@ -763,12 +763,13 @@ impl Estate {
             return Found::of(Counted::Down, "no machine");
         };
         let tray = self.tray(number);
+        let own = (block, u8::try_from(seat).expect("at most 64 seats"));
         if let Some(window) = self.worked_on(number, now) {
             if now >= window.during.end {
                 return Found::of(Counted::Down, "work beyond its window");
             }
             return Found {
-                reference: Some(window.id.clone()),
+                reference: Some(window.notice_of(own)),
                 ..Found::of(Counted::Planned, "")
             };
         }

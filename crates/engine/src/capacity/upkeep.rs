@@ -5,6 +5,8 @@
 //! when they were handed over. A window of work is announced ahead (OFM01); work
 //! that is not done and looked over by its end counts against the site from then on.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use units::{Interval, Timestamp};
 
@@ -80,6 +82,23 @@ impl Window {
             (None, false) => "planned work",
             (None, true) => "work that could not wait",
         }
+    }
+
+    /// The name of the notice that was given of it at an instant: its own when it was
+    /// announced, and one apart to whoever got a machine of it later, because whether
+    /// that was in time is another question.
+    pub(super) fn notice(&self, since: Timestamp) -> String {
+        match since == self.announced {
+            true => self.id.clone(),
+            false => format!("{}+{}", self.id, since.as_unix_seconds()),
+        }
+    }
+
+    /// The name of the notice that a seat was given of it.
+    pub(super) fn notice_of(&self, seat: (BlockNo, u8)) -> String {
+        let mut all = self.seats.iter().zip(&self.since);
+        let since = all.find(|(known, _)| **known == seat).map(|(_, since)| *since);
+        self.notice(since.unwrap_or(self.announced))
     }
 
     /// Its name and when it is, for whoever is refused because of it.
@@ -168,27 +187,23 @@ impl Estate {
             if !window.seats.contains(&seat) {
                 window.seats.push(seat);
                 window.since.push(self.known);
-                let (id, during) = (window.id.clone(), window.during);
-                self.tell_notice(&id, during, led);
+                let (notice, during) = (window.notice(self.known), window.during);
+                self.tell_notice(&notice, during, led);
             }
         }
     }
 
-    /// Whether a tenant was told by what became known of a window at an instant: it has
-    /// a seat in it by then, and it is no word to another who joined later.
-    pub fn was_noticed(&self, tenant: &str, window: &str, known_at: Timestamp) -> bool {
-        let Some(place) = self.window_named(window) else { return false };
-        let window = &self.windows[place];
-        let mut joined = Vec::new();
-        let mut others = false;
-        for ((block, _), since) in window.seats.iter().zip(&window.since) {
-            match self.blocks[block.place()].tenant == tenant {
-                true => joined.push(*since),
-                false => others |= *since == known_at && *since != window.announced,
+    /// The names of the notices that a tenant was given of work on its machines.
+    pub fn notices_of(&self, tenant: &str) -> BTreeSet<String> {
+        let mut given = BTreeSet::new();
+        for window in &self.windows {
+            for ((block, _), since) in window.seats.iter().zip(&window.since) {
+                if self.blocks[block.place()].tenant == tenant {
+                    given.insert(window.notice(*since));
+                }
             }
         }
-        joined.contains(&known_at)
-            || (!others && joined.iter().any(|since| *since < known_at))
+        given
     }
 
     /// Takes in what is about windows and incidents.
@@ -240,7 +255,13 @@ impl Estate {
                     self.timers.remove(&(edge, Timer::Window(place)));
                 }
                 self.set_timers(place, *window);
-                self.tell_notice(id, *window, led);
+                let found = &self.windows[place as usize];
+                let mut notices: BTreeSet<String> =
+                    found.since.iter().map(|since| found.notice(*since)).collect();
+                notices.insert(id.clone());
+                for notice in notices {
+                    self.tell_notice(&notice, *window, led);
+                }
             }
             Body::Done { id } => {
                 let place = self.window_named(id).expect("checked");

@@ -21,7 +21,7 @@ pub fn of_tenant(
     tenant: Option<&str>,
 ) -> Vec<NewFact> {
     let Some(tenant) = tenant else { return facts.to_vec() };
-    let names = Own::of(estate, tenant);
+    let (names, notices) = (Own::of(estate, tenant), estate.notices_of(tenant));
     let mut own = BTreeSet::new();
     for (place, block) in estate.blocks().iter().enumerate() {
         if block.tenant == tenant {
@@ -46,7 +46,7 @@ pub fn of_tenant(
                 units.retain(|unit| own.contains(unit));
                 !units.is_empty()
             }
-            Says::Notice { id } => estate.was_noticed(tenant, id, fact.known_at),
+            Says::Notice { id } => notices.contains(id),
             Says::Flex { tranche, .. } => estate
                 .blocks()
                 .iter()

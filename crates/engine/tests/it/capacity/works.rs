@@ -47,6 +47,8 @@ fn work_that_is_only_announced_keeps_nobody_from_a_machine() {
     let all: Vec<u32> = (0..18).collect();
     let window = days(&campus, 90);
     campus.say(work("fw", &all, window, false));
+    campus.pass(60);
+    campus.look();
     campus.say(Body::Substitute { out: TrayNo(0), into: TrayNo(16) });
     campus.reserve("blue", "B1", RackNo(0), 8..10);
     // Whoever gets such a machine is one of those it is announced to.
@@ -54,6 +56,10 @@ fn work_that_is_only_announced_keeps_nobody_from_a_machine() {
     assert!(own.contains(&(block, 0)) && own.contains(&(BlockNo(1), 1)));
     let list = index(&campus.estate, Some("blue"));
     assert_eq!(list[0].reason, format!("accepted; work fw from {window}: planned work"));
+    // Their notice is one apart: whether it was in time is another question.
+    let at = campus.at.as_unix_seconds();
+    let own = |tenant| campus.estate.notices_of(tenant).into_iter().collect::<Vec<_>>();
+    assert_eq!((own("red"), own("blue")), (vec!["fw".into()], vec![format!("fw+{at}")]));
     // From its start on it does, and says which.
     campus.at = window.start;
     campus.look();

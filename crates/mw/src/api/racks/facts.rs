@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use settle::contract::{PowerMode, Versions};
 use settle::facts::Facts;
 use settle::statement::Statement;
-use units::Timestamp;
 
 use super::document::{FactsDocument, StatementsDocument};
 use crate::api::call::Call;
@@ -32,22 +31,20 @@ pub struct Records {
 }
 
 /// What is a tenant's, by name.
-struct Own<'e> {
-    estate: &'e Estate,
-    tenant: &'e str,
+struct Own {
     units: BTreeSet<String>,
     incidents: BTreeSet<String>,
+    notices: BTreeSet<String>,
     /// Contract and tranche of its blocks.
     tranches: BTreeSet<(String, String)>,
 }
 
-impl<'e> Own<'e> {
-    fn of(estate: &'e Estate, tenant: &'e str) -> Self {
+impl Own {
+    fn of(estate: &Estate, tenant: &str) -> Self {
         let mut own = Self {
-            estate,
-            tenant,
             units: BTreeSet::new(),
             incidents: BTreeSet::new(),
+            notices: estate.notices_of(tenant),
             tranches: BTreeSet::new(),
         };
         for (place, block) in (0..).zip(estate.blocks()) {
@@ -88,12 +85,7 @@ impl<'e> Own<'e> {
                 });
                 (!units.is_empty()).then_some(kept)
             }
-            "notice" => {
-                let known_at = Timestamp::parse(fact["known_at"].as_str()?).ok()?;
-                let window = text("id")?;
-                let told = self.estate.was_noticed(self.tenant, window, known_at);
-                told.then(|| fact.clone())
-            }
+            "notice" => has(&self.notices, "id").then(|| fact.clone()),
             "incident_classification" => {
                 has(&self.incidents, "incident").then(|| fact.clone())
             }
