@@ -5,26 +5,32 @@
 //!
 //! | file | what wrote it |
 //! |---|---|
-//! | `inventory.json` | the sweep over Redfish: serial numbers and firmware; of the rack its leaks and flow |
+//! | `run.json` | the burn-in job, or a person: when the tools ran |
+//! | `inventory.json` | the burn-in job: serial numbers and firmware; of the rack its leaks and flow |
 //! | `dcgmi.json` | `dcgmi diag -r LEVEL -j` |
 //! | `nvbandwidth.txt` | `nvbandwidth` |
-//! | `soak.json` | counters at the ends of the soak |
+//! | `soak.json` | the burn-in job: counters at the ends of the soak |
 //! | `nccl-all_reduce.txt` and others | a program of nccl-tests, by its collective |
 //!
-//! What cannot be read is an error with file and place: a result is never guessed.
+//! A result is never guessed: a file that cannot be read is a failure of what it is
+//! about, with file and place, and of nothing else. What is no file of an acceptance is
+//! noted and passed by.
 
 pub mod bundle;
 mod dcgmi;
+mod folder;
 mod inventory;
 mod nccl;
 mod nvbandwidth;
 mod plan;
+mod prefix;
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
-use engine::capacity::acceptance::Results;
+use engine::capacity::acceptance::{RackResults, Results, TrayResults, Unread};
 
 pub use bundle::{Bundle, BundleError, Evidence};
+pub use folder::{Dropped, files};
 pub use plan::read_plan;
 
 /// Why a tool's output cannot be used.
@@ -49,78 +55,156 @@ impl Unreadable {
     }
 }
 
-/// The files of a rack's folder, by their names in it, in order.
-///
-/// # Errors
-///
-/// What the system says of a folder or file that cannot be read.
-pub fn files(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            continue;
-        };
-        if path.is_dir() {
-            for inner in std::fs::read_dir(&path)? {
-                let inner = inner?.path();
-                if let Some(file) = inner.file_name().and_then(|name| name.to_str()) {
-                    let text = std::fs::read_to_string(&inner)?;
-                    files.push((format!("{name}/{file}"), text));
-                }
-            }
-        } else {
-            files.push((name.to_owned(), std::fs::read_to_string(&path)?));
-        }
+impl From<Unreadable> for Unread {
+    fn from(why: Unreadable) -> Self {
+        Self { file: why.file, expected: why.expected, found: why.found }
     }
-    files.sort();
-    Ok(files)
 }
 
+/// The names of files of an acceptance, but for collectives.
+const KNOWN: [&str; 5] =
+    ["run.json", "inventory.json", "dcgmi.json", "nvbandwidth.txt", "soak.json"];
+
 /// Reads the files of one rack.
-///
-/// # Errors
-///
-/// [`Unreadable`] for the first file that is not what its name says, or has no name
-/// that is known.
-pub fn read_results(files: &[(String, String)]) -> Result<Results, Unreadable> {
+pub fn read_results(files: &[(String, String)]) -> Results {
     let mut results = Results::default();
+    let mut folders: BTreeMap<u8, String> = BTreeMap::new();
     for (name, text) in files {
-        let unknown =
-            || Unreadable::new(name, "a file of an acceptance", "a name that is unknown");
-        match name.split_once('/') {
-            None => match name.as_str() {
-                "inventory.json" => inventory::rack(name, text, &mut results.rack)?,
-                other => {
-                    let collective = other
-                        .strip_prefix("nccl-")
-                        .and_then(|rest| rest.strip_suffix(".txt"))
-                        .ok_or_else(unknown)?;
-                    let run = nccl::read(name, text)?;
-                    results.rack.nccl.insert(collective.to_owned(), run);
+        let read = match name.split_once('/') {
+            None => of_rack(name, text, &mut results.rack),
+            Some((folder, file)) => match slot_of(folder) {
+                Some(slot) if !file.contains('/') => {
+                    let first = folders.entry(slot).or_insert_with(|| folder.to_owned());
+                    let tray = results.trays.entry(slot).or_default();
+                    // Which of two is meant, nobody can say.
+                    let read = match first == folder {
+                        true => of_tray(name, file, text, tray),
+                        false => {
+                            let expected = format!("one folder of the slot, {first}");
+                            Err(Unreadable::new(name, expected, format!("{folder} too")))
+                        }
+                    };
+                    match read {
+                        Ok(known) => Ok(known),
+                        Err(why) => {
+                            tray.unread.push(why.into());
+                            Ok(true)
+                        }
+                    }
                 }
+                Some(_) | None => Ok(false),
             },
-            Some((folder, file)) => {
-                let slot: u8 = folder
-                    .strip_prefix("slot-")
-                    .and_then(|slot| slot.parse().ok())
-                    .ok_or_else(unknown)?;
-                let tray = results.trays.entry(slot).or_default();
-                match file {
-                    "inventory.json" => {
-                        tray.inventory = Some(inventory::tray(name, text)?)
-                    }
-                    "dcgmi.json" => tray.dcgm = Some(dcgmi::read(name, text)?),
-                    "nvbandwidth.txt" => {
-                        tray.nvbandwidth = Some(nvbandwidth::read(name, text)?);
-                    }
-                    "soak.json" => tray.soak = Some(inventory::soak(name, text)?),
-                    _ => return Err(unknown()),
-                }
-            }
+        };
+        match read {
+            Ok(true) => {}
+            Ok(false) => results.notes.push(strange(name)),
+            Err(why) => results.rack.unread.push(why.into()),
         }
     }
-    Ok(results)
+    results
+}
+
+/// The slot of a folder's name.
+fn slot_of(folder: &str) -> Option<u8> {
+    let digits = folder.strip_prefix("slot-")?;
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|slot| plain && *slot < 64)
+}
+
+/// The collective of a file's name.
+fn collective_of(file: &str) -> Option<&str> {
+    let name = file.strip_prefix("nccl-")?.strip_suffix(".txt")?;
+    Some(name).filter(|name| !name.is_empty())
+}
+
+/// Reads a file of the rack as a whole. Says whether it is one.
+fn of_rack(name: &str, text: &str, rack: &mut RackResults) -> Result<bool, Unreadable> {
+    match (name, collective_of(name)) {
+        ("run.json", _) => rack.ran = Some(inventory::ran(name, &whole(name, text)?)?),
+        ("inventory.json", _) => inventory::rack(name, &whole(name, text)?, rack)?,
+        (_, Some(collective)) => {
+            let run = nccl::read(name, collective, &whole(name, text)?)?;
+            rack.nccl.insert(collective.to_owned(), run);
+        }
+        (_, None) => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Reads a file of a tray. Says whether it is one.
+fn of_tray(
+    name: &str,
+    file: &str,
+    text: &str,
+    tray: &mut TrayResults,
+) -> Result<bool, Unreadable> {
+    let text = || whole(name, text);
+    match (file, collective_of(file)) {
+        ("run.json", _) => tray.ran = Some(inventory::ran(name, &text()?)?),
+        ("inventory.json", _) => {
+            tray.inventory = Some(inventory::tray(name, &text()?)?);
+        }
+        ("dcgmi.json", _) => tray.dcgm = Some(dcgmi::read(name, &text()?)?),
+        ("nvbandwidth.txt", _) => {
+            tray.nvbandwidth = Some(nvbandwidth::read(name, &text()?)?);
+        }
+        ("soak.json", _) => tray.soak = Some(inventory::soak(name, &text()?)?),
+        (_, Some(collective)) => {
+            let run = nccl::read(name, collective, &text()?)?;
+            tray.nccl.insert(collective.to_owned(), run);
+        }
+        (_, None) => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// A text without the mark that some programs put before it.
+fn whole(file: &str, text: &str) -> Result<String, Unreadable> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    match text.contains(['\u{fffd}', '\0']) {
+        true => Err(Unreadable::new(file, "text in UTF-8", "bytes that are none")),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// What is said of a file that is none of an acceptance; the name that was meant, where
+/// it is one letter or two beside it.
+fn strange(name: &str) -> String {
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let lower = file.to_ascii_lowercase();
+    let near = |known: &&&str| distance(&lower, known) <= 2;
+    let meant = KNOWN.iter().find(near).map(ToString::to_string).or_else(|| {
+        let nccl = lower.starts_with("nccl") && !lower.ends_with('~');
+        nccl.then(|| "nccl-COLLECTIVE.txt".to_owned())
+    });
+    let misplaced = slot_of(folder).is_none()
+        && KNOWN.contains(&file)
+        && !matches!(file, "run.json" | "inventory.json");
+    match meant {
+        _ if !folder.is_empty() && slot_of(folder).is_none() => {
+            format!("{name}: passed by; the folder of a tray is called slot-00")
+        }
+        _ if misplaced => {
+            format!("{name}: passed by; it belongs into the folder of a tray")
+        }
+        Some(meant) => format!("{name}: passed by; is {meant} meant?"),
+        None => format!("{name}: passed by, no file of an acceptance"),
+    }
+}
+
+/// How many letters have to be put in, taken out or changed between two words.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut before: Vec<usize> = (0..=other.len()).collect();
+    for (row, letter) in one.chars().enumerate() {
+        let mut now = vec![row + 1];
+        for (column, found) in other.iter().enumerate() {
+            let changed = before[column] + usize::from(letter != *found);
+            now.push(changed.min(before[column + 1] + 1).min(now[column] + 1));
+        }
+        before = now;
+    }
+    before[other.len()]
 }
 
 /// Reads `123.45` as thousandths; more digits are cut off, which only lowers it.

@@ -113,10 +113,11 @@ pub enum Body {
     Received {
         /// The rack.
         rack: RackNo,
-        /// The serial numbers of its trays, from slot 0.
+        /// The serial numbers of its trays, from slot 0; nothing for one that did not
+        /// come with it, which may come later.
         serials: Vec<String>,
     },
-    /// A rack stands in its place.
+    /// A rack stands in its place: those of its trays that were received.
     Installed {
         /// The rack.
         rack: RackNo,
@@ -234,6 +235,7 @@ pub enum Body {
         /// The tray.
         tray: TrayNo,
         /// The second person, who agrees.
+        #[serde(default)]
         second: String,
         /// Why, in words.
         why: String,
@@ -284,6 +286,24 @@ pub enum Body {
     },
     /// Time passed.
     Wake,
+    /// Somebody says that trays passed their tests, without results that were judged.
+    TestedByHand {
+        /// The rack.
+        rack: RackNo,
+        /// The slots meant, a bit each.
+        slots: u64,
+        /// Those of them that are to count as passed.
+        passed: u64,
+        /// What they go by, in words.
+        why: String,
+    },
+    /// A block is accepted on somebody's word, without evidence.
+    AcceptByHand {
+        /// The block.
+        block: BlockNo,
+        /// What they go by, in words.
+        why: String,
+    },
     /// Work on machines is announced.
     Announce {
         /// The window's name, once for ever.

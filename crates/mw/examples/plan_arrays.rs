@@ -33,12 +33,15 @@ fn main() -> anyhow::Result<()> {
     let out = PathBuf::from(out);
     std::fs::create_dir_all(&out)?;
     let plan = plan_file::load(file.as_ref())?.plan;
+    if plan.has_sites() {
+        bail!("expected a plan of one site, found {}", plan.sites.len());
+    }
 
     let began = Instant::now();
     let days = days(&plan);
     let mut sum = 0.0;
     for number in 0..paths {
-        let mut markets = plan.markets(seed, number);
+        let mut markets = plan.markets(0, seed, number);
         sum += (0..days).map(|_| markets.next_day().hours[0].settled).sum::<f64>();
     }
     let drawing = began.elapsed().as_secs_f64();
@@ -69,7 +72,7 @@ fn mw(power: Power) -> f64 {
 
 /// Loads and limits. Only what a plain merit order can do: one operating point a machine.
 fn site(plan: &Plan) -> anyhow::Result<Value> {
-    let site = &plan.site;
+    let site = &plan.sites[0].site;
     let mut loads = Vec::new();
     for (at, load) in site.loads.iter().enumerate() {
         let machines = load.machines().context("a battery is no part of a plan")?;
@@ -139,16 +142,16 @@ fn record(
     number: u64,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    let loads = &plan.site.loads;
+    let loads = &plan.sites[0].site.loads;
     let days = days(plan);
     let (mut known, mut settled) = (Vec::new(), Vec::new());
     let (mut hashprice_known, mut hashprice_paid, mut rent) =
         (Vec::new(), Vec::new(), Vec::new());
     let mut present = vec![0_u8; loads.len() * days];
-    let happenings = plan.happenings(seed, number);
+    let happenings = plan.happenings(0, seed, number);
     let mut next = happenings.iter().peekable();
     let mut there = vec![0_u8; loads.len()];
-    let mut markets = plan.markets(seed, number);
+    let mut markets = plan.markets(0, seed, number);
     let mut rent_known = plan.futures.rental.price_usd_per_gpu_hour;
     let mut at = plan.zone().month(plan.first).start;
     for day in 0..days {
@@ -174,9 +177,10 @@ fn record(
         hashprice_paid.push(paid);
         rent.push(rent_known);
         rent_known = today.rent_usd;
-        let adders = plan.site.tariff.adders_at(at).as_micro_usd_per_mwh() as f64 / 1e6;
+        let adders =
+            plan.sites[0].site.tariff.adders_at(at).as_micro_usd_per_mwh() as f64 / 1e6;
         for (hour, price) in today.hours.iter().enumerate() {
-            let peak = plan.peak_adder(at, today.hour_of_day(hour));
+            let peak = plan.peak_adder(0, at, today.hour_of_day(hour));
             let peak = peak.as_micro_usd_per_mwh() as f64 / 1e6;
             known.push((price.known + adders + peak) as f32);
             settled.push((price.settled + adders) as f32);

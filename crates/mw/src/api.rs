@@ -74,6 +74,8 @@ pub struct Api {
     pub listeners: Arc<Semaphore>,
     /// The record of facts about the racks and their contracts.
     pub facts: Records,
+    /// What waits for a second person.
+    pub second: racks::second::Second,
     /// Whether the door is reached by TLS alone, and cookies may say so.
     pub by_tls: bool,
 }
@@ -129,6 +131,7 @@ impl Setup {
             throttle: Throttle::default(),
             listeners: Arc::new(Semaphore::new(events::LISTENERS_MAX)),
             facts,
+            second: racks::second::Second::default(),
             by_tls,
         }
     }

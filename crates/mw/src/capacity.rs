@@ -12,6 +12,8 @@
 
 pub mod beside;
 pub mod facts;
+pub mod grounds;
+pub mod judging;
 pub mod own;
 pub mod stake;
 
@@ -20,7 +22,8 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use engine::capacity::{Estate, Event, NewFact, Output};
+use engine::capacity::{Body, Estate, Event, NewFact, Output, RackNo, TrayNo};
+use serde_json::Value;
 use settle::contract::Hash;
 use units::Timestamp;
 
@@ -78,7 +81,28 @@ impl Record {
                 folder.display()
             );
         }
-        Self::read(folder, OpenOptions::new().read(true))
+        let record = Self::read(folder, OpenOptions::new().read(true))?;
+        if record.events.is_empty() {
+            bail!(
+                "expected the record of an estate of racks, found {} empty; begin it with \
+                 `mw capacity add {} EVENTS`",
+                record.path.display(),
+                folder.display()
+            );
+        }
+        Ok(record)
+    }
+
+    /// Reads the record of a folder that has one, to add to it; nobody else can
+    /// meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Record::open`].
+    pub fn open_to_go_on(folder: &Path) -> anyhow::Result<Self> {
+        // What is not there is not begun by it.
+        drop(Self::open(folder)?);
+        Self::open_to_add(folder)
     }
 
     /// Reads the record of a folder to add to it; nobody else can meanwhile. A folder
@@ -159,18 +183,39 @@ impl Record {
         }
     }
 
-    /// Takes in events and keeps them: all of them or, if one is refused, none.
+    /// Takes in events and keeps them: all of them or, if one is refused, none. Where an
+    /// event is from, `place` says.
     ///
     /// # Errors
     ///
-    /// What the estate refuses, with the event's place from 1; or a disk that does not
-    /// take them. After an error this value is spent: open the record anew.
-    pub fn add(&mut self, events: &[Event]) -> anyhow::Result<Vec<Output>> {
+    /// What the estate refuses, with the event's place and what it is about; or a disk
+    /// that does not take them. After an error this value is spent: open the record
+    /// anew. A record that was empty is not left behind.
+    pub fn add(
+        &mut self,
+        events: &[Event],
+        place: &dyn Fn(usize) -> String,
+    ) -> anyhow::Result<Vec<Output>> {
+        let begun = !self.events.is_empty();
+        let added = self.add_all(events, place);
+        if added.is_err() && !begun {
+            drop(std::fs::remove_file(&self.path));
+        }
+        added
+    }
+
+    fn add_all(
+        &mut self,
+        events: &[Event],
+        place: &dyn Fn(usize) -> String,
+    ) -> anyhow::Result<Vec<Output>> {
         let mut lines = String::new();
         let mut all = Vec::new();
-        for (place, event) in events.iter().enumerate() {
-            let outputs =
-                self.fold(event).with_context(|| format!("event {}", place + 1))?;
+        for (number, event) in events.iter().enumerate() {
+            let about = about(&self.estate, &event.body);
+            let outputs = self
+                .fold(event)
+                .with_context(|| format!("{}: {about}", place(number)))?;
             all.extend(outputs);
             let text = serde_json::to_string(event).context("cannot write an event")?;
             self.chain = self.chain.chained(text.as_bytes());
@@ -183,3 +228,45 @@ impl Record {
         Ok(all)
     }
 }
+
+/// What an event is about, in names: `cordon of R1.t03`.
+fn about(estate: &Estate, body: &Body) -> String {
+    let Ok(value) = serde_json::to_value(body) else { return "an event".to_owned() };
+    let Some((kind, of)) = value.as_object().and_then(|body| body.iter().next()) else {
+        return value.as_str().unwrap_or("an event").to_owned();
+    };
+    let number = |of: &Value| of.as_u64().and_then(|number| u32::try_from(number).ok());
+    let rack = |of: &Value| {
+        let number = number(of)?;
+        let known = (number as usize) < estate.racks().len();
+        known.then(|| estate.rack(RackNo(number)).name.clone())
+    };
+    let tray = |of: &Value| {
+        let number = number(of)?;
+        let known = (number as usize) < estate.trays().len();
+        known.then(|| estate.slot_name(TrayNo(number)))
+    };
+    let mut names = Vec::new();
+    for key in ["tray", "out", "into"] {
+        names.extend(tray(&of[key]));
+    }
+    for listed in [&of["trays"], &of["spares"]] {
+        names.extend(listed.as_array().into_iter().flatten().filter_map(tray));
+    }
+    names.extend(rack(&of["rack"]));
+    for block in of["blocks"].as_array().into_iter().flatten() {
+        names.extend(rack(&block["rack"]));
+    }
+    names.extend(number(&of["block"]).map(|block| format!("block {block}")));
+    for key in ["id", "name", "incident"] {
+        names.extend(of[key].as_str().map(str::to_owned));
+    }
+    names.truncate(NAMES_MAX);
+    match names.is_empty() {
+        true => kind.clone(),
+        false => format!("{kind} of {}", names.join(", ")),
+    }
+}
+
+/// Names of what an event is about that are said; it may be a whole hall.
+const NAMES_MAX: usize = 6;

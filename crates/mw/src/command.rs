@@ -115,6 +115,8 @@ pub enum Ending {
     NobodyAnswers,
     /// It looked, and something is wrong: exit code 1.
     Wrong,
+    /// It judged machines, and some did not pass: exit code 5.
+    NotPassed,
 }
 
 impl Ending {
@@ -125,6 +127,7 @@ impl Ending {
             Self::Wrong => 1,
             Self::Differs | Self::Refused => 3,
             Self::NobodyAnswers => 4,
+            Self::NotPassed => 5,
         }
     }
 }

@@ -23,6 +23,7 @@ mod programmes;
 mod ramps;
 mod reference;
 mod tariff;
+mod workload;
 mod written;
 
 use std::fs::File;

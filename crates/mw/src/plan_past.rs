@@ -41,11 +41,43 @@ pub struct NothingCovered {
     bitcoin: String,
 }
 
-/// Markets as they were from the plan's first day on, as far as history goes.
+/// Markets as they were from the plan's first day on, as far as history of every site goes:
+/// one for each, in the plan's order.
 ///
 /// # Errors
-/// Where it has not one whole month of the plan.
-pub fn read(plan: &Plan, history: &History) -> Result<Covered, NothingCovered> {
+/// Where one has not one whole month of the plan.
+pub fn read(plan: &Plan, histories: &[History]) -> Result<Covered, NothingCovered> {
+    let found: Vec<AtSite> = histories
+        .iter()
+        .enumerate()
+        .map(|(site, history)| at_site(plan, site, history))
+        .collect();
+    let days = found.iter().map(|site| site.days.clone()).collect();
+    let Some(past) = Past::of(plan, days) else {
+        // The shortest is what is in the way.
+        let shortest = histories.iter().zip(&found).min_by_key(|(_, at)| at.days.len());
+        let (history, _) = shortest.expect("a plan has a site");
+        return Err(NothingCovered {
+            point: history.point.clone(),
+            first: plan.first.to_string(),
+            prices: span(history.settlement.iter().map(|one| one.during.start)),
+            bitcoin: span(history.bitcoin.iter().map(|day| day.day.start)),
+        });
+    };
+    let kept = |site: usize| &found[site].bridged[..past.days(site).len()];
+    let hours = (0..found.len()).flat_map(kept).map(|(hours, _)| hours);
+    // Bitcoin is the same at every site.
+    let days = kept(0).iter().map(|(_, days)| days);
+    Ok(Covered { hours_bridged: hours.sum(), days_bridged: days.sum(), past })
+}
+
+/// The days of a site, and what was bridged in each: hours and bitcoin.
+struct AtSite {
+    days: Vec<Day>,
+    bridged: Vec<(usize, usize)>,
+}
+
+fn at_site(plan: &Plan, site: usize, history: &History) -> AtSite {
     let start = plan.zone().month(plan.first).start;
     // Nothing is bridged at the end: what is not there yet has not happened.
     let day = Seconds::hours(24);
@@ -75,7 +107,7 @@ pub fn read(plan: &Plan, history: &History) -> Result<Covered, NothingCovered> {
         bridged.push((missing, usize::from(!is_found)));
         days.push(Day {
             hours,
-            first_hour: local_hour(plan, at),
+            first_hour: local_hour(plan, site, at),
             coin_usd: coin.price.as_micro_usd() as f64 / 1e6,
             hashprice: coin.hashprice,
             hashprice_usd_per_ph_day: coin.hashprice.as_micro_usd_per_ph_day() as f64
@@ -85,27 +117,12 @@ pub fn read(plan: &Plan, history: &History) -> Result<Covered, NothingCovered> {
         });
         at = at + day;
     }
-    match Past::of(plan, days) {
-        Some(past) => {
-            let kept = &bridged[..past.days().len()];
-            Ok(Covered {
-                hours_bridged: kept.iter().map(|(hours, _)| hours).sum(),
-                days_bridged: kept.iter().map(|(_, days)| days).sum(),
-                past,
-            })
-        }
-        None => Err(NothingCovered {
-            point: history.point.clone(),
-            first: plan.first.to_string(),
-            prices: span(history.settlement.iter().map(|one| one.during.start)),
-            bitcoin: span(history.bitcoin.iter().map(|day| day.day.start)),
-        }),
-    }
+    AtSite { days, bridged }
 }
 
 /// The hour of the market's day, as the plan's power counts it.
-fn local_hour(plan: &Plan, at: Timestamp) -> usize {
-    let behind = plan.futures.power.behind_utc_hours;
+fn local_hour(plan: &Plan, site: usize, at: Timestamp) -> usize {
+    let behind = plan.power_at(site).0.behind_utc_hours;
     let hours = at.as_unix_seconds().div_euclid(3_600) - behind;
     usize::try_from(hours.rem_euclid(24)).expect("an hour of a day")
 }

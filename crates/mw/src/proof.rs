@@ -7,13 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use adapters::store::Snapshot;
 use engine::check::{Violation, check_now};
 use engine::journal::{Head, Step, is_state_read};
-use engine::{Dispatch, Engine, MeteredInterval, OrderBatch, Output};
+use engine::{Dispatch, Engine, Event, MeteredInterval, Notice, OrderBatch, Output};
 use units::{Interval, Timestamp};
 
+use crate::capacity::grounds::{Claims, Rests, rests};
 use crate::records::{Entry, What};
 
 /// The most findings that are listed; the rest are counted.
@@ -165,6 +167,7 @@ pub struct Walk {
     /// Snapshots to compare, by the record after which they were the state.
     snapshots: BTreeMap<u64, Snapshot>,
     last: Option<Dispatch>,
+    claims: Claims,
     found: Found,
 }
 
@@ -185,7 +188,8 @@ impl Walk {
         // A state in another format is for another program to compare.
         let ours = snapshots.into_iter().filter(|kept| is_state_read(kept.format));
         let snapshots = ours.map(|kept| (kept.of, kept)).collect();
-        Self { folded, again, snapshots, last: None, found: Found::default() }
+        let claims = Claims::default();
+        Self { folded, again, snapshots, last: None, claims, found: Found::default() }
     }
 
     /// Takes in the next record. Returns whether the walk can go on.
@@ -201,6 +205,13 @@ impl Walk {
         Ok(true)
     }
 
+    /// What the run's accepted capacity rests on, by the evidence in its folder; nothing
+    /// where it has none.
+    pub fn rests(&self, folder: &Path) -> Option<Rests> {
+        let estate = self.folded.estate().filter(|_| !self.claims.is_empty())?;
+        Some(rests(estate, &self.claims, folder))
+    }
+
     /// What was found, once every record was taken in.
     pub fn end(self) -> Found {
         self.found
@@ -208,8 +219,16 @@ impl Walk {
 
     fn step(&mut self, seq: u64, step: &Step) -> anyhow::Result<()> {
         self.found.steps += 1;
-        self.found.starts += u64::from(matches!(step.input.event, engine::Event::Resume));
+        self.found.starts += u64::from(matches!(step.input.event, Event::Resume));
         self.folded.fold(step);
+        let refused = |output: &Output| {
+            matches!(output, Output::Notice(Notice::EstateRefused { .. }))
+        };
+        if let Event::Estate(event) = &step.input.event
+            && !step.outputs.iter().any(refused)
+        {
+            self.claims.take(event);
+        }
         if let Some(again) = &mut self.again {
             let outputs = again.step(&step.input);
             if postcard::to_stdvec(&outputs)? != postcard::to_stdvec(&step.outputs)? {

@@ -222,7 +222,7 @@ impl Served {
             for one in &made {
                 self.settlement.issue(one);
             }
-            made.push(self.settlement.statement(going_on, end));
+            made.push(self.settlement.so_far(going_on, end));
         }
         Settled { contract: first.id.clone(), statements: made }
     }

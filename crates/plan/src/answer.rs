@@ -2,9 +2,10 @@
 
 use units::{Money, Share};
 
+use crate::by_site::SiteTotals;
 use crate::cash::{Line, Month};
 use crate::path::{Outcome, Use, UseTotals};
-use crate::terms::Plan;
+use crate::terms::{Place, Plan};
 use crate::value;
 
 /// A figure's mean and quantiles over futures.
@@ -50,6 +51,44 @@ pub struct PerMwh {
     pub power: f64,
     /// How many MWh a future has of it.
     pub mwh: f64,
+}
+
+/// What a site comes to; means over futures, in USD where nothing is said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SiteAnswer {
+    /// What the plan calls it.
+    pub name: String,
+    /// MWh at the meter by use.
+    pub mwh: [f64; 3],
+    /// What each use earned; contracts by the month of service.
+    pub earned_usd: [f64; 3],
+    /// What the power of each use cost, with adders.
+    pub power_usd: [f64; 3],
+    /// Fixed-price blocks against the settlement price.
+    pub blocks_usd: f64,
+    /// Charges at the system's peaks: below nought.
+    pub peaks_usd: f64,
+    /// Running it beside power: below nought.
+    pub running_usd: f64,
+    /// Buildings and machines, less what is sold: below nought.
+    pub built_usd: f64,
+    /// The mean settled price of power, USD/MWh.
+    pub price_usd_per_mwh: f64,
+    /// Present value of all of it.
+    pub worth_usd: Band,
+    /// The same, had nothing been converted.
+    pub worth_stay_usd: Band,
+    /// The difference, future by future.
+    pub worth_gain_usd: Band,
+}
+
+impl SiteAnswer {
+    /// Everything it earned, less all its costs.
+    pub fn all_usd(&self) -> f64 {
+        let uses =
+            self.earned_usd.iter().sum::<f64>() - self.power_usd.iter().sum::<f64>();
+        uses + self.blocks_usd + self.peaks_usd + self.running_usd + self.built_usd
+    }
 }
 
 /// Where the plan earns nothing.
@@ -99,6 +138,8 @@ pub struct Answer {
     /// The share of futures in which it falls below the covenant, and in which debt is
     /// served at all.
     pub breach: Option<f64>,
+    /// Each site, before lenders and tax.
+    pub sites: Vec<SiteAnswer>,
     /// Each tranche.
     pub tranches: Vec<TrancheRisk>,
     /// Mining a MWh, serving it under contract, letting it.
@@ -172,6 +213,7 @@ impl Answer {
             funded_usd,
             coverage_least: Band::of(&leasts),
             breach,
+            sites: sites(plan, outcomes)?,
             tranches: tranches(plan, outcomes),
             per_mwh: Use::ALL.map(|of| per_mwh(outcomes, of)),
             price_mean_usd_per_mwh: band(&|o| o.price_micro_usd_per_mwh as f64 / 1e6)?
@@ -241,6 +283,36 @@ fn tranches(plan: &Plan, outcomes: &[Outcome]) -> Vec<TrancheRisk> {
             }
         })
         .collect()
+}
+
+fn sites(plan: &Plan, outcomes: &[Outcome]) -> Option<Vec<SiteAnswer>> {
+    let count = outcomes.len() as f64;
+    let of = |(at, place): (usize, &Place)| {
+        let mean = |of: &dyn Fn(&SiteTotals) -> f64| {
+            outcomes.iter().map(|o| of(&o.sites[at])).sum::<f64>() / count
+        };
+        let band = |of: &dyn Fn(&SiteTotals) -> f64| {
+            Band::of(&outcomes.iter().map(|o| of(&o.sites[at])).collect::<Vec<_>>())
+        };
+        let uses = |of: &dyn Fn(UseTotals) -> f64| {
+            Use::ALL.map(|used| mean(&|site| of(site.uses[used as usize])))
+        };
+        Some(SiteAnswer {
+            name: place.name.clone(),
+            mwh: uses(&|one| one.watt_hours as f64 / 1e6),
+            earned_usd: uses(&|one| usd(one.earned)),
+            power_usd: uses(&|one| usd(one.power)),
+            blocks_usd: mean(&|site| usd(site.blocks)),
+            peaks_usd: mean(&|site| usd(site.peaks)),
+            running_usd: mean(&|site| usd(site.running)),
+            built_usd: mean(&|site| usd(site.built)),
+            price_usd_per_mwh: mean(&|site| site.price_micro_usd_per_mwh as f64 / 1e6),
+            worth_usd: band(&|site| usd(site.worth))?,
+            worth_stay_usd: band(&|site| usd(site.worth_stay))?,
+            worth_gain_usd: band(&|site| usd(site.worth - site.worth_stay))?,
+        })
+    };
+    plan.sites.iter().enumerate().map(of).collect()
 }
 
 /// A use's totals over all futures: MWh, and USD earned and paid for power.

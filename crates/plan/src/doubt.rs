@@ -4,6 +4,7 @@ use engine::site::{LoadIx, LoadKind};
 use settle::calendar::Date;
 use settle::contract::{PowerMode, PriceUnit};
 use settle::exact::Exact;
+use sim::scenario::blocks::Blocks;
 use units::{Money, Power, Share};
 
 use crate::terms::{Conversion, LoanKind, Plan, Serves};
@@ -44,6 +45,7 @@ impl Plan {
     /// Everything that is wrong with the plan; nothing of one that is right.
     pub fn doubts(&self) -> Vec<Doubt> {
         let mut doubts = Doubts(Vec::new());
+        self.doubt_sites(&mut doubts);
         self.doubt_deals(&mut doubts);
         for (place, conversion) in self.conversions.iter().enumerate() {
             self.doubt_conversion(place, conversion, &mut doubts);
@@ -57,6 +59,49 @@ impl Plan {
             self.doubt_covenant(&mut doubts);
         }
         doubts.0
+    }
+
+    /// " at north", where sites have to be told apart.
+    fn at(&self, site: usize) -> String {
+        if self.has_sites() {
+            format!(" at {}", self.sites[site].name)
+        } else {
+            String::new()
+        }
+    }
+
+    /// Sites of one market meet the same hours.
+    fn doubt_sites(&self, doubts: &mut Doubts) {
+        let kind = |site: usize| {
+            let (power, days) = self.power_at(site);
+            let days = days.map(|days| {
+                let dates: Vec<i64> = days.days().iter().map(|day| day.day).collect();
+                (days.shape(), dates)
+            });
+            (power.behind_utc_hours, days)
+        };
+        for (site, place) in self.sites.iter().enumerate() {
+            let key = |what: &str| format!("sites[{site}].{what}");
+            let alike = self.sites.iter().position(|one| one.market == place.market);
+            if let Some(first) = alike.filter(|first| kind(*first) != kind(site)) {
+                let first = &self.sites[first].name;
+                doubts.add(
+                    key("market"),
+                    &format!("a clock and days of history as those of {first}, in the same market"),
+                    "others".to_owned(),
+                    "sites of one market spike in the same hours: give both days of the same dates and blocks or none, or name another market",
+                );
+            }
+            let has_coin = |site| self.power_at(site).1.is_some_and(Blocks::has_coin);
+            if has_coin(site) && !has_coin(0) {
+                doubts.add(
+                    key("power.coin_on_same_days"),
+                    "the coin to move by the days of the first site",
+                    format!("by those of {}", place.name),
+                    "leave it out here, or name this site first",
+                );
+            }
+        }
     }
 
     fn doubt_deals(&self, doubts: &mut Doubts) {
@@ -214,7 +259,10 @@ impl Plan {
             }
         }
         if conversion.serves.is_none()
-            && conversion.racks.iter().any(|load| self.is_contracted(*load))
+            && conversion
+                .racks
+                .iter()
+                .any(|load| self.is_contracted(conversion.site, *load))
         {
             doubts.add(
                 key("racks"),
@@ -227,16 +275,22 @@ impl Plan {
 
     /// Each load comes once and leaves once.
     fn doubt_loads(&self, doubts: &mut Doubts) {
-        for (load, shape) in self.site.loads.iter().enumerate() {
+        let loads = self.sites.iter().enumerate().flat_map(|(site, place)| {
+            let loads = place.site.loads.iter().enumerate();
+            loads.map(move |(load, shape)| (site, load, shape))
+        });
+        for (site, load, shape) in loads {
+            let at = self.at(site);
             let named = |of: &dyn Fn(&Conversion) -> bool| {
-                self.conversions.iter().filter(|conversion| of(conversion)).count()
+                let own = self.conversions.iter().filter(|one| one.site == site);
+                own.filter(|conversion| of(conversion)).count()
             };
             let comes = named(&|conversion| conversion.racks.contains(&load));
             let leaves = named(&|conversion| conversion.rigs_out.contains(&load));
             if comes > 1 || leaves > 1 {
                 doubts.add(
                     "conversions".to_owned(),
-                    &format!("load {} in one conversion", shape.name),
+                    &format!("load {}{at} in one conversion", shape.name),
                     format!("it in {}", comes.max(leaves)),
                     "split the load in the site file, or name it once",
                 );
@@ -245,14 +299,14 @@ impl Plan {
                 doubts.add(
                     "site".to_owned(),
                     "a site of rigs and racks",
-                    format!("the battery {}", shape.name),
+                    format!("the battery {}{at}", shape.name),
                     "a plan does not decide what a battery holds; take it out of the site that is planned",
                 );
             }
-            if comes == 0 && self.is_contracted(load) {
+            if comes == 0 && self.is_contracted(site, load) {
                 doubts.add(
                     "conversions".to_owned(),
-                    &format!("when the racks {} under contract came", shape.name),
+                    &format!("when the racks {}{at} under contract came", shape.name),
                     "no conversion that brings them".to_owned(),
                     "add one, ready on the day on which they were accepted",
                 );
@@ -359,35 +413,44 @@ impl Plan {
         }
     }
 
-    /// Racks under contract cannot be shed, so they have to fit under every limit.
+    /// Racks under contract cannot be shed, so they have to fit under every limit of their
+    /// site.
     fn doubt_power(&self, doubts: &mut Doubts) {
-        let mut days: Vec<Date> =
-            self.conversions.iter().filter(|c| !c.dropped).map(|c| c.ready).collect();
+        for site in 0..self.sites.len() {
+            self.doubt_power_at(site, doubts);
+        }
+    }
+
+    fn doubt_power_at(&self, number: usize, doubts: &mut Doubts) {
+        let site = &self.sites[number].site;
+        let own = || self.conversions.iter().filter(|c| c.site == number);
+        let mut days: Vec<Date> = own().filter(|c| !c.dropped).map(|c| c.ready).collect();
         days.sort_unstable();
         let there = |load: LoadIx, day: Date| {
             let comes = |c: &Conversion| !c.dropped && c.ready <= day;
-            self.conversions.iter().any(|c| c.racks.contains(&load) && comes(c))
+            own().any(|c| c.racks.contains(&load) && comes(c))
         };
         let draw = |load: LoadIx| {
-            let machines = self.site.loads[load].machines();
-            let pue = self.site.pue_of(load, None);
+            let machines = site.loads[load].machines();
+            let pue = site.pue_of(load, None);
             machines.map_or(Power::ZERO, |m| pue.at_meter(m.ceiling()))
         };
-        let firm: Vec<LoadIx> =
-            (0..self.site.loads.len()).filter(|load| self.is_contracted(*load)).collect();
+        let firm: Vec<LoadIx> = (0..site.loads.len())
+            .filter(|load| self.is_contracted(number, *load))
+            .collect();
         for day in days {
             let all: Power = firm
                 .iter()
                 .filter(|load| there(**load, day))
                 .map(|load| draw(*load))
                 .sum();
-            let limit = self.site.interconnection.import_limit;
+            let limit = site.interconnection.import_limit;
             let mut found =
                 (all > limit).then(|| (format!("the interconnection's {limit}"), all));
-            for (feeder, shape) in self.site.feeders.iter().enumerate() {
+            for (feeder, shape) in site.feeders.iter().enumerate() {
                 let behind = |load: &&LoadIx| {
-                    let own = self.site.loads[**load].feeder;
-                    self.site.path(own).any(|above| above == feeder)
+                    let own = site.loads[**load].feeder;
+                    site.path(own).any(|above| above == feeder)
                 };
                 let drawn: Power = firm
                     .iter()
@@ -403,9 +466,10 @@ impl Plan {
                 }
             }
             if let Some((limit, drawn)) = found {
+                let at = self.at(number);
                 doubts.add(
                     "conversions".to_owned(),
-                    &format!("racks under contract within {limit}"),
+                    &format!("racks under contract within {limit}{at}"),
                     format!("{drawn} at {day}, overhead included"),
                     "contracted racks cannot be shed: convert fewer, or raise the limit first",
                 );

@@ -15,6 +15,7 @@
 //! Invariant: a path depends on plan, seed and number alone.
 
 mod answer;
+mod by_site;
 mod cash;
 mod doubt;
 mod finance;
@@ -29,7 +30,8 @@ mod tornado;
 mod value;
 mod waiting;
 
-pub use answer::{Answer, Band, BreakEven, PerMwh, TrancheRisk};
+pub use answer::{Answer, Band, BreakEven, PerMwh, SiteAnswer, TrancheRisk};
+pub use by_site::SiteTotals;
 pub use cash::{Line, Month};
 pub use doubt::Doubt;
 pub use markets::{Day, HOURS, Markets};
@@ -40,7 +42,7 @@ pub use receipts::Receipts;
 pub use schedule::{Glimpse, How, Run, Schedule, Search, Start, Trials, Tried, Worth};
 pub use terms::{
     Bounds, Conversion, Covenant, Deal, Equipment, Futures, Loan, LoanKind, OnLongStop,
-    Plan, Repayment, Rules, Running, Serves, Works,
+    Place, Plan, Prices, Repayment, Rules, Running, Serves, Works,
 };
 pub use tornado::Lever;
 pub use value::{irr, monthly_rate, npv, quantile};

@@ -7,13 +7,15 @@
 mod tests;
 
 use settle::calendar::Period;
-use sim::scenario::blocks::BlocksPath;
+use settle::tariff::CoincidentPeakRule;
+use sim::scenario::blocks::{Blocks, BlocksPath};
 use sim::scenario::coin::CoinPath;
 use sim::scenario::copula::Factor;
 use sim::scenario::fees::FeesPath;
 use sim::scenario::network::{Chain, NetworkPath};
 use sim::scenario::power::{Hour, PowerPath};
 use sim::scenario::rental::RentalPath;
+use sim::seed;
 use units::{EnergyPrice, Hashprice, Money, Power, Share, Timestamp};
 
 use crate::past::Past;
@@ -97,38 +99,71 @@ pub struct Markets<'a> {
     network: NetworkPath,
     rental: RentalPath,
     power: Hours<'a>,
-    past: Option<&'a Past>,
+    /// The first site's days, where the coin moves by them and this is another site.
+    moves: Option<BlocksPath<'a>>,
+    past: Option<&'a [Day]>,
     day: usize,
 }
 
 impl Plan {
-    /// Markets of future `number` of those that `seed` grows.
-    pub fn markets(&self, seed: u64, number: u64) -> Markets<'_> {
+    /// What the price of power at a site grows from: other markets have draws of their own.
+    fn market_seed(&self, site: usize, seed: u64) -> u64 {
+        match self.sites[site].market {
+            0 => seed,
+            other => seed::numbered(seed::sub_seed(seed, "market"), other as u64),
+        }
+    }
+
+    /// The price of power at a site in a future, hour by hour.
+    fn hours(&self, site: usize, seed: u64, number: u64) -> Hours<'_> {
         let start = self.zone().month(self.first).start;
-        let futures = &self.futures;
-        let first_day = futures.power.first_day(start);
-        let draws = |of| futures.together.draws(of, seed, number, first_day);
-        let fuel = draws(Factor::Power);
-        let power = &futures.power;
-        let hours = match &futures.power_days {
-            None => Hours::Drawn(power.path_with(seed, number, start, fuel)),
+        let (power, days) = self.power_at(site);
+        let together = &self.futures.together;
+        let first_day = power.first_day(start);
+        let fuel = together.draws(Factor::Power, seed, number, first_day);
+        let market = self.market_seed(site, seed);
+        let fuel = match self.sites[site].market {
+            0 => fuel,
+            _ => {
+                let own = Draws::of(market, number, "fuel");
+                fuel.beside(self.futures.markets_together, own)
+            }
+        };
+        match days {
+            None => Hours::Drawn(power.path_with(market, number, start, fuel)),
             Some(days) => {
                 let hour = start.as_unix_seconds().div_euclid(3_600);
                 Hours::Days(days.path(
-                    (seed, number),
+                    (market, number),
                     hour - power.behind_utc_hours,
                     power.level,
                     fuel,
                     power.bounds_usd_per_mwh,
                 ))
             }
-        };
+        }
+    }
+
+    /// Markets at a site in future `number` of those that `seed` grows: coin, network and
+    /// rent are the same at each.
+    pub fn markets(&self, site: usize, seed: u64, number: u64) -> Markets<'_> {
+        let start = self.zone().month(self.first).start;
+        let futures = &self.futures;
+        let first_day = self.power_at(0).0.first_day(start);
+        let draws = |of| futures.together.draws(of, seed, number, first_day);
+        let leads = self.power_at(0).1.is_some_and(Blocks::has_coin);
+        let leads = (site > 0 && leads).then(|| self.hours(0, seed, number));
+        let moves = leads.and_then(|hours| match hours {
+            Hours::Days(path) => Some(path),
+            Hours::Drawn(_) => None,
+        });
         Markets {
             coin: futures.coin.path_with(seed, number, draws(Factor::Coin)),
             fees: futures.fees.path_with(seed, number, draws(Factor::Fees)),
             network: futures.network.path(),
             rental: futures.rental.path_with(seed, number, draws(Factor::Rent)),
-            power: hours,
+            power: self.hours(site, seed, number),
+            moves,
             past: None,
             day: 0,
         }
@@ -138,21 +173,28 @@ impl Plan {
     /// drawn.
     pub(crate) fn markets_of<'a>(
         &'a self,
+        site: usize,
         past: Option<&'a Past>,
         seed: u64,
         number: u64,
     ) -> Markets<'a> {
-        Markets { past, ..self.markets(seed, number) }
+        let past = past.map(|past| past.days(site));
+        Markets { past, ..self.markets(site, seed, number) }
     }
 
-    /// What a MWh drawn in an hour of the market's day is expected to add to the charge
-    /// for demand at the system's peaks.
+    /// What a MWh drawn at a site in an hour of the market's day is expected to add to the
+    /// charge for demand at the system's peaks.
     #[inline]
-    pub fn peak_adder(&self, at: Timestamp, hour_of_day: usize) -> EnergyPrice {
+    pub fn peak_adder(
+        &self,
+        site: usize,
+        at: Timestamp,
+        hour_of_day: usize,
+    ) -> EnergyPrice {
         if hour_of_day != PEAK_HOUR {
             return EnergyPrice::ZERO;
         }
-        let rules = &self.site.tariff.coincident_peaks;
+        let rules = &self.sites[site].site.tariff.coincident_peaks;
         let watched = rules.iter().filter_map(|rule| {
             let month = rule.month_of(at)?;
             let days = month.duration().as_seconds() / 86_400;
@@ -167,6 +209,16 @@ impl Plan {
 }
 
 impl Markets<'_> {
+    /// What the coin moves by on the day that power was asked for: as it did on the first
+    /// site's days.
+    fn coin_move(&mut self) -> Option<f64> {
+        let Some(first) = &mut self.moves else { return self.power.coin_move() };
+        for _ in 0..HOURS {
+            first.next_hour();
+        }
+        first.coin_move()
+    }
+
     fn mine_a_day(&mut self, coin_move: Option<f64>) -> (f64, Chain) {
         let coin_usd = match coin_move {
             Some(by) => self.coin.next_day_moving(by),
@@ -179,13 +231,10 @@ impl Markets<'_> {
     /// what power costs: a future is asked for days like this or for whole ones.
     pub(crate) fn next_day_without_power(&mut self) -> (f64, f64) {
         // The coin may move as on the days that power is of.
-        let coin_move = match &mut self.power {
-            Hours::Drawn(_) => None,
-            hours @ Hours::Days(_) => {
-                hours.next_day();
-                hours.coin_move()
-            }
-        };
+        if let hours @ Hours::Days(_) = &mut self.power {
+            hours.next_day();
+        }
+        let coin_move = self.coin_move();
         let (_, chain) = self.mine_a_day(coin_move);
         (chain.hashprice_usd_per_ph_day, self.rental.next_day())
     }
@@ -196,11 +245,12 @@ impl Markets<'_> {
         let day = self.day;
         self.day += 1;
         if let Some(past) = self.past {
-            return Day { rent_usd, ..past.days[day] };
+            return Day { rent_usd, ..past[day] };
         }
         let first_hour = self.power.hour_of_day();
         let hours = self.power.next_day();
-        let (coin_usd, chain) = self.mine_a_day(self.power.coin_move());
+        let coin_move = self.coin_move();
+        let (coin_usd, chain) = self.mine_a_day(coin_move);
         Day {
             hours,
             first_hour,
@@ -219,14 +269,21 @@ impl Markets<'_> {
 /// after. Peaks before the plan began are not known to it.
 pub(crate) struct Peaks<'a> {
     plan: &'a Plan,
+    site: usize,
     draws: Draws,
     /// Demand metered in peaks, by rule and year.
     metered: Vec<(usize, i16, Power)>,
 }
 
 impl<'a> Peaks<'a> {
-    pub(crate) fn new(plan: &'a Plan, seed: u64, path: u64) -> Self {
-        Self { plan, draws: Draws::of(seed, path, "peaks"), metered: Vec::new() }
+    /// The peaks of a site's market: sites of one market meet the same.
+    pub(crate) fn new(plan: &'a Plan, site: usize, seed: u64, path: u64) -> Self {
+        let draws = Draws::of(plan.market_seed(site, seed), path, "peaks");
+        Self { plan, site, draws, metered: Vec::new() }
+    }
+
+    fn rules(&self) -> &'a [CoincidentPeakRule] {
+        &self.plan.sites[self.site].site.tariff.coincident_peaks
     }
 
     /// Notes the draw of an hour, if it was a peak.
@@ -235,7 +292,7 @@ impl<'a> Peaks<'a> {
         if hour_of_day != PEAK_HOUR {
             return;
         }
-        for (rule, of) in self.plan.site.tariff.coincident_peaks.iter().enumerate() {
+        for (rule, of) in self.rules().iter().enumerate() {
             let Some(month) = of.month_of(at) else { continue };
             let days = (month.duration().as_seconds() / 86_400).max(1);
             let today = (at - month.start).as_seconds() / 86_400;
@@ -252,7 +309,7 @@ impl<'a> Peaks<'a> {
     /// A month's part of what the year before came to.
     pub(crate) fn charge(&self, month: Period) -> Money {
         let mut total = Money::ZERO;
-        for (rule, of) in self.plan.site.tariff.coincident_peaks.iter().enumerate() {
+        for (rule, of) in self.rules().iter().enumerate() {
             let year_before = month.year() - 1;
             let peaks: Vec<Power> = self
                 .metered

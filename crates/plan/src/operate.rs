@@ -1,4 +1,4 @@
-//! Running the site through one future, hour by hour, by the engine's kernel.
+//! Running one site through one future, hour by hour, by the engine's kernel.
 //!
 //! An hour is decided on what was known when it began: the price then, yesterday's
 //! hashprice and rent, and on how likely it is to be a month's peak. It is paid at what
@@ -15,7 +15,7 @@ use units::{
 use crate::cash::{Line, Month};
 use crate::markets::{Markets, Peaks};
 use crate::path::{Use, UseTotals};
-use crate::terms::Plan;
+use crate::terms::{Place, Plan};
 
 /// What becomes of a load on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,12 +50,6 @@ pub(crate) struct Ran {
     pub(crate) contract_running: Vec<Money>,
     /// What GPU-hours let brought, by load.
     pub(crate) let_by_load: Vec<Money>,
-    /// The mean settled price, USD/MWh.
-    pub(crate) price_mean_usd_per_mwh: f64,
-    /// The mean hashprice, USD/PH/day.
-    pub(crate) hashprice_mean_usd_per_ph_day: f64,
-    /// The coin at the end, in USD.
-    pub(crate) coin_last_usd: f64,
     /// Rig capacity that stood idle, and what its energy cost at settlement.
     pub(crate) idle_wh: i128,
     pub(crate) idle_value_usd: f64,
@@ -96,6 +90,7 @@ struct Standing {
 
 struct Site<'a> {
     plan: &'a Plan,
+    place: &'a Place,
     kernel: Kernel,
     there: Vec<Option<Becomes>>,
     standing: Standing,
@@ -105,9 +100,11 @@ struct Site<'a> {
     let_hours: Vec<i64>,
 }
 
-/// Runs a path's hours into `months`, in markets that begin on the first of them.
+/// Runs a path's hours at one site into `months`, in its markets, which begin on the first
+/// of them.
 pub(crate) fn run(
     plan: &Plan,
+    number: usize,
     mut markets: Markets<'_>,
     mut peaks: Peaks<'_>,
     happenings: &[Happening],
@@ -115,22 +112,22 @@ pub(crate) fn run(
 ) -> Ran {
     let zone = plan.zone();
     let futures = &plan.futures;
+    let place = &plan.sites[number];
+    let shape = &place.site;
     let mut site = Site {
         plan,
-        kernel: Kernel::new(plan.site.clone()),
-        there: vec![None; plan.site.loads.len()],
+        place,
+        kernel: Kernel::new(shape.clone()),
+        there: vec![None; shape.loads.len()],
         standing: Standing::default(),
-        running: vec![0; plan.site.loads.len()],
-        let_hours: vec![0; plan.site.loads.len()],
+        running: vec![0; shape.loads.len()],
+        let_hours: vec![0; shape.loads.len()],
     };
     let mut ran = Ran {
         uses: Default::default(),
         contract_power: vec![Money::ZERO; months.len()],
         contract_running: vec![Money::ZERO; months.len()],
-        let_by_load: vec![Money::ZERO; plan.site.loads.len()],
-        price_mean_usd_per_mwh: 0.0,
-        hashprice_mean_usd_per_ph_day: 0.0,
-        coin_last_usd: futures.coin.price_usd,
+        let_by_load: vec![Money::ZERO; shape.loads.len()],
         idle_wh: 0,
         idle_value_usd: 0.0,
         markets: Vec::with_capacity(months.len()),
@@ -156,13 +153,13 @@ pub(crate) fn run(
             site.kernel.set_hashprice(Some(hashprice_known.unwrap_or(hashprice)));
             site.let_at(rent_known, futures.let_share);
             site.look();
-            let adders = plan.site.tariff.adders_at(at);
-            let blocks = blocks_at(plan, at);
+            let adders = shape.tariff.adders_at(at);
+            let blocks = blocks_at(shape, at);
             let mut gigahash_hours = 0_i128;
 
             for (hour, drawn) in today.hours.iter().enumerate() {
                 let hour_of_day = today.hour_of_day(hour);
-                let peak = plan.peak_adder(at, hour_of_day);
+                let peak = plan.peak_adder(number, at, hour_of_day);
                 let known = micro(drawn.known);
                 let settled = micro(drawn.settled);
                 if site.kernel.decide(known + adders + peak) {
@@ -195,7 +192,7 @@ pub(crate) fn run(
             }
 
             let hashes = Hashes::from_gigahashes(gigahash_hours.max(0) * 3_600);
-            let paid = mining::pay(hashes, hashprice, plan.site.pool_fee);
+            let paid = mining::pay(hashes, hashprice, shape.pool_fee);
             month.add(Line::Mining, paid);
             ran.uses[Use::Mining as usize].earned += paid;
             site.let_out(today.rent_usd, month, &mut ran);
@@ -226,16 +223,6 @@ pub(crate) fn run(
         market.mining_wh = sums.watt_hours[Use::Mining as usize];
         ran.markets.push(market);
     }
-    let sum = |of: &dyn Fn(&MonthMarket) -> f64| ran.markets.iter().map(of).sum::<f64>();
-    let hours = sum(&|month| month.hours as f64).max(1.0);
-    let days = sum(&|month| month.days as f64).max(1.0);
-    let price = sum(&|month| month.price_usd_per_mwh);
-    let hashprice = sum(&|month| month.hashprice_usd_per_ph_day);
-    ran.price_mean_usd_per_mwh = price / hours;
-    ran.hashprice_mean_usd_per_ph_day = hashprice / days;
-    if let Some(last) = ran.markets.last() {
-        ran.coin_last_usd = last.coin_usd;
-    }
     ran
 }
 
@@ -249,8 +236,8 @@ fn micro(usd: f64) -> EnergyPrice {
 }
 
 /// Blocks in force, in watts and what they cost.
-fn blocks_at(plan: &Plan, at: Timestamp) -> Vec<(i64, EnergyPrice)> {
-    let blocks = plan.site.tariff.blocks.iter().filter(|block| block.during.contains(at));
+fn blocks_at(site: &engine::Site, at: Timestamp) -> Vec<(i64, EnergyPrice)> {
+    let blocks = site.tariff.blocks.iter().filter(|block| block.during.contains(at));
     blocks.map(|block| (block.power.as_watts(), block.price)).collect()
 }
 
@@ -270,10 +257,26 @@ fn rate(machines: &Machines, level: u32) -> i64 {
     total
 }
 
+impl MonthMarket {
+    /// The month at several sites: coin and network are the same at each.
+    pub(crate) fn together(sites: &[&Ran], month: usize) -> Self {
+        let mut all = Self::default();
+        for one in sites.iter().filter_map(|ran| ran.markets.get(month)) {
+            all.hours += one.hours;
+            all.days += one.days;
+            all.price_usd_per_mwh += one.price_usd_per_mwh;
+            all.hashprice_usd_per_ph_day += one.hashprice_usd_per_ph_day;
+            all.coin_usd = one.coin_usd;
+            all.mining_wh += one.mining_wh;
+        }
+        all
+    }
+}
+
 impl Site<'_> {
     fn is_let(&self, load: LoadIx) -> bool {
         let uncommitted = matches!(
-            &self.plan.site.loads[load].kind,
+            &self.place.site.loads[load].kind,
             LoadKind::Racks(racks) if matches!(racks.terms, Terms::Uncommitted { .. })
         );
         match self.there[load] {
@@ -299,7 +302,7 @@ impl Site<'_> {
     /// Sums up how loads stand.
     fn look(&mut self) {
         let mut standing = Standing::default();
-        for (load, shape) in self.plan.site.loads.iter().enumerate() {
+        for (load, shape) in self.place.site.loads.iter().enumerate() {
             let Some(machines) = shape.machines().filter(|_| self.there[load].is_some())
             else {
                 self.running[load] = 0;
@@ -311,7 +314,7 @@ impl Site<'_> {
             let used = match &shape.kind {
                 LoadKind::Rigs(_) => {
                     standing.gigahashes += rate(machines, level);
-                    let pue = self.plan.site.pue_of(load, None);
+                    let pue = self.place.site.pue_of(load, None);
                     standing.rig_watts_max += pue.at_meter(machines.ceiling()).as_watts();
                     Use::Mining
                 }
@@ -330,7 +333,7 @@ impl Site<'_> {
     /// they do not give while they warm up, which are returned.
     fn starts(&self, month: &mut Month) -> i128 {
         let mut lost = 0;
-        for (load, shape) in self.plan.site.loads.iter().enumerate() {
+        for (load, shape) in self.place.site.loads.iter().enumerate() {
             let LoadKind::Rigs(rigs) = &shape.kind else { continue };
             if self.there[load].is_none() {
                 continue;
@@ -353,7 +356,7 @@ impl Site<'_> {
 
     /// Notes an hour of racks that are let.
     fn let_an_hour(&mut self) {
-        for (load, shape) in self.plan.site.loads.iter().enumerate() {
+        for (load, shape) in self.place.site.loads.iter().enumerate() {
             if let (LoadKind::Racks(racks), true) = (&shape.kind, self.is_let(load)) {
                 self.let_hours[load] +=
                     i64::from(self.running[load]) * i64::from(racks.gpus_per_rack);
@@ -377,17 +380,17 @@ impl Site<'_> {
     /// A day of what it costs to run what stands there, as its part of a month.
     fn run_a_day(&self, of: Seconds, month: &mut Month, contract: &mut Money) {
         let days = of.as_seconds() / 86_400;
-        for (load, shape) in self.plan.site.loads.iter().enumerate() {
+        for (load, shape) in self.place.site.loads.iter().enumerate() {
             let Some(machines) = shape.machines().filter(|_| self.there[load].is_some())
             else {
                 continue;
             };
-            let pue = self.plan.site.pue_of(load, None);
+            let pue = self.place.site.pue_of(load, None);
             let watts = pue.at_meter(machines.ceiling()).as_watts();
             let (per_mw, under_contract) = match &shape.kind {
-                LoadKind::Rigs(_) => (self.plan.running.mining_per_mw_month, false),
+                LoadKind::Rigs(_) => (self.place.running.mining_per_mw_month, false),
                 LoadKind::Racks(_) | LoadKind::Battery(_) => {
-                    (self.plan.running.racks_per_mw_month, !self.is_let(load))
+                    (self.place.running.racks_per_mw_month, !self.is_let(load))
                 }
             };
             let exact = i128::from(per_mw.as_micro_usd()) * i128::from(watts);

@@ -26,7 +26,8 @@ const YEAR: usize = 12;
 /// Markets as they were, from a plan's first day on.
 #[derive(Clone, Debug)]
 pub struct Past {
-    pub(crate) days: Vec<Day>,
+    /// By site.
+    days: Vec<Vec<Day>>,
     months: usize,
 }
 
@@ -136,26 +137,27 @@ impl Verdict {
 }
 
 impl Past {
-    /// As many whole months of `days` as there are, from the plan's first day on; `None`
-    /// where there is not one.
-    pub fn of(plan: &Plan, mut days: Vec<Day>) -> Option<Self> {
+    /// As many whole months of `days` as all sites have, a list for each in the plan's order,
+    /// from the plan's first day on; `None` where there is not one.
+    pub fn of(plan: &Plan, mut days: Vec<Vec<Day>>) -> Option<Self> {
         let zone = plan.zone();
+        let least = days.iter().map(Vec::len).min()?;
         let (mut whole, mut months) = (0, 0);
         while months < plan.months {
             let length = zone.month(plan.period(months)).duration().as_seconds();
             let more = whole + usize::try_from(length / 86_400).expect("days of a month");
-            if more > days.len() {
+            if more > least {
                 break;
             }
             (whole, months) = (more, months + 1);
         }
-        days.truncate(whole);
-        (months > 0).then_some(Self { days, months })
+        days.iter_mut().for_each(|site| site.truncate(whole));
+        (months > 0 && days.len() == plan.sites.len()).then_some(Self { days, months })
     }
 
-    /// Its days, whole months of them.
-    pub fn days(&self) -> &[Day] {
-        &self.days
+    /// The days of a site, whole months of them.
+    pub fn days(&self, site: usize) -> &[Day] {
+        &self.days[site]
     }
 
     /// How many months of the plan it has.
@@ -180,10 +182,11 @@ impl Plan {
     /// they were.
     pub fn held(&self, past: &Past, seed: u64, number: u64) -> Held {
         let figures = |lived: &Lived| {
+            let markets = lived.markets();
             let rows = (0..past.months).step_by(YEAR);
             rows.map(|at| {
                 let until = past.months.min(at + YEAR);
-                row(&lived.months[at..until], &lived.ran.markets[at..until])
+                row(&lived.months[at..until], &markets[at..until])
             })
             .collect()
         };

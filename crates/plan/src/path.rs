@@ -7,13 +7,14 @@ use sim::scenario::delivery;
 use sim::scenario::draw::Draws;
 use units::Money;
 
+use crate::by_site::{SiteTotals, price_mean};
 use crate::cash::{Line, Month};
 use crate::finance;
 use crate::markets::Peaks;
-use crate::operate::{self, Becomes, Happening, Ran};
+use crate::operate::{self, Becomes, Happening, MonthMarket, Ran};
 use crate::past::Past;
 use crate::receipts::{Batch, Ended, Receipts, Span, aggregate, receipts};
-use crate::terms::{Conversion, OnLongStop, Plan};
+use crate::terms::{Conversion, OnLongStop, Place, Plan};
 use crate::value;
 
 /// What energy was drawn for.
@@ -42,6 +43,15 @@ pub struct UseTotals {
     /// What it earned; under contract by the month of service, before what was paid
     /// ahead is taken off.
     pub earned: Money,
+}
+
+impl UseTotals {
+    /// Both together.
+    fn add(&mut self, other: Self) {
+        self.watt_hours += other.watt_hours;
+        self.power += other.power;
+        self.earned += other.earned;
+    }
 }
 
 /// When one tranche came.
@@ -75,6 +85,8 @@ pub struct Outcome {
     pub stay: Vec<Money>,
     /// By use, in the order of [`Use::ALL`].
     pub uses: [UseTotals; 3],
+    /// Each site, in the order of the plan's.
+    pub sites: Vec<SiteTotals>,
     /// Every tranche that a conversion serves.
     pub delivered: Vec<Delivered>,
     /// Coverage at the end of each month tested, in millionths; `None` where no debt
@@ -106,22 +118,40 @@ pub struct Outcome {
 /// One future of the plan, before it is held against staying.
 #[derive(Clone, Debug)]
 pub(crate) struct Lived {
-    arrivals: Arrivals,
-    pub(crate) ran: Ran,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) receipts: Vec<Receipts>,
+    pub(crate) sites: Vec<AtSite>,
     pub(crate) months: Vec<Month>,
     pub(crate) coverage: Vec<Option<i64>>,
 }
 
-/// What is settled of one future before its hours are run.
+/// What one site came to: its hours, and what is built there.
+#[derive(Clone, Debug)]
+pub(crate) struct AtSite {
+    pub(crate) ran: Ran,
+    pub(crate) months: Vec<Month>,
+}
+
+/// What is known of one future before its hours are run.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrivals {
-    happenings: Vec<Happening>,
+    /// By site, in the order of time.
+    happenings: Vec<Vec<Happening>>,
     /// When each conversion's racks came; `None` where they never do.
     arrived: Vec<Option<Date>>,
-    receipts: Vec<Receipts>,
-    /// By deal, what was to serve it, whether or not it came in time.
-    batches: Vec<Vec<Batch>>,
+    /// By deal.
+    pub(crate) serving: Vec<Serving>,
     delivered: Vec<Delivered>,
+}
+
+/// What serves a deal.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Serving {
+    /// What was to serve it, whether or not it came in time.
+    pub(crate) meant: Vec<Batch>,
+    /// What does.
+    pub(crate) batches: Vec<Batch>,
+    pub(crate) ended: Vec<Ended>,
 }
 
 /// How far a future may go wrong.
@@ -137,20 +167,13 @@ impl Plan {
     /// Lives future `number` of those that `seed` grows.
     pub fn path(&self, seed: u64, number: u64) -> Outcome {
         let lived = self.live(seed, number);
-
-        let mut stays = vec![Month::default(); self.months];
-        let markets = self.markets(seed, number);
-        let peaks = Peaks::new(self, seed, number);
-        operate::run(self, markets, peaks, &self.untouched(), &mut stays);
-        let nothing = vec![Money::ZERO; self.months];
-        finance::tax(self, &mut stays, &nothing, &nothing);
-
-        self.outcome(number, lived, stays)
+        let stays = self.operate(None, seed, number, &self.untouched(), self.months);
+        self.outcome(number, lived, &stays)
     }
 
-    /// When each load of the site comes and goes in a future.
-    pub fn happenings(&self, seed: u64, number: u64) -> Vec<Happening> {
-        self.arrivals(Luck::Drawn { seed, path: number }).happenings
+    /// When each load of a site comes and goes in a future.
+    pub fn happenings(&self, site: usize, seed: u64, number: u64) -> Vec<Happening> {
+        self.arrivals(Luck::Drawn { seed, path: number }).happenings.swap_remove(site)
     }
 
     /// Lives a future of the plan alone.
@@ -158,53 +181,99 @@ impl Plan {
         self.live_in(None, seed, number)
     }
 
+    /// Runs the hours of every site, so many months of them.
+    fn operate(
+        &self,
+        past: Option<&Past>,
+        seed: u64,
+        number: u64,
+        happenings: &[Vec<Happening>],
+        run: usize,
+    ) -> Vec<AtSite> {
+        let at_site = |(site, happenings): (usize, &Vec<Happening>)| {
+            let mut months = vec![Month::default(); self.months];
+            let markets = self.markets_of(site, past, seed, number);
+            let peaks = Peaks::new(self, site, seed, number);
+            let running = &mut months[..run];
+            let mut ran = operate::run(self, site, markets, peaks, happenings, running);
+            ran.contract_power.resize(self.months, Money::ZERO);
+            ran.contract_running.resize(self.months, Money::ZERO);
+            AtSite { ran, months }
+        };
+        happenings.iter().enumerate().map(at_site).collect()
+    }
+
     /// The same; with a past, only the months that it has are run, and markets are as
     /// they were.
     pub(crate) fn live_in(&self, past: Option<&Past>, seed: u64, number: u64) -> Lived {
         let arrivals = self.arrivals(Luck::Drawn { seed, path: number });
-        let mut months = vec![Month::default(); self.months];
-        let markets = self.markets_of(past, seed, number);
-        let peaks = Peaks::new(self, seed, number);
         let run = past.map_or(self.months, |past| past.months().min(self.months));
-        let happenings = &arrivals.happenings;
-        let mut ran = operate::run(self, markets, peaks, happenings, &mut months[..run]);
-        ran.contract_power.resize(self.months, Money::ZERO);
-        ran.contract_running.resize(self.months, Money::ZERO);
-        let sold = self.build(&arrivals, &mut months);
-        let mut available = self.collect(&arrivals, &mut months);
+        let mut sites = self.operate(past, seed, number, &arrivals.happenings, run);
+        let sold = self.build(&arrivals, |site, place, line, money| {
+            sites[site].months[place].add(line, money);
+        });
+        let mut months = together(&sites, self.months);
+        let receipts = self.receipts(&arrivals);
+        let mut available = self.collect(&receipts, &mut months);
         for (place, available) in available.iter_mut().enumerate() {
-            *available += ran.contract_power[place] + ran.contract_running[place];
+            for AtSite { ran, .. } in &sites {
+                *available += ran.contract_power[place] + ran.contract_running[place];
+            }
         }
         finance::borrow(self, &mut months);
         let mut served = vec![Money::ZERO; self.months];
-        for months in arrivals.receipts.iter().flat_map(|receipts| &receipts.earned) {
+        for months in receipts.iter().flat_map(|receipts| &receipts.earned) {
             for (place, earned) in months.iter().enumerate() {
                 served[place] += *earned;
             }
         }
         finance::tax(self, &mut months, &served, &sold);
         let coverage = finance::coverage(self, &months, &available);
-        Lived { arrivals, ran, months, coverage }
+        Lived { arrivals, receipts, sites, months, coverage }
     }
 
-    fn outcome(&self, path: u64, lived: Lived, stays: Vec<Month>) -> Outcome {
-        let Lived { arrivals, ran, months, coverage } = lived;
+    /// What tenants pay.
+    fn receipts(&self, arrivals: &Arrivals) -> Vec<Receipts> {
+        let of = self.deals.iter().zip(&arrivals.serving);
+        of.map(|(deal, serving)| {
+            let contract = aggregate(&deal.contract);
+            receipts(&contract, self.span(), &serving.batches, &serving.ended)
+        })
+        .collect()
+    }
+
+    fn outcome(&self, path: u64, lived: Lived, stays: &[AtSite]) -> Outcome {
+        let sites = self.by_site(&lived, stays);
+        let mut stays = together(stays, self.months);
+        let nothing = vec![Money::ZERO; self.months];
+        finance::tax(self, &mut stays, &nothing, &nothing);
         let rate = value::monthly_rate(self.rules.discount);
         let worth = |flows: &[Money]| usd(value::npv(rate, flows));
         let of = |months: &[Month], of: &dyn Fn(&Month) -> Money| -> Vec<Money> {
             months.iter().map(of).collect()
         };
-        let net = of(&months, &Month::net);
+        let months = &lived.months;
+        let net = of(months, &Month::net);
         let stay = of(&stays, &Month::net);
         let gain: Vec<Money> = net.iter().zip(&stay).map(|(a, b)| *a - *b).collect();
-        let tax = worth(&of(&months, &|month| month.of(Line::Tax)))
+        let tax = worth(&of(months, &|month| month.of(Line::Tax)))
             - worth(&of(&stays, &|month| month.of(Line::Tax)));
         let tenants =
-            of(&months, &|month| month.of(Line::Contract) + month.of(Line::Prepayment));
-        let mut uses = ran.uses;
-        let earned = arrivals.receipts.iter().flat_map(|receipts| &receipts.earned);
-        uses[Use::Contract as usize].earned = earned.flatten().copied().sum();
-        let delivered = self.costs(&arrivals, &ran);
+            of(months, &|month| month.of(Line::Contract) + month.of(Line::Prepayment));
+        let mut uses = <[UseTotals; Use::ALL.len()]>::default();
+        for (of, uses) in uses.iter_mut().enumerate() {
+            sites.iter().for_each(|site| uses.add(site.uses[of]));
+        }
+        let delivered = self.costs(&lived);
+        let at = &lived.sites;
+        let idle_wh = at.iter().map(|at| at.ran.idle_wh).sum::<i128>();
+        let idle_usd = at.iter().map(|at| at.ran.idle_value_usd).sum::<f64>();
+        let markets = lived.markets();
+        let sum = |of: &dyn Fn(&MonthMarket) -> f64| markets.iter().map(of).sum::<f64>();
+        let hashprice = sum(&|month| month.hashprice_usd_per_ph_day)
+            / sum(&|month| month.days as f64).max(1.0);
+        let coin =
+            markets.last().map_or(self.futures.coin.price_usd, |month| month.coin_usd);
         Outcome {
             path,
             npv: worth(&net),
@@ -212,26 +281,28 @@ impl Plan {
             irr_ppm: value::irr(&gain, rate).map(|rate| (rate * 1e6).round() as i64),
             contract_value: worth(&tenants),
             tax_value: tax,
-            months,
             stay,
             uses,
+            sites,
             delivered,
-            coverage,
-            price_micro_usd_per_mwh: (ran.price_mean_usd_per_mwh * 1e6).round() as i64,
-            idle_watt_hours: i64::try_from(ran.idle_wh).expect("years of energy fit"),
-            idle_value: usd(ran.idle_value_usd),
-            hashprice_micro_usd_per_ph_day: (ran.hashprice_mean_usd_per_ph_day * 1e6)
-                .round() as i64,
-            coin_last_micro_usd: (ran.coin_last_usd * 1e6).round() as i64,
+            price_micro_usd_per_mwh: price_mean(at),
+            idle_watt_hours: i64::try_from(idle_wh).expect("years of energy fit"),
+            idle_value: usd(idle_usd),
+            hashprice_micro_usd_per_ph_day: (hashprice * 1e6).round() as i64,
+            coin_last_micro_usd: (coin * 1e6).round() as i64,
+            months: lived.months,
+            coverage: lived.coverage,
         }
     }
 
     /// What each missed tranche cost.
-    fn costs(&self, arrivals: &Arrivals, ran: &Ran) -> Vec<Delivered> {
+    fn costs(&self, lived: &Lived) -> Vec<Delivered> {
+        let arrivals = &lived.arrivals;
         let mut delivered = arrivals.delivered.clone();
         for one in delivered.iter_mut().filter(|one| one.missed && one.signed) {
             let contract = &self.deals[one.deal].contract;
-            let on_time: Vec<Batch> = arrivals.batches[one.deal]
+            let on_time: Vec<Batch> = arrivals.serving[one.deal]
+                .meant
                 .iter()
                 .filter(|batch| batch.tranche == one.tranche)
                 .map(|batch| Batch {
@@ -246,10 +317,12 @@ impl Plan {
                     serves.deal == one.deal && serves.tranche == one.tranche
                 })
             });
-            let let_for: Money =
-                serving.flat_map(|c| &c.racks).map(|load| ran.let_by_load[*load]).sum();
+            let let_for: Money = serving
+                .flat_map(|c| c.racks.iter().map(|load| (c.site, *load)))
+                .map(|(site, load)| lived.sites[site].ran.let_by_load[load])
+                .sum();
             one.cost = sum(&could.earned[one.tranche])
-                - sum(&arrivals.receipts[one.deal].earned[one.tranche])
+                - sum(&lived.receipts[one.deal].earned[one.tranche])
                 - let_for;
         }
         delivered
@@ -260,33 +333,42 @@ impl Plan {
     }
 
     /// The first instant of a day.
-    fn midnight(&self, day: Date) -> units::Timestamp {
+    pub(crate) fn midnight(&self, day: Date) -> units::Timestamp {
         self.zone().midnight(day)
     }
 
-    /// The site if nothing is converted: rigs, and racks that no conversion brings.
-    fn untouched(&self) -> Vec<Happening> {
+    /// The sites if nothing is converted: rigs, and racks that no conversion brings.
+    fn untouched(&self) -> Vec<Vec<Happening>> {
         // Before anything else happens.
         let start = units::Timestamp::from_unix_seconds(0);
-        let comes =
-            |load: &LoadIx| self.conversions.iter().any(|c| c.racks.contains(load));
-        (0..self.site.loads.len())
-            .map(|load| Happening {
-                at: start,
-                load,
-                becomes: if comes(&load) { Becomes::Gone } else { Becomes::There },
-            })
-            .collect()
+        let at_site = |(site, place): (usize, &Place)| {
+            let comes = |load: &LoadIx| {
+                let brings = |c: &Conversion| c.site == site && c.racks.contains(load);
+                self.conversions.iter().any(brings)
+            };
+            (0..place.site.loads.len())
+                .map(|load| Happening {
+                    at: start,
+                    load,
+                    becomes: if comes(&load) { Becomes::Gone } else { Becomes::There },
+                })
+                .collect()
+        };
+        self.sites.iter().enumerate().map(at_site).collect()
     }
 
-    /// When everything comes and goes, and what tenants pay by it.
+    /// When everything comes and goes, and what serves whom by it.
     fn arrivals(&self, luck: Luck) -> Arrivals {
         let mut happenings = self.untouched();
         for conversion in self.conversions.iter().filter(|conversion| !conversion.dropped)
         {
             let at = self.midnight(conversion.begins);
             for load in &conversion.rigs_out {
-                happenings.push(Happening { at, load: *load, becomes: Becomes::Gone });
+                happenings[conversion.site].push(Happening {
+                    at,
+                    load: *load,
+                    becomes: Becomes::Gone,
+                });
             }
         }
         let mut arrived = Vec::new();
@@ -305,13 +387,8 @@ impl Plan {
             let arrives = conversion.ready.plus_days(late);
             arrived.push((!conversion.dropped).then_some(arrives));
         }
-        let mut found = Arrivals {
-            happenings,
-            arrived,
-            receipts: Vec::new(),
-            batches: Vec::new(),
-            delivered: Vec::new(),
-        };
+        let mut found =
+            Arrivals { happenings, arrived, serving: Vec::new(), delivered: Vec::new() };
         for deal in 0..self.deals.len() {
             self.serve(deal, luck, &mut found);
         }
@@ -320,7 +397,7 @@ impl Plan {
             if conversion.serves.is_none() {
                 let at = self.midnight(arrived);
                 for load in &conversion.racks {
-                    found.happenings.push(Happening {
+                    found.happenings[conversion.site].push(Happening {
                         at,
                         load: *load,
                         becomes: Becomes::Let,
@@ -328,11 +405,11 @@ impl Plan {
                 }
             }
         }
-        found.happenings.sort();
+        found.happenings.iter_mut().for_each(|site| site.sort());
         found
     }
 
-    /// Lays out one deal: who is accepted when, what ends, and what is paid.
+    /// Lays out one deal: who is accepted when, and what ends.
     fn serve(&self, place: usize, luck: Luck, found: &mut Arrivals) {
         let deal = &self.deals[place];
         let contract = &deal.contract;
@@ -343,7 +420,7 @@ impl Plan {
             }
             Luck::Best => true,
         };
-        let (mut meant, mut batches, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+        let mut serving_it = Serving::default();
         let days = found.arrived.clone();
         for (number, tranche) in contract.tranches.iter().enumerate() {
             let serving: Vec<usize> = (0..self.conversions.len())
@@ -374,7 +451,7 @@ impl Plan {
                 cost: Money::ZERO,
             });
             if let (Some(end), true) = (end, signed) {
-                ended.push(Ended { tranche: number, at: end });
+                serving_it.ended.push(Ended { tranche: number, at: end });
             }
             for at in serving.iter().copied() {
                 let conversion = &self.conversions[at];
@@ -383,7 +460,7 @@ impl Plan {
                 let lost = self.lost(at, size, luck);
                 let batch =
                     Batch { tranche: number, unit: at, size, accepted: day, lost };
-                meant.push(batch.clone());
+                serving_it.meant.push(batch.clone());
                 let gone = end.is_some_and(|end| self.is_cancelled(conversion, day, end));
                 if signed && gone {
                     found.arrived[at] = None;
@@ -395,24 +472,19 @@ impl Plan {
                 for load in &conversion.racks {
                     let load = *load;
                     let at = self.midnight(day);
-                    found.happenings.push(Happening { at, load, becomes });
+                    let happenings = &mut found.happenings[conversion.site];
+                    happenings.push(Happening { at, load, becomes });
                     if serves {
                         let becomes = Becomes::Let;
-                        found.happenings.push(Happening { at: until, load, becomes });
+                        happenings.push(Happening { at: until, load, becomes });
                     }
                 }
                 if serves {
-                    batches.push(batch);
+                    serving_it.batches.push(batch);
                 }
             }
         }
-        found.receipts.push(receipts(
-            &aggregate(contract),
-            self.span(),
-            &batches,
-            &ended,
-        ));
-        found.batches.push(meant);
+        found.serving.push(serving_it);
     }
 
     /// Whether an order is cancelled when the tenant leaves on a day.
@@ -425,7 +497,8 @@ impl Plan {
 
     /// What a conversion brings, as the tranche counts.
     pub(crate) fn size(&self, conversion: &Conversion, by: Quantity) -> i64 {
-        let of = |load: &LoadIx| match &self.site.loads[*load].kind {
+        let loads = &self.sites[conversion.site].site.loads;
+        let of = |load: &LoadIx| match &loads[*load].kind {
             LoadKind::Racks(Racks { machines, gpus_per_rack, .. }) => match by {
                 Quantity::Gpus(_) => {
                     i64::from(machines.count) * i64::from(*gpus_per_rack)
@@ -455,9 +528,9 @@ impl Plan {
     }
 
     /// Adds what tenants pay; returns what they pay for service, by month.
-    fn collect(&self, arrivals: &Arrivals, months: &mut [Month]) -> Vec<Money> {
+    fn collect(&self, receipts: &[Receipts], months: &mut [Month]) -> Vec<Money> {
         let mut available = vec![Money::ZERO; months.len()];
-        for receipts in &arrivals.receipts {
+        for receipts in receipts {
             for (place, month) in months.iter_mut().enumerate() {
                 month.add(Line::Contract, receipts.paid[place]);
                 month.add(Line::Prepayment, receipts.ahead[place]);
@@ -467,26 +540,34 @@ impl Plan {
         available
     }
 
-    /// Adds buildings, machines and what is sold; returns what rigs that were sold stood in
-    /// the books at, by month.
-    fn build(&self, arrivals: &Arrivals, months: &mut [Month]) -> Vec<Money> {
-        let mut sold = vec![Money::ZERO; months.len()];
+    /// Tells `add` of buildings, machines and what is sold, by site and month; returns what
+    /// rigs that were sold stood in the books at, by month.
+    fn build(
+        &self,
+        arrivals: &Arrivals,
+        mut add: impl FnMut(usize, usize, Line, Money),
+    ) -> Vec<Money> {
+        let mut sold = vec![Money::ZERO; self.months];
         let place = |day: Date| {
             let place = usize::try_from(self.place(day.period())).ok()?;
-            (place < months.len()).then_some(place)
+            (place < self.months).then_some(place)
         };
-        let mut add: Vec<(Option<usize>, Line, Money)> = Vec::new();
         for (number, conversion) in self.conversions.iter().enumerate() {
             if conversion.dropped {
                 continue;
             }
+            let mut add = |place: Option<usize>, line, money| {
+                if let Some(place) = place {
+                    add(conversion.site, place, line, money);
+                }
+            };
             for (after, share) in conversion.works.schedule.iter().enumerate() {
                 let day =
                     conversion.begins.period().first_day().plus_months(after as i64);
                 let cost = share.of_money(conversion.works.cost);
-                add.push((place(day), Line::Works, -cost));
+                add(place(day), Line::Works, -cost);
             }
-            add.push((place(conversion.begins), Line::Resale, conversion.resale));
+            add(place(conversion.begins), Line::Resale, conversion.resale);
             if let Some(place) = place(conversion.begins) {
                 sold[place] += conversion.book_value;
             }
@@ -497,15 +578,10 @@ impl Plan {
             };
             let paid =
                 arrived.plus_days(equipment.payable_days - equipment.ships_days_before);
-            add.push((place(paid), Line::Equipment, -equipment.price));
+            add(place(paid), Line::Equipment, -equipment.price);
             if paid < self.end().first_day() {
                 let worth = equipment.residual.of_money(equipment.price);
-                add.push((months.len().checked_sub(1), Line::Resale, worth));
-            }
-        }
-        for (place, line, money) in add {
-            if let Some(place) = place {
-                months[place].add(line, money);
+                add(self.months.checked_sub(1), Line::Resale, worth);
             }
         }
         sold
@@ -530,21 +606,43 @@ impl Plan {
     pub(crate) fn best_coverage(&self) -> Vec<Option<i64>> {
         let arrivals = self.arrivals(Luck::Best);
         let mut months = vec![Month::default(); self.months];
-        self.build(&arrivals, &mut months);
-        let available = self.collect(&arrivals, &mut months);
+        self.build(&arrivals, |_, place, line, money| months[place].add(line, money));
+        let available = self.collect(&self.receipts(&arrivals), &mut months);
         finance::borrow(self, &mut months);
         finance::coverage(self, &months, &available)
     }
 
-    /// Whether a load is one of racks under contract.
-    pub(crate) fn is_contracted(&self, load: LoadIx) -> bool {
+    /// Whether a load of a site is one of racks under contract.
+    pub(crate) fn is_contracted(&self, site: usize, load: LoadIx) -> bool {
         matches!(
-            &self.site.loads[load].kind,
+            &self.sites[site].site.loads[load].kind,
             LoadKind::Racks(racks) if matches!(racks.terms, Terms::Contracted { .. })
         )
     }
 }
 
-fn usd(value: f64) -> Money {
+impl Lived {
+    /// What markets were like, by month, as far as they were run.
+    pub(crate) fn markets(&self) -> Vec<MonthMarket> {
+        let months = self.sites.iter().map(|at| at.ran.markets.len()).max().unwrap_or(0);
+        let rans: Vec<&Ran> = self.sites.iter().map(|at| &at.ran).collect();
+        (0..months).map(|month| MonthMarket::together(&rans, month)).collect()
+    }
+}
+
+/// The months of every site together.
+fn together(sites: &[AtSite], months: usize) -> Vec<Month> {
+    let mut all = vec![Month::default(); months];
+    for at in sites {
+        for (all, month) in all.iter_mut().zip(&at.months) {
+            for line in Line::ALL {
+                all.add(line, month.of(line));
+            }
+        }
+    }
+    all
+}
+
+pub(crate) fn usd(value: f64) -> Money {
     Money::from_micro_usd((value * 1e6).round() as i64)
 }

@@ -1,4 +1,4 @@
-//! What a plan is: a site, what is to be done to it, who pays, and what may come.
+//! What a plan is: sites, what is to be done to them, who pays, and what may come.
 
 use engine::Site;
 use engine::site::LoadIx;
@@ -20,8 +20,8 @@ use units::{Money, Share};
 pub struct Plan {
     /// What people call it.
     pub name: String,
-    /// The site with every load that stands in it at some time.
-    pub site: Site,
+    /// The sites, at least one.
+    pub sites: Vec<Place>,
     /// The first month; what is known, is known at its beginning.
     pub first: Period,
     /// How many months it looks ahead.
@@ -34,14 +34,37 @@ pub struct Plan {
     pub loans: Vec<Loan>,
     /// What lenders ask of cash against debt service, if anything.
     pub covenant: Option<Covenant>,
-    /// What it costs to run the site beside power.
-    pub running: Running,
     /// Rules of value, tax and depreciation.
     pub rules: Rules,
     /// What may come.
     pub futures: Futures,
     /// Within what another schedule is looked for.
     pub bounds: Bounds,
+}
+
+/// A site of a plan.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// What the plan calls it.
+    pub name: String,
+    /// The site with every load that stands in it at some time.
+    pub site: Site,
+    /// What it costs to run it beside power.
+    pub running: Running,
+    /// Its market's number; sites of one number share every draw of its price of power,
+    /// and the first site is in number 0.
+    pub market: usize,
+    /// Its own price of power, where it is not that of [`Futures`].
+    pub prices: Option<Prices>,
+}
+
+/// The price of power at a site.
+#[derive(Clone, Debug)]
+pub struct Prices {
+    /// How it moves.
+    pub power: Power,
+    /// Days of history that it is put together from; see [`Futures::power_days`].
+    pub days: Option<Blocks>,
 }
 
 /// A contract, and what is assumed about it.
@@ -69,6 +92,8 @@ pub enum OnLongStop {
 pub struct Conversion {
     /// What people call it.
     pub name: String,
+    /// The place of its site in [`Plan::sites`]; its loads are that site's.
+    pub site: usize,
     /// Rigs that are switched off when the work begins.
     pub rigs_out: Vec<LoadIx>,
     /// Racks that stand once it is ready.
@@ -231,7 +256,7 @@ pub struct Futures {
     pub fees: Fees,
     /// Hash rate and difficulty.
     pub network: Network,
-    /// The price of power.
+    /// The price of power, at sites that do not have their own.
     pub power: Power,
     /// Days of history that futures of power are put together from, in place of drawing
     /// it; its level, clock and bounds are those of `power`.
@@ -244,6 +269,9 @@ pub struct Futures {
     pub failures: Failures,
     /// How coin, fees, power and rent move together.
     pub together: Copula,
+    /// How much of the first market's level the levels of power of other markets share: a
+    /// correlation of the draws of a day.
+    pub markets_together: f64,
     /// How much of what makes deliveries late they share.
     pub delivery_correlation: f64,
 }
@@ -267,6 +295,19 @@ impl Plan {
     /// The first month after the plan.
     pub fn end(&self) -> Period {
         self.period(self.months)
+    }
+
+    /// The price of power at a site, and the days that it is put together from.
+    pub fn power_at(&self, site: usize) -> (&Power, Option<&Blocks>) {
+        match &self.sites[site].prices {
+            Some(own) => (&own.power, own.days.as_ref()),
+            None => (&self.futures.power, self.futures.power_days.as_ref()),
+        }
+    }
+
+    /// Whether there are several sites, which then have to be told apart.
+    pub fn has_sites(&self) -> bool {
+        self.sites.len() > 1
     }
 
     /// The tranche that a conversion serves, with its deal.

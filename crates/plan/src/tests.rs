@@ -15,6 +15,7 @@ use sim::scenario::copula::Copula;
 use sim::scenario::delivery::Slip;
 use sim::scenario::failure::Failures;
 use sim::scenario::fees::Fees;
+use sim::scenario::level::Level;
 use sim::scenario::network::Network;
 use sim::scenario::power::{Power as PowerModel, Regime};
 use sim::scenario::rental::Rental;
@@ -183,10 +184,11 @@ pub(crate) fn still() -> Futures {
         power: PowerModel {
             calm_usd_per_mwh: [[35.0; 24]; 12],
             behind_utc_hours: 6,
-            level: Reversion::of(0.5, 0.0),
+            level: Level::still(),
             deviation: Reversion::of(0.001, 0.0),
             spike: never,
             spike_by_hour: [1.0; 24],
+            scarcity: Reversion::of(1.0, 0.0),
             spike_logarithm: (6.0, 0.5),
             low: never,
             low_depth_usd_per_mwh: 1.0,
@@ -210,6 +212,7 @@ pub(crate) fn still() -> Futures {
         },
         power_days: None,
         together: Copula::APART,
+        markets_together: 0.0,
         delivery_correlation: 0.0,
     }
 }
@@ -221,7 +224,16 @@ fn punctual() -> Slip {
 pub(crate) fn plan() -> Plan {
     Plan {
         name: "small".into(),
-        site: site(),
+        sites: vec![Place {
+            name: "small".into(),
+            site: site(),
+            running: Running {
+                mining_per_mw_month: usd(1_000),
+                racks_per_mw_month: usd(10_000),
+            },
+            market: 0,
+            prices: None,
+        }],
         first: month("2026-01"),
         months: 12,
         deals: vec![Deal {
@@ -231,6 +243,7 @@ pub(crate) fn plan() -> Plan {
         }],
         conversions: vec![Conversion {
             name: "hall".into(),
+            site: 0,
             rigs_out: vec![0],
             racks: vec![1],
             begins: day("2026-02-01"),
@@ -271,10 +284,6 @@ pub(crate) fn plan() -> Plan {
             from: month("2026-10"),
             over_months: 3,
         }),
-        running: Running {
-            mining_per_mw_month: usd(1_000),
-            racks_per_mw_month: usd(10_000),
-        },
         rules: Rules {
             discount: Share::from_ppm(100_000),
             tax: Share::from_ppm(210_000),
@@ -536,18 +545,19 @@ fn what_cannot_be_is_told_and_gives_no_figure() {
     let lead = doubted(|plan| plan.conversions[0].ready = day("2026-01-20"));
     assert!(lead.contains("conversions[0].ready") && lead.contains("-12 days"), "{lead}");
     let limit = doubted(|plan| {
-        plan.site.interconnection.import_limit = Power::from_kw(1_500);
+        plan.sites[0].site.interconnection.import_limit = Power::from_kw(1_500);
     });
     assert!(limit.contains("the interconnection's 1.500 MW"), "{limit}");
     assert!(limit.contains("1.560 MW"), "{limit}");
-    let feeder = doubted(|plan| plan.site.feeders[0].limit = Power::from_kw(1_500));
+    let feeder =
+        doubted(|plan| plan.sites[0].site.feeders[0].limit = Power::from_kw(1_500));
     assert!(feeder.contains("feeder main"), "{feeder}");
     let price = doubted(|plan| {
         plan.deals[0].contract.tranches[0].price.amount = settle::exact::Exact::ZERO;
     });
     assert!(price.contains("a price above nought"), "{price}");
     let less = doubted(|plan| {
-        let LoadKind::Racks(racks) = &mut plan.site.loads[1].kind else {
+        let LoadKind::Racks(racks) = &mut plan.sites[0].site.loads[1].kind else {
             panic!("racks")
         };
         racks.machines.count = 9;

@@ -4,7 +4,9 @@
 //! assumption's own and not the draw's. How far each is moved is stated beside it: a
 //! judgement, not a probability.
 
+use sim::scenario::blocks::Blocks;
 use sim::scenario::maths::ln;
+use sim::scenario::power::Power;
 use units::{Money, Share};
 
 use crate::terms::Plan;
@@ -56,13 +58,20 @@ fn part(percent: i64) -> f64 {
 }
 
 fn power(plan: &mut Plan, percent: i64) {
-    let power = &mut plan.futures.power;
+    let futures = &mut plan.futures;
+    scale_power(&mut futures.power, futures.power_days.as_mut(), percent);
+    for own in plan.sites.iter_mut().filter_map(|place| place.prices.as_mut()) {
+        scale_power(&mut own.power, own.days.as_mut(), percent);
+    }
+}
+
+fn scale_power(power: &mut Power, days: Option<&mut Blocks>, percent: i64) {
     for price in power.calm_usd_per_mwh.iter_mut().flatten() {
         *price *= part(percent);
     }
     power.spike_logarithm.0 += ln(part(percent));
     power.low_depth_usd_per_mwh *= part(percent);
-    if let Some(days) = &mut plan.futures.power_days {
+    if let Some(days) = days {
         days.scale_by(part(percent));
     }
 }
@@ -105,7 +114,10 @@ fn works(plan: &mut Plan, percent: i64) {
 }
 
 fn running(plan: &mut Plan, percent: i64) {
-    plan.running.racks_per_mw_month = scaled(plan.running.racks_per_mw_month, percent);
+    for place in &mut plan.sites {
+        let racks = &mut place.running.racks_per_mw_month;
+        *racks = scaled(*racks, percent);
+    }
 }
 
 fn residual(plan: &mut Plan, percent: i64) {

@@ -234,7 +234,7 @@ impl Plan {
     /// What is known at the beginning of each month of a future, as [`Plan::path`] draws
     /// it; on the first day of all, what that day shows.
     pub fn known(&self, seed: u64, path: u64) -> Vec<Known> {
-        let mut markets = self.markets(seed, path);
+        let mut markets = self.markets(0, seed, path);
         let zone = self.zone();
         let mut latest: Option<Known> = None;
         let mut known = Vec::with_capacity(self.months);

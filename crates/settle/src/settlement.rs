@@ -164,6 +164,22 @@ impl Settlement {
         )
     }
 
+    /// The statement of `period` as far as it went by `as_of`, which lies within it: what
+    /// was counted by then, as if service ended there. It is held, as its month is.
+    pub fn so_far(&self, period: Period, as_of: Timestamp) -> Statement {
+        let mut kept =
+            Kept { quantities: Quantities::until(Some(as_of)), ..Kept::default() };
+        kept.advance(&self.versions, &self.facts, as_of, period);
+        compose::statement(
+            &kept,
+            &self.versions,
+            &self.facts,
+            &self.documents,
+            period,
+            as_of,
+        )
+    }
+
     /// What was counted from the facts known by `as_of`.
     pub(crate) fn advanced(
         &mut self,
@@ -266,6 +282,11 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    /// Nothing taken in yet.
+    fn anew(&self, known: usize) -> Self {
+        Self { known, quantities: self.quantities.anew(), ..Self::default() }
+    }
+
     /// Takes in the facts known by `as_of` and counts what they change, with
     /// room for `until`.
     pub(crate) fn advance(
@@ -278,11 +299,11 @@ impl Kept {
         let prefix = facts.known_by(as_of);
         let known = known_versions(versions, facts, as_of);
         if known != self.known || prefix.len() < self.intake.taken {
-            *self = Self { known, ..Self::default() };
+            *self = self.anew(known);
         }
         let terms = Terms { versions: &versions.all()[..known] };
         if !self.intake.take(terms, prefix) {
-            *self = Self { known, ..Self::default() };
+            *self = self.anew(known);
             assert!(self.intake.take(terms, prefix), "a fresh intake takes everything");
         }
         let record = &mut self.intake.record;

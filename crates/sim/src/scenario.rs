@@ -9,6 +9,7 @@
 //! | [`network`] | hash rate that answers profit with a lag, and the difficulty that follows it | Prat and Walter, 2021, for entry up to the breakeven; the retarget rule of the Bitcoin protocol |
 //! | [`fees`] | what a block's transactions pay: mean-reverting in its logarithm | Schwartz, 1997, model 1 |
 //! | [`power`] | a price with calm, spiking and negative regimes about a seasonal mean | Huisman and Mahieu, 2003 |
+//! | [`level`] | how fuel moves all prices of power over months, from where they stand | Ornstein-Uhlenbeck of the logarithm |
 //! | [`blocks`] | power by blocks of days as they were, with the coin's moves of the same days | seasonal block bootstrap; Künsch, 1989 |
 //! | [`rental`] | a GPU-hour on the open market: reverts to a cost that falls, and falls further at launches | Schwartz, 1997, with jumps |
 //! | [`copula`] | coin, fees, power and rent that move together, day by day | Gaussian copula |
@@ -32,6 +33,7 @@ pub mod delivery;
 pub mod draw;
 pub mod failure;
 pub mod fees;
+pub mod level;
 pub mod maths;
 pub mod network;
 pub mod power;

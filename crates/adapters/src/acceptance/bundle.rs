@@ -5,12 +5,10 @@
 //! in it. What is signed are the bytes that are kept:
 //!
 //! ```text
-//! "megawatt acceptance 1" 00 ‖ SHA-256 of the body's text
+//! "megawatt acceptance 2" 00 ‖ SHA-256 of the body's text
 //! ```
 
-use std::collections::BTreeMap;
-
-use engine::capacity::acceptance::{Check, Verdict, judge};
+use engine::capacity::acceptance::{Check, Subject, Verdict, judge};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use settle::contract::Hash;
@@ -18,10 +16,11 @@ use settle::contract::Hash;
 use super::{read_plan, read_results};
 use crate::store::{Key, PublicKey};
 
-const TAG: &[u8] = b"megawatt acceptance 1\0";
+const TAG: &[u8] = b"megawatt acceptance 2\0";
 
-/// The form of the file.
-const FORM: u64 = 1;
+/// The form of the file. In form 1 neither when tools ran nor on which GPUs was judged,
+/// and what it says cannot be judged again.
+const FORM: u64 = 2;
 
 /// What was judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,10 +40,8 @@ pub struct Evidence {
 pub struct RackEvidence {
     /// Its name.
     pub rack: String,
-    /// GPUs of one tray.
-    pub gpus_per_tray: u8,
-    /// The serial number that belongs into each slot judged.
-    pub order: BTreeMap<u8, String>,
+    /// The machines that were judged, and what stands beside them.
+    pub subject: Subject,
     /// The tools' outputs, by name, as they were written.
     pub files: Vec<(String, String)>,
     /// What it came to.
@@ -79,14 +76,6 @@ pub enum BundleError {
         rack: String,
         /// What differs.
         found: String,
-    },
-    /// An output in it cannot be read.
-    #[error("{rack}: {why}")]
-    Outputs {
-        /// The rack.
-        rack: String,
-        /// Why.
-        why: String,
     },
 }
 
@@ -170,10 +159,8 @@ impl Bundle {
         let plan = read_plan("plan", &evidence.plan)
             .map_err(|error| BundleError::NotABundle(error.to_string()))?;
         for rack in &evidence.racks {
-            let results = read_results(&rack.files).map_err(|why| {
-                BundleError::Outputs { rack: rack.rack.clone(), why: why.to_string() }
-            })?;
-            let again = judge(&plan, &rack.order, rack.gpus_per_tray, &results);
+            let results = read_results(&rack.files);
+            let again = judge(&plan, &rack.subject, &results);
             if again != rack.verdict {
                 let differs = |(kept, made): (&Check, &Check)| {
                     (kept != made).then(|| kept.to_string())

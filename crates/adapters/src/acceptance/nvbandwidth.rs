@@ -2,20 +2,50 @@
 //!
 //! A cell of `N/A` is a pair that is none, such as a GPU and itself. A test that was
 //! waived is not there, and so fails where the plan asks for it; its sum has to agree
-//! with its cells, so that nothing that was cut off is taken for the whole.
+//! with its cells, so that nothing that was cut off is taken for the whole. A test that
+//! is there twice is an error: which of the two counts, nobody says.
 
 use std::collections::BTreeMap;
 
-use engine::capacity::acceptance::Rate;
+use engine::capacity::acceptance::{Matrix, Rate};
 
+use super::prefix::stripped;
 use super::{Unreadable, thousandths};
+
+/// A matrix while it is read.
+#[derive(Default)]
+struct Reading {
+    columns: Option<usize>,
+    /// Of each row the column of each cell that has no figure.
+    gaps: Vec<Vec<usize>>,
+    cells: Vec<Rate>,
+}
+
+impl Reading {
+    fn whole(self) -> Matrix {
+        let columns = self.columns.unwrap_or(0);
+        let square = self.gaps.len() == columns;
+        let rows = self.gaps.iter().enumerate();
+        let missing = rows.flat_map(|(row, gaps)| {
+            gaps.iter().filter(move |column| !(square && **column == row))
+        });
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Matrix {
+            columns: count(columns),
+            rows: count(self.gaps.len()),
+            missing: count(missing.count()),
+            cells: self.cells,
+        }
+    }
+}
 
 pub(super) fn read(
     file: &str,
     text: &str,
-) -> Result<BTreeMap<String, Vec<Rate>>, Unreadable> {
-    let mut tests: BTreeMap<String, Vec<Rate>> = BTreeMap::new();
-    let mut under_way: Option<(String, Vec<Rate>)> = None;
+) -> Result<BTreeMap<String, Matrix>, Unreadable> {
+    let text = stripped(file, text, true)?;
+    let mut tests: BTreeMap<String, Matrix> = BTreeMap::new();
+    let mut under_way: Option<(String, Reading)> = None;
     for (place, line) in text.lines().enumerate() {
         let at = || format!("{file}, line {}", place + 1);
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -28,36 +58,57 @@ pub(super) fn read(
                         line,
                     ));
                 }
-                under_way = Some((name.trim_end_matches('.').to_owned(), Vec::new()));
+                let name = name.trim_end_matches('.').to_owned();
+                if tests.contains_key(&name) {
+                    let found = format!("{name} a second time");
+                    return Err(Unreadable::new(at(), "each test once", found));
+                }
+                under_way = Some((name, Reading::default()));
             }
             ["Waived:", ..] | ["WAIVED", ..] => under_way = None,
             ["SUM", name, sum] => {
-                let (test, cells) =
+                let (test, reading) =
                     under_way.take().filter(|(test, _)| test == name).ok_or_else(
                         || Unreadable::new(at(), "a sum of the test above", name),
                     )?;
                 let sum = thousandths(sum)
                     .ok_or_else(|| Unreadable::new(at(), "a sum in GB/s", sum))?;
-                let total: i64 = cells.iter().map(|cell| cell.0).sum();
+                let total: i64 = reading.cells.iter().map(|cell| cell.0).sum();
                 // Each cell is printed to a hundredth.
-                let slack = 10 * (i64::try_from(cells.len()).unwrap_or(0) + 1);
-                if cells.is_empty() || (total - sum).abs() > slack {
+                let slack = 10 * (i64::try_from(reading.cells.len()).unwrap_or(0) + 1);
+                if reading.cells.is_empty() || (total - sum).abs() > slack {
                     let expected = format!("cells that sum to {}", Rate(sum));
                     return Err(Unreadable::new(at(), expected, Rate(total).to_string()));
                 }
-                tests.insert(test, cells);
+                tests.insert(test, reading.whole());
             }
-            [first, ref cells @ ..]
-                if under_way.is_some()
-                    && first.parse::<u32>().is_ok()
-                    && cells.iter().any(|cell| cell.contains('.') || *cell == "N/A") =>
-            {
-                let (_, kept) = under_way.as_mut().expect("a test under way");
-                for cell in cells.iter().filter(|cell| **cell != "N/A") {
+            [first, ref cells @ ..] if first.parse::<u32>().is_ok() => {
+                let Some((_, reading)) = &mut under_way else { continue };
+                let figures =
+                    cells.iter().any(|cell| cell.contains('.') || *cell == "N/A");
+                if !figures {
+                    // The line above the matrix numbers its columns.
+                    if reading.columns.is_none() {
+                        reading.columns = Some(words.len());
+                    }
+                    continue;
+                }
+                let columns = reading.columns.unwrap_or(0);
+                if cells.len() != columns {
+                    let expected = format!("{columns} cells, as the line above numbers");
+                    return Err(Unreadable::new(at(), expected, cells.len().to_string()));
+                }
+                let mut gaps = Vec::new();
+                for (column, cell) in cells.iter().enumerate() {
+                    if *cell == "N/A" {
+                        gaps.push(column);
+                        continue;
+                    }
                     let rate = thousandths(cell)
                         .ok_or_else(|| Unreadable::new(at(), "a cell in GB/s", *cell))?;
-                    kept.push(Rate(rate));
+                    reading.cells.push(Rate(rate));
                 }
+                reading.gaps.push(gaps);
             }
             _ => {}
         }

@@ -21,11 +21,16 @@ struct Written {
     nvbandwidth_gb_per_s: BTreeMap<String, String>,
     #[serde(default)]
     nccl_busbw_gb_per_s: BTreeMap<String, String>,
+    nccl_least_bytes: Option<u64>,
     within_percent: u8,
     soak_hours: i64,
     #[serde(default)]
     flat: Vec<String>,
 }
+
+/// The least size of a collective where the plan names none: from a gibibyte on, links
+/// are what bounds it.
+const NCCL_LEAST_BYTES: u64 = 1 << 30;
 
 /// Reads a plan.
 ///
@@ -63,6 +68,7 @@ pub fn read_plan(file: &str, text: &str) -> Result<Plan, Unreadable> {
         dcgm_level: written.dcgm_level,
         nvbandwidth: rates(written.nvbandwidth_gb_per_s)?,
         nccl: rates(written.nccl_busbw_gb_per_s)?,
+        nccl_least_bytes: written.nccl_least_bytes.unwrap_or(NCCL_LEAST_BYTES),
         within_ppm: i64::from(written.within_percent) * 10_000,
         soak: Seconds::hours(written.soak_hours),
         flat: written.flat,

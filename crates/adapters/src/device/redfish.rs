@@ -26,6 +26,7 @@ mod resource;
 mod service;
 mod shelf;
 mod standing;
+mod switch;
 mod tell;
 mod tree;
 mod wire;
@@ -44,6 +45,7 @@ pub use pin::{Fingerprint, Pin, Security};
 pub use ports::Neighbour;
 pub use service::Login;
 pub use shelf::{Shelf, ShelfLook, Supply};
+pub use switch::SwitchTray;
 
 use super::{
     Answer, DeviceText, Doing, Driver, Field, Identity, Look, Quality, Reached, Running,

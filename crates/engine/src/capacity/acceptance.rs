@@ -3,14 +3,24 @@
 //! A [`Plan`] is data, agreed with the tenant. [`Results`] are read from the tools' own
 //! outputs elsewhere. [`judge()`] holds one against the other and leaves a [`Check`]
 //! for everything that was asked, with what was expected and what was found. What was
-//! not delivered fails: nothing passes by not having been run.
+//! not delivered fails: nothing passes by not having been run, or by having been run
+//! on another machine, on a part of its GPUs, or before it came into its slot.
 //!
 //! A tray passes when all its own checks and all checks of its rack do.
 
-use std::collections::BTreeMap;
+mod judge;
+mod subject;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use settle::contract::Hash;
 use units::{Seconds, Timestamp};
+
+use super::Actor;
+
+pub use judge::judge;
+pub use subject::{Slot, Subject};
 
 /// A bandwidth in thousandths of a GB/s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -39,6 +49,9 @@ pub struct Plan {
     pub nvbandwidth: BTreeMap<String, Rate>,
     /// The target of the bus bandwidth of each collective, at its largest size.
     pub nccl: BTreeMap<String, Rate>,
+    /// The least that a collective's largest size comes to, in bytes: a small one says
+    /// nothing of bandwidth.
+    pub nccl_least_bytes: u64,
     /// How far below a collective's target is still good enough, in parts per million.
     pub within_ppm: i64,
     /// How long the soak lasts.
@@ -54,6 +67,30 @@ pub struct Results {
     pub rack: RackResults,
     /// What stands for a slot.
     pub trays: BTreeMap<u8, TrayResults>,
+    /// Files that say nothing of an acceptance, and why, for people.
+    pub notes: Vec<String>,
+}
+
+/// A file that says nothing that can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The file, and the line or key where there is one.
+    pub file: String,
+    /// What has to be there.
+    pub expected: String,
+    /// What is.
+    pub found: String,
+}
+
+/// When tools ran, as somebody stated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// From.
+    pub from: Timestamp,
+    /// To.
+    pub to: Timestamp,
+    /// Who says so: a person, or the burn-in job.
+    pub by: String,
 }
 
 /// What stands for the rack as a whole.
@@ -63,8 +100,14 @@ pub struct RackResults {
     pub leaks: Option<Vec<String>>,
     /// The flow of coolant, in millilitres a minute.
     pub flow_ml_per_minute: Option<i64>,
-    /// Each collective that was run.
+    /// When leaks and flow were read, where their file says so.
+    pub looked_at: Option<Timestamp>,
+    /// Each collective that was run over the trays of the rack.
     pub nccl: BTreeMap<String, Collective>,
+    /// When the tools ran, for all files of the rack that do not say so themselves.
+    pub ran: Option<Ran>,
+    /// Files that cannot be used.
+    pub unread: Vec<Unread>,
 }
 
 /// What stands for a tray.
@@ -72,12 +115,18 @@ pub struct RackResults {
 pub struct TrayResults {
     /// What is in it.
     pub inventory: Option<Inventory>,
-    /// What `dcgmi diag` said of each test.
-    pub dcgm: Option<BTreeMap<String, Outcome>>,
-    /// Every cell of each nvbandwidth test.
-    pub nvbandwidth: Option<BTreeMap<String, Vec<Rate>>>,
+    /// What `dcgmi diag` said.
+    pub dcgm: Option<Diagnostic>,
+    /// The matrix of each nvbandwidth test.
+    pub nvbandwidth: Option<BTreeMap<String, Matrix>>,
+    /// Each collective that was run in the tray alone.
+    pub nccl: BTreeMap<String, Collective>,
     /// The soak.
     pub soak: Option<Soak>,
+    /// When the tools ran, where the tray's folder says so itself.
+    pub ran: Option<Ran>,
+    /// Files that cannot be used.
+    pub unread: Vec<Unread>,
 }
 
 /// What is in a tray.
@@ -89,12 +138,32 @@ pub struct Inventory {
     pub gpus: Vec<String>,
     /// The version of each firmware.
     pub firmware: BTreeMap<String, String>,
+    /// When it was read, where the file says so.
+    pub at: Option<Timestamp>,
+}
+
+/// What `dcgmi diag` said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Each test.
+    pub tests: BTreeMap<String, Tested>,
+    /// The serial numbers of its GPUs, where it names them.
+    pub serials: BTreeSet<String>,
+}
+
+/// One test of a diagnostic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tested {
+    /// What became of it, over all GPUs.
+    pub outcome: Outcome,
+    /// The GPUs that it says something of.
+    pub gpus: BTreeSet<u32>,
 }
 
 /// What became of a diagnostic, over all GPUs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It passed on every GPU.
+    /// It passed on every GPU that it names.
     Passed,
     /// It did not run.
     Skipped,
@@ -102,14 +171,32 @@ pub enum Outcome {
     Failed(String),
 }
 
+/// One test of nvbandwidth.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matrix {
+    /// How many GPUs it has columns for.
+    pub columns: u32,
+    /// How many rows it has.
+    pub rows: u32,
+    /// Every cell that has a figure.
+    pub cells: Vec<Rate>,
+    /// Cells without one, other than those of a GPU and itself.
+    pub missing: u32,
+}
+
 /// One collective at its largest size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Collective {
-    /// How many GPUs took part.
+    /// How many ranks took part.
     pub ranks: u32,
+    /// How many GPUs that are.
+    pub gpus: u32,
+    /// On how many hosts.
+    pub hosts: u32,
     /// The size, in bytes.
     pub bytes: u64,
-    /// The lesser of the bus bandwidths out of place and in place.
+    /// The lesser of the bus bandwidths out of place and in place; the former alone
+    /// where the program does not check the latter.
     pub busbw: Rate,
     /// Wrong results, over all sizes.
     pub wrong: u64,
@@ -169,6 +256,12 @@ impl std::fmt::Display for Check {
     }
 }
 
+/// What stands for evidence in the facts where somebody accepts by hand: the hash of who
+/// said what, which whoever knows the words comes to again.
+pub fn word(by: &Actor, why: &str) -> Hash {
+    Hash::of(format!("accepted by hand by {by}: {why}").as_bytes())
+}
+
 /// The tests that a level of `dcgmi diag` runs, as DCGM 4 names them (its user guide,
 /// "DCGM Diagnostics", table of levels).
 pub fn dcgm_tests(level: u8) -> &'static [&'static str] {
@@ -189,181 +282,5 @@ pub fn dcgm_tests(level: u8) -> &'static [&'static str] {
         2 => &TESTS[..3],
         3 => &TESTS[..7],
         _ => &TESTS,
-    }
-}
-
-/// Holds what the tools said of some slots of a rack against the plan.
-///
-/// `order` has the serial number that belongs into each slot that is judged, and
-/// `gpus` how many GPUs a tray has.
-pub fn judge(
-    plan: &Plan,
-    order: &BTreeMap<u8, String>,
-    gpus: u8,
-    results: &Results,
-) -> Verdict {
-    let mut judged = Judged { checks: Vec::new() };
-    judged.rack(plan, order, gpus, &results.rack);
-    let rack_passed = judged.checks.iter().all(|check| check.passed);
-    let mut passed = 0;
-    let none = TrayResults::default();
-    for (slot, serial) in order {
-        let begun = judged.checks.len();
-        let tray = results.trays.get(slot).unwrap_or(&none);
-        judged.tray(plan, *slot, serial, gpus, tray);
-        if rack_passed && judged.checks[begun..].iter().all(|check| check.passed) {
-            passed |= 1 << slot;
-        }
-    }
-    Verdict { checks: judged.checks, passed }
-}
-
-struct Judged {
-    checks: Vec<Check>,
-}
-
-/// What stands for what was not delivered.
-const NOTHING: &str = "no result";
-
-impl Judged {
-    fn note(
-        &mut self,
-        slot: Option<u8>,
-        what: impl Into<String>,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-        passed: bool,
-    ) {
-        let (what, expected, found) = (what.into(), expected.into(), found.into());
-        self.checks.push(Check { slot, what, expected, found, passed });
-    }
-
-    fn rack(
-        &mut self,
-        plan: &Plan,
-        order: &BTreeMap<u8, String>,
-        gpus: u8,
-        rack: &RackResults,
-    ) {
-        let (found, dry) = match &rack.leaks {
-            Some(leaks) if leaks.is_empty() => ("no leak".to_owned(), true),
-            Some(leaks) => (leaks.join(", "), false),
-            None => (NOTHING.to_owned(), false),
-        };
-        self.note(None, "leaks", "no leak", found, dry);
-        if let Some(least) = plan.flow_ml_per_minute {
-            let found = rack.flow_ml_per_minute;
-            let text = found.map_or(NOTHING.to_owned(), |flow| format!("{flow} ml/min"));
-            let enough = found.is_some_and(|flow| flow >= least);
-            self.note(None, "flow", format!("at least {least} ml/min"), text, enough);
-        }
-        let ranks = u32::try_from(order.len()).unwrap_or(u32::MAX) * u32::from(gpus);
-        for (name, target) in &plan.nccl {
-            // Rounded up: what is below the share of the target is below it.
-            let least = target.0 * (1_000_000 - plan.within_ppm);
-            let least =
-                Rate(least.div_euclid(1_000_000) + i64::from(least % 1_000_000 > 0));
-            let expected = format!("{ranks} GPUs, at least {least}, no wrong result");
-            match rack.nccl.get(name) {
-                Some(run) => {
-                    let found = format!(
-                        "{} GPUs, {} at {} bytes, {} wrong",
-                        run.ranks, run.busbw, run.bytes, run.wrong
-                    );
-                    let good = run.ranks == ranks && run.busbw >= least && run.wrong == 0;
-                    self.note(None, format!("nccl {name}"), expected, found, good);
-                }
-                None => self.note(None, format!("nccl {name}"), expected, NOTHING, false),
-            }
-        }
-    }
-
-    fn tray(
-        &mut self,
-        plan: &Plan,
-        slot: u8,
-        serial: &str,
-        gpus: u8,
-        tray: &TrayResults,
-    ) {
-        let at = Some(slot);
-        self.inventory(plan, slot, serial, gpus, tray.inventory.as_ref());
-        for test in dcgm_tests(plan.dcgm_level) {
-            let outcome = tray.dcgm.as_ref().and_then(|tests| tests.get(*test));
-            let (found, good) = match outcome {
-                Some(Outcome::Passed) => ("passed".to_owned(), true),
-                Some(Outcome::Skipped) => ("skipped".to_owned(), false),
-                Some(Outcome::Failed(why)) => (format!("failed: {why}"), false),
-                None => (NOTHING.to_owned(), false),
-            };
-            self.note(at, format!("dcgm {test}"), "passed", found, good);
-        }
-        // What was not asked for and failed has failed all the same.
-        for (test, outcome) in tray.dcgm.iter().flatten() {
-            if let Outcome::Failed(why) = outcome
-                && !dcgm_tests(plan.dcgm_level).contains(&test.as_str())
-            {
-                let found = format!("failed: {why}");
-                self.note(at, format!("dcgm {test}"), "passed", found, false);
-            }
-        }
-        for (test, least) in &plan.nvbandwidth {
-            let cells = tray.nvbandwidth.as_ref().and_then(|tests| tests.get(test));
-            let worst = cells.and_then(|cells| cells.iter().min());
-            let found = worst.map_or(NOTHING.to_owned(), |worst| worst.to_string());
-            let good = worst.is_some_and(|worst| worst >= least);
-            let expected = format!("at least {least} in every cell");
-            self.note(at, format!("nvbandwidth {test}"), expected, found, good);
-        }
-        self.soak(plan, slot, tray.soak.as_ref());
-    }
-
-    fn inventory(
-        &mut self,
-        plan: &Plan,
-        slot: u8,
-        serial: &str,
-        gpus: u8,
-        found: Option<&Inventory>,
-    ) {
-        let at = Some(slot);
-        let is = found.map_or(NOTHING, |found| found.serial.as_str());
-        self.note(at, "serial number", serial, is, is == serial);
-        let mut distinct: Vec<&String> =
-            found.iter().flat_map(|found| &found.gpus).collect();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let count = distinct.len();
-        let whole = count == usize::from(gpus)
-            && found.is_some_and(|found| found.gpus.len() == count);
-        self.note(at, "GPUs", gpus.to_string(), count.to_string(), whole);
-        for (name, version) in &plan.firmware {
-            let is = found.and_then(|found| found.firmware.get(name));
-            let is = is.map_or(NOTHING, String::as_str);
-            self.note(at, format!("firmware {name}"), version, is, is == version);
-        }
-    }
-
-    fn soak(&mut self, plan: &Plan, slot: u8, soak: Option<&Soak>) {
-        let at = Some(slot);
-        if plan.soak == Seconds::from_seconds(0) {
-            return;
-        }
-        let lasted = soak.map(|soak| soak.to - soak.from);
-        let found = lasted.map_or(NOTHING.to_owned(), |lasted| lasted.to_string());
-        let enough = lasted.is_some_and(|lasted| lasted >= plan.soak);
-        self.note(at, "soak", format!("at least {}", plan.soak), found, enough);
-        for counter in &plan.flat {
-            let ends = soak.and_then(|soak| {
-                Some((*soak.before.get(counter)?, *soak.after.get(counter)?))
-            });
-            let (found, flat) = match ends {
-                Some((before, after)) => {
-                    (format!("{before} to {after}"), before == after)
-                }
-                None => (NOTHING.to_owned(), false),
-            };
-            self.note(at, format!("counter {counter}"), "no change", found, flat);
-        }
     }
 }

@@ -30,7 +30,9 @@ impl Estate {
                 self.one_model(tranche, blocks)
             }
             // What is promised has to be whole when it is taken on, too.
-            Body::Accept { block, .. } | Body::HandOver { block } => {
+            Body::Accept { block, .. }
+            | Body::AcceptByHand { block, .. }
+            | Body::HandOver { block } => {
                 let seats = self.live_block(*block)?.seats.iter().copied().flatten();
                 for tray in seats {
                     if let Some(fault) = self.domain_fault(tray) {
@@ -119,7 +121,9 @@ impl Estate {
                 due.map_or(Ok(()), plausible)?;
                 refuse_if(name.is_empty() || hall.is_empty(), "a name and a hall", name)?;
                 refuse_if(self.rack_named.contains_key(name), "a new rack", name)?;
-                match self.shapes.iter().any(|known| known.name == *shape) {
+                let later = super::shape::later();
+                let mut known = self.shapes.iter().chain(&later);
+                match known.any(|known| known.name == *shape) {
                     true => Ok(()),
                     false => Err(unknown("a generation", shape)),
                 }
@@ -130,26 +134,23 @@ impl Estate {
             }
             Body::Received { rack, serials } => {
                 self.known_rack(*rack)?;
-                self.all_in(*rack, Phase::Ordered)?;
-                let trays = usize::from(self.rack(*rack).trays);
-                if serials.len() != trays {
-                    let found = format!("{}", serials.len());
-                    return Err(Refused::unfit(format!("{trays} serial numbers"), found));
-                }
-                let distinct: BTreeSet<&String> = serials.iter().collect();
-                refuse_if(
-                    distinct.len() != trays,
-                    "each serial number once",
-                    "one of them twice",
-                )?;
-                serials.iter().try_for_each(|serial| self.new_serial(serial))
+                self.check_received(*rack, serials)
             }
             Body::Installed { rack } => {
                 self.known_rack(*rack)?;
-                self.all_in(*rack, Phase::Received)
+                // What did not come with the rack is put in when it has come.
+                let mut trays = self.rack(*rack).tray_numbers();
+                match trays.any(|tray| self.tray(tray).phase == Phase::Received) {
+                    true => Ok(()),
+                    false => self.all_in(*rack, Phase::Received),
+                }
             }
             Body::Sweep(sweep) => self.check_sweep(sweep, at),
-            Body::Tested { rack, slots, passed, .. } => {
+            Body::Tested { rack, slots, passed, .. }
+            | Body::TestedByHand { rack, slots, passed, .. } => {
+                if let Body::TestedByHand { why, .. } = &event.body {
+                    refuse_if(why.trim().is_empty(), "why they count so", "nothing")?;
+                }
                 self.known_rack(*rack)?;
                 let trays = self.rack(*rack).trays;
                 let outside = trays < 64 && slots >> trays != 0;
@@ -179,25 +180,12 @@ impl Estate {
                 }
             }
             Body::Accept { block, evidence } => {
-                let found = self.live_block(*block)?;
-                refuse_if(found.accepted.is_some(), "a block not accepted", "accepted")?;
-                refuse_if(
-                    *evidence == settle::contract::Hash::start(),
-                    "the hash of the evidence",
-                    "none",
-                )?;
-                for tray in found.seats.iter() {
-                    let tray = tray.ok_or_else(|| {
-                        Refused::unfit("a machine in every seat", "an empty one")
-                    })?;
-                    self.in_phase(tray, &[Phase::Accepted, Phase::InService])?;
-                    refuse_if(
-                        !self.is_healthy_at(tray, at),
-                        "every machine seen healthy lately",
-                        &self.slot_name(tray),
-                    )?;
-                }
-                Ok(())
+                let none = *evidence == settle::contract::Hash::start();
+                self.check_accept(*block, at, none)
+            }
+            Body::AcceptByHand { block, why } => {
+                refuse_if(why.trim().is_empty(), "why it is accepted", "nothing")?;
+                self.check_accept(*block, at, false)
             }
             Body::HandOver { block } => {
                 let found = self.live_block(*block)?;
@@ -373,7 +361,9 @@ impl Estate {
             ) => Ok(()),
             (Actor::Tenant(name), body) => match body {
                 Body::Reserve { .. } => Ok(()),
-                Body::Accept { block, .. } | Body::Return { block, .. } => {
+                Body::Accept { block, .. }
+                | Body::AcceptByHand { block, .. }
+                | Body::Return { block, .. } => {
                     match self.block(*block).is_some_and(|block| block.tenant == *name) {
                         true => Ok(()),
                         false => not_theirs("a block"),
@@ -406,6 +396,7 @@ impl Estate {
                 | Body::Installed { .. }
                 | Body::Sweep(_)
                 | Body::Tested { .. }
+                | Body::TestedByHand { .. }
                 | Body::HandOver { .. }
                 | Body::Uncordon { .. }
                 | Body::Pull { .. }
@@ -423,6 +414,58 @@ impl Estate {
             },
             (Actor::Site, _) => Err(Refused::NotForYou { by: event.by.to_string() }),
         }
+    }
+
+    /// Whether machines can come into the slots of a rack: each once, and into slots
+    /// that wait for one.
+    fn check_received(&self, rack: RackNo, serials: &[String]) -> Result<(), Refused> {
+        let trays = usize::from(self.rack(rack).trays);
+        if serials.len() != trays {
+            let found = format!("{}", serials.len());
+            return Err(Refused::unfit(format!("{trays} serial numbers"), found));
+        }
+        let came: Vec<(TrayNo, &String)> = self
+            .rack(rack)
+            .tray_numbers()
+            .zip(serials)
+            .filter(|(_, serial)| !serial.is_empty())
+            .collect();
+        refuse_if(came.is_empty(), "a serial number", "none")?;
+        let distinct: BTreeSet<&String> =
+            came.iter().map(|(_, serial)| *serial).collect();
+        refuse_if(
+            distinct.len() != came.len(),
+            "each serial number once",
+            "one of them twice",
+        )?;
+        came.iter().try_for_each(|(tray, serial)| {
+            self.in_phase(*tray, &[Phase::Ordered])?;
+            self.new_serial(serial)
+        })
+    }
+
+    /// Whether a block can be accepted.
+    fn check_accept(
+        &self,
+        block: BlockNo,
+        at: Timestamp,
+        none: bool,
+    ) -> Result<(), Refused> {
+        let found = self.live_block(block)?;
+        refuse_if(found.accepted.is_some(), "a block not accepted", "accepted")?;
+        refuse_if(none, "the hash of the evidence", "none")?;
+        for tray in found.seats.iter() {
+            let tray = tray.ok_or_else(|| {
+                Refused::unfit("a machine in every seat", "an empty one")
+            })?;
+            self.in_phase(tray, &[Phase::Accepted, Phase::InService])?;
+            refuse_if(
+                !self.is_healthy_at(tray, at),
+                "every machine seen healthy lately",
+                &self.slot_name(tray),
+            )?;
+        }
+        Ok(())
     }
 
     /// The tenant whose seat a tray has.

@@ -448,11 +448,7 @@ impl Estate {
             Body::Shape(shape) => self.shapes.push(shape.clone()),
             Body::Rack { name, shape, hall, due, meant_for } => {
                 let rack = RackNo(number(self.racks.len()));
-                let shape = self
-                    .shapes
-                    .iter()
-                    .position(|known| known.name == *shape)
-                    .expect("checked");
+                let shape = self.shape_named(shape).expect("checked");
                 let first = TrayNo(number(self.trays.len()));
                 let trays = self.shapes[shape].trays;
                 self.racks.push(Rack {
@@ -470,19 +466,17 @@ impl Estate {
                 self.trays.extend((0..trays).map(|slot| Tray::ordered(rack, slot, at)));
             }
             Body::Due { rack, at } => self.racks[rack.place()].due = Some(*at),
-            Body::Received { rack, serials } => {
-                for (tray, serial) in self.rack(*rack).tray_numbers().zip(serials) {
-                    self.put_into(tray, serial);
-                    self.say(tray, Word::Received, led);
-                }
-            }
+            Body::Received { rack, serials } => self.receive(*rack, serials, led),
             Body::Installed { rack } => {
                 for tray in self.rack(*rack).tray_numbers() {
-                    self.say(tray, Word::Installed, led);
+                    if self.tray(tray).phase == Phase::Received {
+                        self.say(tray, Word::Installed, led);
+                    }
                 }
             }
             Body::Sweep(sweep) => self.take_sweep(sweep, led),
-            Body::Tested { rack, slots, passed, .. } => {
+            Body::Tested { rack, slots, passed, .. }
+            | Body::TestedByHand { rack, slots, passed, .. } => {
                 for tray in self.rack(*rack).tray_numbers() {
                     let bit = 1_u64 << self.tray(tray).slot;
                     if slots & bit == 0 {
@@ -531,6 +525,9 @@ impl Estate {
                 }
             }
             Body::Accept { block, evidence } => self.accept(*block, *evidence, led),
+            Body::AcceptByHand { block, why } => {
+                self.accept(*block, super::acceptance::word(&event.by, why), led);
+            }
             Body::HandOver { block } => {
                 self.blocks[block.place()].handed_over = Some(at);
                 for tray in self.blocks[block.place()].seats.clone().into_iter().flatten()
@@ -623,10 +620,13 @@ impl Estate {
                 self.say(*tray, Word::Repaired, led);
                 self.count(*tray, at, led);
             }
-            // A rack comes as one: what was ordered with it does not come either.
+            // A rack comes as one: what was ordered with it does not come either. What
+            // is here already stays.
             Body::Retire { tray, .. } if self.tray(*tray).phase == Phase::Ordered => {
                 for tray in self.rack(self.tray(*tray).rack).tray_numbers() {
-                    self.say(tray, Word::Retired, led);
+                    if self.tray(tray).phase == Phase::Ordered {
+                        self.say(tray, Word::Retired, led);
+                    }
                 }
             }
             Body::Retire { tray, .. } => {
@@ -698,6 +698,33 @@ impl Estate {
         tray.told |= tray.asked.is_some();
         let text = format!("{}: {why}", self.slot_name(number));
         led.outputs.push(Output::Notice { tray: Some(number), text });
+    }
+
+    /// The place of a shape among those that were told or used, which it is put among
+    /// where it is known without either.
+    fn shape_named(&mut self, name: &str) -> Option<usize> {
+        let place = self.shapes.iter().position(|known| known.name == *name);
+        place.or_else(|| {
+            let shape = super::shape::later().into_iter().find(|one| one.name == name)?;
+            self.shapes.push(shape);
+            Some(self.shapes.len() - 1)
+        })
+    }
+
+    /// A rack is at the dock, or trays that did not come with it.
+    fn receive(&mut self, rack: RackNo, serials: &[String], led: &mut Led) {
+        for (tray, serial) in self.rack(rack).tray_numbers().zip(serials) {
+            if !serial.is_empty() {
+                self.put_into(tray, serial);
+                self.say(tray, Word::Received, led);
+            } else if self.tray(tray).phase == Phase::Ordered {
+                let text = format!(
+                    "{}: expected a machine with its rack, none came; it is ordered still",
+                    self.slot_name(tray)
+                );
+                led.outputs.push(Output::Notice { tray: Some(tray), text });
+            }
+        }
     }
 
     /// Keeps no spares in a rack that no tenant has a block in any more.

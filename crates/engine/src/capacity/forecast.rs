@@ -3,7 +3,8 @@
 //! What is left of a rack's way is judged by how long its phases took the trays that
 //! are through: the middle one for a likely date, nine out of ten for a cautious one.
 //! A phase that too few have been through counts with the time it is allowed, and one
-//! that takes longer than it should counts as ending now at the earliest.
+//! that takes longer than it should counts as ending now at the earliest. Now is told: a
+//! rack that does not come makes no events.
 
 use serde::Serialize;
 use units::{Seconds, Timestamp};
@@ -33,7 +34,7 @@ pub struct RackForecast {
 /// When a tranche will be there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Forecast {
-    /// GPUs that were accepted for it, and when.
+    /// GPUs that were accepted for it and are still its tenant's, and since when.
     pub accepted: Vec<(Timestamp, u32)>,
     /// GPUs that are left to be accepted.
     pub left: u32,
@@ -56,58 +57,101 @@ impl Forecast {
     }
 }
 
-/// Foretells a tranche of so many GPUs.
-pub fn forecast(estate: &Estate, tranche: &TrancheOf, gpus: u32) -> Forecast {
+/// Foretells a tranche of so many GPUs, as seen at `now`.
+///
+/// What was accepted and is still its tenant's counts as there. What is promised for it
+/// comes when its trays are ready. Racks that are meant for it bring what nobody has, up
+/// to as many trays as blocks of the tranche take of a rack: the others are spares there.
+pub fn forecast(
+    estate: &Estate,
+    tranche: &TrancheOf,
+    gpus: u32,
+    now: Timestamp,
+) -> Forecast {
+    let now = now.max(estate.known());
     let mut accepted = Vec::new();
-    let mut left = gpus;
-    let mut taken = vec![false; estate.racks().len()];
-    for block in estate.blocks() {
-        let Some(at) = block.accepted.filter(|_| block.tranche == *tranche) else {
+    let mut coming = Vec::new();
+    let mut taken = vec![false; estate.trays().len()];
+    let mut largest = 0;
+    let mut of_rack = vec![0; estate.racks().len()];
+    for block in estate.blocks().iter().filter(|block| block.is_live()) {
+        for tray in block.seats.iter().flatten() {
+            taken[tray.place()] = true;
+        }
+        if block.tranche != *tranche {
             continue;
-        };
-        let count = u32::try_from(block.seats.len()).expect("at most 64 seats")
-            * u32::from(estate.shape_of(block.rack).gpus_per_tray);
-        accepted.push((at, count));
-        left = left.saturating_sub(count);
-        taken[block.rack.place()] = true;
+        }
+        largest = largest.max(block.seats.len());
+        of_rack[block.rack.place()] += block.seats.len();
+        let gpus = gpus_of(estate, block.rack, block.seats.len());
+        match block.accepted {
+            Some(at) => accepted.push((at, gpus)),
+            // An empty seat has nothing that could get ready.
+            None => coming.extend(
+                block
+                    .seats
+                    .iter()
+                    .copied()
+                    .collect::<Option<Vec<TrayNo>>>()
+                    .and_then(|trays| come(estate, block.rack, &trays, now)),
+            ),
+        }
     }
     accepted.sort_unstable();
-    let mut racks: Vec<RackForecast> = (0..estate.racks().len())
-        .filter(|place| !taken[*place])
-        .map(|place| RackNo(super::estate::number(place)))
-        .filter(|rack| estate.rack(*rack).meant_for.as_ref() == Some(tranche))
-        .filter_map(|rack| rack_forecast(estate, rack))
-        .collect();
-    racks.sort_by(|a, b| (a.likely, &a.rack).cmp(&(b.likely, &b.rack)));
+    let there: u32 = accepted.iter().map(|(_, gpus)| gpus).sum();
+    let left = gpus.saturating_sub(there);
+    for (place, rack) in estate.racks().iter().enumerate() {
+        if rack.meant_for.as_ref() != Some(tranche) {
+            continue;
+        }
+        let trays = usize::from(rack.trays);
+        let most = match largest {
+            0 => trays,
+            size => trays / size * size,
+        };
+        let mut free: Vec<TrayNo> = rack
+            .tray_numbers()
+            .filter(|tray| !taken[tray.place()] && !estate.tray(*tray).spare)
+            .filter(|tray| estate.tray(*tray).phase != Phase::Retired)
+            .collect();
+        free.sort_by_key(|tray| (ready(estate, *tray, 50, now), *tray));
+        free.truncate(most.saturating_sub(of_rack[place]));
+        coming.extend(come(estate, RackNo(super::estate::number(place)), &free, now));
+    }
+    coming.sort_by(|a, b| (a.likely, &a.rack).cmp(&(b.likely, &b.rack)));
     let mut without = left;
-    racks.retain_mut(|rack| {
+    coming.retain_mut(|rack| {
         rack.gpus = rack.gpus.min(without);
         without -= rack.gpus;
         rack.gpus > 0
     });
-    Forecast { accepted, left, racks, without }
+    Forecast { accepted, left, racks: coming, without }
 }
 
-/// When a rack will be ready; nothing while nobody said when it comes.
-fn rack_forecast(estate: &Estate, rack: RackNo) -> Option<RackForecast> {
-    let trays = || {
-        let trays = estate.rack(rack).tray_numbers();
-        trays.filter(|tray| estate.tray(*tray).phase != Phase::Retired)
-    };
-    let gpus = u32::try_from(trays().count()).expect("at most 64 trays")
-        * u32::from(estate.shape_of(rack).gpus_per_tray);
-    let behind = trays().map(|tray| way(estate.tray(tray).phase)).min()?;
-    let ready = |percent| {
-        let dates: Option<Vec<Timestamp>> =
-            trays().map(|tray| ready(estate, tray, percent)).collect();
-        dates?.into_iter().max()
+fn gpus_of(estate: &Estate, rack: RackNo, trays: usize) -> u32 {
+    u32::try_from(trays).expect("at most 64 trays")
+        * u32::from(estate.shape_of(rack).gpus_per_tray)
+}
+
+/// When trays of a rack will all be ready; nothing without one, or while nobody said when
+/// they come.
+fn come(
+    estate: &Estate,
+    rack: RackNo,
+    trays: &[TrayNo],
+    now: Timestamp,
+) -> Option<RackForecast> {
+    let behind = trays.iter().map(|tray| way(estate.tray(*tray).phase)).min()?;
+    let all = |percent| {
+        let dates = trays.iter().map(|tray| ready(estate, *tray, percent, now));
+        dates.collect::<Option<Vec<Timestamp>>>()?.into_iter().max()
     };
     Some(RackForecast {
         rack: estate.rack(rack).name.clone(),
-        gpus,
+        gpus: gpus_of(estate, rack, trays.len()),
         phase: LINE.get(behind).map_or("accepted", |phase| phase.name()),
-        likely: ready(50)?,
-        cautious: ready(90)?,
+        likely: all(50)?,
+        cautious: all(90)?,
     })
 }
 
@@ -129,9 +173,13 @@ fn way(phase: Phase) -> usize {
     LINE.iter().position(|one| *one == phase).unwrap_or(LINE.len())
 }
 
-fn ready(estate: &Estate, tray: TrayNo, percent: usize) -> Option<Timestamp> {
+fn ready(
+    estate: &Estate,
+    tray: TrayNo,
+    percent: usize,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let found = estate.tray(tray);
-    let now = estate.known();
     let later = |from: usize| -> Seconds {
         let rest = LINE.iter().skip(from).map(|phase| took(estate, *phase, percent));
         rest.fold(Seconds::from_seconds(0), |sum, one| sum + one)
@@ -142,8 +190,9 @@ fn ready(estate: &Estate, tray: TrayNo, percent: usize) -> Option<Timestamp> {
             let due = estate.rack(found.rack).due?;
             Some(due.max(now) + later(1))
         }
-        Phase::Accepted | Phase::InService | Phase::Draining | Phase::Retired => {
-            Some(now)
+        Phase::Accepted | Phase::InService | Phase::Retired => Some(now),
+        Phase::Draining => {
+            Some((found.since + took(estate, Phase::Draining, percent)).max(now))
         }
         Phase::Repair => {
             let back = found.since + took(estate, Phase::Repair, percent);

@@ -198,7 +198,9 @@ impl Told {
                     self.work_to_come(estate, seats.copied().flatten());
                 }
             }
-            Body::Accept { block, .. } => self.block(estate, *block, BlockIs::Accepted),
+            Body::Accept { block, .. } | Body::AcceptByHand { block, .. } => {
+                self.block(estate, *block, BlockIs::Accepted);
+            }
             Body::HandOver { block } => {
                 self.block(estate, *block, BlockIs::HandedOver);
             }
@@ -237,6 +239,7 @@ impl Told {
             | Body::Installed { .. }
             | Body::Sweep(_)
             | Body::Tested { .. }
+            | Body::TestedByHand { .. }
             | Body::ReturnTray { .. }
             | Body::PowerCycle { .. }
             | Body::Cordon { .. }

@@ -311,8 +311,10 @@ impl Estate {
             | Body::Installed { .. }
             | Body::Sweep(_)
             | Body::Tested { .. }
+            | Body::TestedByHand { .. }
             | Body::Reserve { .. }
             | Body::Accept { .. }
+            | Body::AcceptByHand { .. }
             | Body::HandOver { .. }
             | Body::Return { .. }
             | Body::ReturnTray { .. }

@@ -1,5 +1,6 @@
 //! An estate from the dock to the statement.
 
+mod arrivals;
 mod dates;
 mod domains;
 mod estate;

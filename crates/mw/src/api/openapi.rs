@@ -19,13 +19,14 @@ use super::document::{
 use super::problem::{Kind, ProblemDocument};
 use super::racks::RacksRead;
 use super::racks::act::{
-    AcceptBody, AnnounceBody, BlockBody, CancelBody, DeferBody, FlexBody, RacksAct,
-    ReplaceBody, ReserveBody, ResourceBody, ResourceWhyBody, ReturnBody, SayBody,
-    WindowBody,
+    AcceptBody, AnnounceBody, BlockBody, CancelBody, DeferBody, FlexBody, JudgeBody,
+    RacksAct, ReplaceBody, ReserveBody, ResourceBody, ResourceWhyBody, ReturnBody,
+    SayBody, WindowBody,
 };
 use super::racks::document::{
-    BlocksDocument, CapacityDocument, FactsDocument, FlexesDocument, IncidentsDocument,
-    RacksDoneDocument, ResourcesDocument, StatementsDocument, WindowsDocument,
+    BlocksDocument, CapacityDocument, FactsDocument, FlexesDocument, ForecastDocument,
+    IncidentsDocument, RacksDoneDocument, ResourcesDocument, StatementsDocument,
+    WindowsDocument,
 };
 use super::role::{Role, Rule};
 use super::route::{Act, Does, Method, Parameter, ROUTES, Read, Route, Values};
@@ -114,6 +115,11 @@ fn of_racks(read: RacksRead) -> (&'static str, Option<Shape>) {
             "Statements of every month that was cut off, and of the one that goes on.",
             Some(shape::<StatementsDocument>()),
         ),
+        RacksRead::Forecast => (
+            "When each tranche will be there, from the racks' real progress, and what its delay \
+             costs.",
+            Some(shape::<ForecastDocument>()),
+        ),
     }
 }
 
@@ -159,6 +165,11 @@ fn of_racks_act(act: RacksAct) -> (&'static str, Shape) {
             shape::<CancelBody>(),
         ),
         RacksAct::Flex => ("Call a contracted flex event.", shape::<FlexBody>()),
+        RacksAct::Judge => (
+            "Have a rack's trays in burn-in judged by what their tools wrote; the signed \
+             evidence is kept. The body has at most 16 MiB.",
+            shape::<JudgeBody>(),
+        ),
         RacksAct::Say => (
             "Say anything else of racks, as the reference of `mw capacity` has it.",
             shape::<SayBody>(),

@@ -10,6 +10,7 @@ pub mod act;
 pub mod document;
 pub mod facts;
 pub mod hooks;
+pub mod second;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub enum RacksRead {
     Facts,
     /// What is owed.
     Statements,
+    /// When each tranche will be there, and what its delay costs.
+    Forecast,
 }
 
 /// Whom a caller speaks for.
@@ -146,6 +149,7 @@ pub async fn answer(api: &Api, call: &Call, what: RacksRead) -> Result<Value, Pr
         }
         RacksRead::Facts => facts::answer(api, call, &estate, tenant).await,
         RacksRead::Statements => facts::statements(api, &estate, tenant).await,
+        RacksRead::Forecast => facts::forecast(api, &estate, tenant).await,
     }
 }
 

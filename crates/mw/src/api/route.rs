@@ -193,6 +193,7 @@ pub const ROUTES: &[Route] = &[
     racks("/v1/capacity/flex", RacksRead::Flexes),
     racks("/v1/capacity/facts", RacksRead::Facts),
     racks("/v1/capacity/statements", RacksRead::Statements),
+    racks("/v1/capacity/forecast", RacksRead::Forecast),
     Route {
         method: Method::Get,
         path: "/v1/capacity/events",
@@ -212,6 +213,7 @@ pub const ROUTES: &[Route] = &[
     said("/v1/capacity/end-maintenance", Needs(RunRacks), RacksAct::Done),
     said("/v1/capacity/cancel-maintenance", Needs(RunRacks), RacksAct::Cancel),
     said("/v1/capacity/flex", Needs(RunRacks), RacksAct::Flex),
+    said("/v1/capacity/results", Needs(RunRacks), RacksAct::Judge),
     said("/v1/capacity/say", Needs(RunRacks), RacksAct::Say),
     get("/v1/checkpoint", Needs(SeeRecord), Read::Checkpoint),
     act("/v1/reload", Needs(Reload), Act::Reload),
@@ -330,7 +332,9 @@ impl Route {
                 | RacksRead::Facts,
             )) => &[LIMIT, CURSOR],
             Does::Read(
-                Read::Racks(RacksRead::Overview | RacksRead::Statements)
+                Read::Racks(
+                    RacksRead::Overview | RacksRead::Statements | RacksRead::Forecast,
+                )
                 | Read::OpenApi
                 | Read::Myself
                 | Read::Status

@@ -19,6 +19,7 @@ use super::act::{Wanted, answer_of};
 use super::call::{Call, Caller, bearer, cookie};
 use super::idempotency::{Begin, KEY_BYTES_MAX};
 use super::problem::{Kind, Problem};
+use super::racks::act::RacksAct;
 use super::role::Rule;
 use super::route::{Act, Does, Method, ROUTES, Route};
 use super::secret::text_of;
@@ -28,6 +29,10 @@ use crate::console;
 
 /// The longest body, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// The longest body with what tools wrote of a rack, in bytes: of 18 trays it is one or
+/// two mebibytes.
+pub const RESULTS_BYTES_MAX: usize = 16 << 20;
 
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
@@ -150,7 +155,7 @@ async fn serve(
         call.check_query(route.query())?;
     }
     if route.method == Method::Post {
-        call.body = body_of(body).await?;
+        call.body = body_of(body, longest(route)).await?;
         check_content(route, &mut call)?;
     }
     match route.does {
@@ -197,13 +202,25 @@ fn caller(api: &Api, headers: &axum::http::HeaderMap, route: &Route) -> Option<C
     Some(Caller { token, session: Some(session) })
 }
 
-async fn body_of(body: Body) -> Result<Bytes, Problem> {
-    match timeout(BODY_WITHIN, to_bytes(body, BODY_BYTES_MAX)).await {
+/// The longest body of a route, in bytes.
+fn longest(route: &Route) -> usize {
+    match route.does {
+        Does::Act(Act::Racks(RacksAct::Judge)) => RESULTS_BYTES_MAX,
+        Does::Act(_)
+        | Does::Read(_)
+        | Does::Events
+        | Does::RacksEvents
+        | Does::Page(_) => BODY_BYTES_MAX,
+    }
+}
+
+async fn body_of(body: Body, longest: usize) -> Result<Bytes, Problem> {
+    match timeout(BODY_WITHIN, to_bytes(body, longest)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) => {
             let text = std::error::Error::source(&error).map(ToString::to_string);
             if text.as_deref().is_some_and(|text| text.contains("length limit")) {
-                let why = format!("expected a body of at most {BODY_BYTES_MAX} bytes");
+                let why = format!("expected a body of at most {longest} bytes");
                 return Err(Kind::TooLarge.because(why));
             }
             Err(Kind::BadRequest.because(format!("expected a whole body: {error}")))

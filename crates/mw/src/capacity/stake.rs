@@ -6,6 +6,7 @@
 use engine::capacity::forecast::{Forecast, forecast};
 use engine::capacity::meter::Says;
 use engine::capacity::{Estate, NewFact, TrancheOf};
+use serde::Serialize;
 use settle::contract::{Hash, Quantity, Versions};
 use settle::exact::Amount;
 use settle::exposure::exposure;
@@ -13,10 +14,17 @@ use settle::facts::Facts;
 use settle::settlement::Settlement;
 use settle::statement::LineKind;
 use units::Timestamp;
+use utoipa::ToSchema;
 
 /// One tranche, its date and what hangs on it.
 #[derive(Clone, Debug)]
 pub struct Stake {
+    /// The contract.
+    pub contract: String,
+    /// What its credits are in.
+    pub currency: String,
+    /// As seen at this time.
+    pub as_of: Timestamp,
     /// The tranche.
     pub tranche: String,
     /// GPUs in all.
@@ -29,7 +37,8 @@ pub struct Stake {
     pub forecast: Forecast,
     /// Delay credits for what is accepted.
     pub credits_now: Amount,
-    /// Delay credits in all if it goes as is likely.
+    /// Delay credits in all if it goes as is likely; what has no date yet comes on top.
+    /// Nothing where nothing is foretold.
     pub credits_likely: Option<Amount>,
     /// Delay credits in all if it goes badly.
     pub credits_cautious: Option<Amount>,
@@ -37,7 +46,97 @@ pub struct Stake {
     pub another_day: Option<Amount>,
 }
 
-/// What hangs on the dates of a contract's tranches, by the lines of its facts.
+/// A tranche's dates and what hangs on them, as written for programs.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StakeDocument {
+    /// The contract.
+    pub contract: String,
+    /// The tranche.
+    pub tranche: String,
+    /// As seen at this time.
+    pub as_of: String,
+    /// GPUs in all.
+    pub gpus: u32,
+    /// When it was to be delivered.
+    pub delivery: String,
+    /// When a right to end it arises.
+    pub long_stop: Option<String>,
+    /// GPUs that are left to be accepted.
+    pub left_gpus: u32,
+    /// GPUs for which there is no rack with a date.
+    pub without_a_rack_gpus: u32,
+    /// When all of it will likely be there; nothing while some has no date.
+    pub likely: Option<String>,
+    /// When it will be if it goes as badly as one in ten.
+    pub cautious: Option<String>,
+    /// The racks that bring it, by their likely dates; the site's people alone see them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub racks: Vec<RackDocument>,
+    /// What the credits are in.
+    pub currency: String,
+    /// Delay credits in all for what is accepted.
+    pub delay_credits_now: String,
+    /// Delay credits in all if it goes as is likely, of what has a date.
+    pub delay_credits_likely: Option<String>,
+    /// Delay credits in all if it goes badly, of what has a date.
+    pub delay_credits_cautious: Option<String>,
+    /// What another day of delay costs now.
+    pub another_day: Option<String>,
+}
+
+/// When one rack will be accepted, as written for programs.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RackDocument {
+    /// The rack.
+    pub rack: String,
+    /// GPUs that it brings.
+    pub gpus: u32,
+    /// The phase of the tray that is furthest behind.
+    pub phase: String,
+    /// When it will likely be ready.
+    pub likely: String,
+    /// When it will be if it goes as badly as one in ten.
+    pub cautious: String,
+}
+
+impl Stake {
+    /// As written for programs.
+    pub fn document(&self, with_racks: bool) -> StakeDocument {
+        let complete = self.forecast.complete();
+        let racks = self.forecast.racks.iter().filter(|_| with_racks);
+        StakeDocument {
+            contract: self.contract.clone(),
+            tranche: self.tranche.clone(),
+            as_of: self.as_of.to_string(),
+            gpus: self.gpus,
+            delivery: self.delivery.to_string(),
+            long_stop: self.long_stop.map(|at| at.to_string()),
+            left_gpus: self.forecast.left,
+            without_a_rack_gpus: self.forecast.without,
+            likely: complete.map(|(likely, _)| likely.to_string()),
+            cautious: complete.map(|(_, cautious)| cautious.to_string()),
+            racks: racks
+                .map(|one| RackDocument {
+                    rack: one.rack.clone(),
+                    gpus: one.gpus,
+                    phase: one.phase.to_owned(),
+                    likely: one.likely.to_string(),
+                    cautious: one.cautious.to_string(),
+                })
+                .collect(),
+            currency: self.currency.clone(),
+            delay_credits_now: self.credits_now.to_string(),
+            delay_credits_likely: self.credits_likely.map(|amount| amount.to_string()),
+            delay_credits_cautious: self
+                .credits_cautious
+                .map(|amount| amount.to_string()),
+            another_day: self.another_day.map(|amount| amount.to_string()),
+        }
+    }
+}
+
+/// What hangs on the dates of a contract's tranches as seen at `now`, by the lines of its
+/// facts and the terms of its last amendment.
 ///
 /// # Errors
 ///
@@ -46,23 +145,28 @@ pub fn stakes(
     estate: &Estate,
     facts: &str,
     versions: &Versions,
+    now: Timestamp,
 ) -> anyhow::Result<Vec<Stake>> {
-    let contract = versions.first();
+    // A look ahead goes by what was signed last, whenever that begins.
+    let contract = versions.all().last().expect("a chain has a version");
     let known = Facts::read(facts)?;
-    let exposures = exposure(versions, &known, estate.known());
+    let exposures = exposure(versions, &known, now);
     let mut stakes = Vec::new();
     for terms in &contract.tranches {
         let Quantity::Gpus(gpus) = terms.quantity else { continue };
         let gpus = u32::try_from(gpus).unwrap_or(u32::MAX);
         let tranche =
             TrancheOf { contract: contract.id.clone(), tranche: terms.id.clone() };
-        let forecast = forecast(estate, &tranche, gpus);
-        let complete = forecast.complete();
+        let forecast = forecast(estate, &tranche, gpus, now);
+        let coming = !forecast.racks.is_empty();
         let with = |cautious: bool| -> anyhow::Result<Amount> {
             credits(estate, facts, versions, &tranche, &forecast, Some(cautious))
         };
         let exposed = exposures.iter().find(|one| one.tranche == terms.id);
         stakes.push(Stake {
+            contract: contract.id.clone(),
+            currency: contract.currency.code.clone(),
+            as_of: now,
             tranche: terms.id.clone(),
             gpus,
             delivery: contract.zone.midnight(terms.delivery),
@@ -71,8 +175,8 @@ pub fn stakes(
                 Some(contract.zone.midnight(terms.delivery.plus_days(days)))
             }),
             credits_now: credits(estate, facts, versions, &tranche, &forecast, None)?,
-            credits_likely: complete.map(|_| with(false)).transpose()?,
-            credits_cautious: complete.map(|_| with(true)).transpose()?,
+            credits_likely: coming.then(|| with(false)).transpose()?,
+            credits_cautious: coming.then(|| with(true)).transpose()?,
             another_day: exposed.map(|one| one.delay_day),
             forecast,
         });
@@ -80,7 +184,11 @@ pub fn stakes(
     Ok(stakes)
 }
 
-/// The delay credits of a tranche, with what is foretold or without.
+/// The months after the last acceptance within which credits are used up: they lessen
+/// fees, month by month.
+const USED_UP_WITHIN: i32 = 24;
+
+/// The delay credits of a tranche in all, with what is foretold or without.
 fn credits(
     estate: &Estate,
     facts: &str,
@@ -138,7 +246,7 @@ fn credits(
     let Some((_, last)) = last else {
         return Ok(Amount::from_minor(0, places));
     };
-    let period = versions.first().zone.period(last);
+    let period = versions.first().zone.period(last).plus(USED_UP_WITHIN);
     let as_of = settle::settlement::cut(versions.first(), period);
     let owed = Settlement::new(versions.clone(), read).owed(period, as_of);
     let minor = owed

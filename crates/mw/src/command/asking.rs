@@ -99,6 +99,7 @@ impl RunFolder {
             | Reply::Machines { .. }
             | Reply::Accepted { .. }
             | Reply::Checkpoint { .. }
+            | Reply::Judged { .. }
             | Reply::UnderWay { .. }
             | Reply::Failed { .. } => Ending::Well,
         };
@@ -132,7 +133,9 @@ impl RunFolder {
             Reply::Checkpoint { checkpoint: None } => {
                 print("No checkpoint was signed yet.\n")?;
             }
-            Reply::Status { .. } | Reply::Machines { .. } => print(&line(reply))?,
+            Reply::Status { .. } | Reply::Machines { .. } | Reply::Judged { .. } => {
+                print(&line(reply))?;
+            }
         }
         Ok(ending)
     }

@@ -49,6 +49,11 @@ pub(super) struct Calibrate {
 const LEVEL_HALF_LIFE_DAYS: f64 = 365.0;
 const LEVEL_DEVIATION: f64 = 0.40;
 
+/// How many spikes a year has, likewise: 96, 65, 27 and 15 times a price above 200 USD/MWh
+/// began at hub Houston from 2022 to 2025, some 0.8 in logarithms.
+const SCARCITY_HALF_LIFE_DAYS: f64 = 365.0;
+const SCARCITY_DEVIATION: f64 = 0.80;
+
 impl Calibrate {
     pub(super) fn run(self) -> anyhow::Result<Ending> {
         let history = history::open(&self.history)?.assemble(&self.point, None)?;
@@ -167,6 +172,8 @@ impl Calibrate {
         let hours = hourly(history, self.as_of);
         let behind = behind_utc(history.market.zone, self.as_of)?;
         let level = Reversion::of(LEVEL_HALF_LIFE_DAYS / DAYS_PER_YEAR, LEVEL_DEVIATION);
+        let half_life = SCARCITY_HALF_LIFE_DAYS / DAYS_PER_YEAR;
+        let scarcity = Reversion::of(half_life, SCARCITY_DEVIATION);
         let usd = |price: Option<units::EnergyPrice>, otherwise: f64| {
             price.map_or(otherwise, |price| price.as_micro_usd_per_mwh() as f64 / 1e6)
         };
@@ -174,8 +181,9 @@ impl Calibrate {
             usd(history.market.floor(self.as_of), -1_000.0),
             usd(history.market.cap(self.as_of), 10_000.0),
         );
-        let (power, fits) = calibrate::power(&hours, behind, level, bounds)
-            .map_err(|error| short("whole hours of settlement prices", error))?;
+        let (power, fits) =
+            calibrate::power(&hours, behind, (level, scarcity), bounds)
+                .map_err(|error| short("whole hours of settlement prices", error))?;
         write_power(text, &power)?;
         show(text, &fits)
     }
@@ -242,14 +250,18 @@ fn write_power(text: &mut String, power: &Power) -> anyhow::Result<()> {
     write!(
         text,
         "]\n# assumed: a few years do not show how fuel wanders; ERCOT's did by some 40 %\n\
-         level = {{ half_life_days = {:.0}, deviation_percent = {:.0} }}\n\
+         # and of the last ninety days beside the same season of all years: where it starts\n\
+         level = {{ half_life_days = {:.0}, deviation_percent = {:.0}, starts_percent = {:.0} }}\n\
          deviation = {{ half_life_hours = {:.2}, deviation_percent = {:.1} }}\n\
          low = {{ begins_percent_per_hour = {:.4}, ends_percent_per_hour = {:.2}, depth_usd_per_mwh = {:.2} }}\n\
          bounds_usd_per_mwh = [{:?}, {:?}]\n\n[futures.power.spike]\n\
          begins_percent_per_hour = {:.4}\nends_percent_per_hour = {:.2}\n\
-         median_usd_per_mwh = {:.1}\ndeviation_percent = {:.1}\nby_hour = [{}]\n",
-        half_life(&power.level) * DAYS_PER_YEAR,
-        power.level.deviation() * 100.0,
+         median_usd_per_mwh = {:.1}\ndeviation_percent = {:.1}\nby_hour = [{}]\n\
+         # assumed: years of hub Houston had from 15 to 96 spikes\n\
+         rate = {{ half_life_days = {:.0}, deviation_percent = {:.0} }}\n",
+        half_life(&power.level.reversion) * DAYS_PER_YEAR,
+        power.level.reversion.deviation() * 100.0,
+        power.level.starts * 100.0,
         half_life(&power.deviation) * HOURS_PER_YEAR,
         power.deviation.deviation() * 100.0,
         power.low.begins_per_hour * 100.0,
@@ -262,6 +274,8 @@ fn write_power(text: &mut String, power: &Power) -> anyhow::Result<()> {
         exp(power.spike_logarithm.0),
         power.spike_logarithm.1 * 100.0,
         list(&power.spike_by_hour),
+        half_life(&power.scarcity) * DAYS_PER_YEAR,
+        power.scarcity.deviation() * 100.0,
     )?;
     Ok(())
 }

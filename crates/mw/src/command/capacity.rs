@@ -5,26 +5,28 @@ use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use adapters::acceptance::bundle::RackEvidence;
-use adapters::acceptance::{Bundle, Evidence, files, read_plan, read_results};
+use adapters::acceptance::Bundle;
 use adapters::store::{Key, PublicKey};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use engine::capacity::acceptance::judge;
 use engine::capacity::index::index;
-use engine::capacity::{Actor, BlockNo, Body, Event, Phase, RackNo, TrancheOf, TrayNo};
+use engine::capacity::{Actor, BlockNo, Event, Phase, TrancheOf, TrayNo};
 use serde_json::json;
 use settle::facts::Facts;
 use units::Timestamp;
 
 use super::Ending;
+use super::asking::{Got, RunFolder, is_run};
 use super::backtest::print;
 use crate::capacity::facts::{lines, of_tenant, recount};
+use crate::capacity::grounds::{Claims, Rests, rests};
+use crate::capacity::judging::{dropped, judge_racks};
 use crate::capacity::own::Own;
 use crate::capacity::stake::stakes;
 use crate::capacity::{LOG, Record};
 use crate::contract_files;
 use crate::live::clock::Clock;
+use crate::live::control::{Asked, By, Reply};
 
 /// Bring racks in, accept them against a plan, and show who has what, from files.
 ///
@@ -71,7 +73,8 @@ pub(super) struct Add {
 /// Judge racks by their test results.
 #[derive(Debug, Args)]
 pub(super) struct Accept {
-    /// The estate's folder; results lie in `results/RACK`.
+    /// The estate's folder, or the data folder of a run that lives; results lie in
+    /// `results/RACK` of either.
     folder: PathBuf,
     /// The acceptance plan.
     #[arg(long, value_name = "FILE")]
@@ -82,7 +85,7 @@ pub(super) struct Accept {
     /// Who judges.
     #[arg(long, value_name = "NAME")]
     by: String,
-    /// When; now unless said.
+    /// When; now unless said. Not of a run.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     at: Option<Timestamp>,
 }
@@ -95,6 +98,9 @@ pub(super) struct Forecast {
     /// The contract: its file, or a folder with the file of every version.
     #[arg(long, value_name = "FILE")]
     contract: PathBuf,
+    /// As seen at this time; now where nothing is said, and never before the last event.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    as_of: Option<Timestamp>,
     /// Print as JSON.
     #[arg(long)]
     json: bool,
@@ -256,6 +262,7 @@ impl Add {
         }
         let now = Clock::wall().now();
         let mut events: Vec<Event> = Vec::new();
+        let mut lines: Vec<usize> = Vec::new();
         for (place, line) in text.lines().enumerate() {
             if line.trim().is_empty() {
                 continue;
@@ -272,10 +279,15 @@ impl Add {
                 );
             }
             events.push(event);
+            lines.push(place + 1);
+        }
+        if events.is_empty() {
+            bail!("{}: expected an event, found none", self.events.display());
         }
         let mut record = Record::open_to_add(&self.folder)?;
         let before = record.notices.len();
-        record.add(&events)?;
+        let file = self.events.display();
+        record.add(&events, &|number| format!("{file}, line {}", lines[number]))?;
         let mut text = format!(
             "{} {} added; {} in the record\n",
             events.len(),
@@ -294,105 +306,69 @@ impl Accept {
     fn run(self) -> anyhow::Result<Ending> {
         let plan_text = std::fs::read_to_string(&self.plan)
             .with_context(|| format!("cannot read {}", self.plan.display()))?;
-        let plan = read_plan(&self.plan.display().to_string(), &plan_text)?;
-        let mut record = Record::open_to_add(&self.folder)?;
-        let at = self.at.unwrap_or_else(|| Clock::wall().now());
-        let mut racks = Vec::new();
-        let mut numbers = Vec::new();
-        let distinct: BTreeSet<&String> = self.rack.iter().collect();
-        for name in distinct {
-            let estate = &record.estate;
-            let rack = estate.rack_named(name).with_context(|| {
-                format!("expected a rack of the estate, found {name}")
-            })?;
-            let shape = estate.shape_of(rack);
-            if shape.name != plan.shape {
-                bail!(
-                    "{name}: expected a rack of {}, for which the plan is, found {}",
-                    plan.shape,
-                    shape.name
-                );
-            }
-            let order = in_burn_in(&record, rack);
-            if order.is_empty() {
-                bail!("{name}: expected trays in burn-in, found none");
-            }
-            let folder = self.folder.join("results").join(name);
-            let found = files(&folder)
-                .with_context(|| format!("cannot read {}", folder.display()))?;
-            let results =
-                read_results(&found).with_context(|| folder.display().to_string())?;
-            let verdict = judge(&plan, &order, shape.gpus_per_tray, &results);
-            numbers.push(rack);
-            racks.push(RackEvidence {
-                rack: name.clone(),
-                gpus_per_tray: shape.gpus_per_tray,
-                order,
-                files: found,
-                verdict,
-            });
+        let distinct: BTreeSet<String> = self.rack.iter().cloned().collect();
+        let racks: Vec<String> = distinct.into_iter().collect();
+        if !self.folder.join(LOG).is_file() && is_run(&self.folder) {
+            return self.ask_run(&plan_text, &racks);
         }
-        let of = self.rack.join(", ");
-        let evidence = Evidence {
-            of,
-            at_unix_seconds: at.as_unix_seconds(),
-            plan: plan_text,
-            racks,
-        };
+        let mut record = Record::open_to_go_on(&self.folder)?;
+        let now = Clock::wall().now();
+        let at = self.at.unwrap_or(now);
+        if at > now {
+            bail!("expected a time by {now}, found {at}");
+        }
+        let found = dropped(&self.folder, &racks)?;
         let key = Key::load_or_create(&self.folder.join("key"))?;
-        let bundle = evidence.signed(&key);
-        let folder = self.folder.join("bundles");
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let plan_file = self.plan.display().to_string();
+        let plan = (plan_file.as_str(), plan_text.as_str());
+        let judged = judge_racks(&record.estate, plan, found, at, &key)?;
         // The evidence is there before anything rests on it.
-        let path = folder.join(format!("{}.json", bundle.hash()));
-        std::fs::write(&path, bundle.to_json())
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        let events: Vec<Event> = numbers
+        let path = judged.keep(&self.folder)?;
+        let events: Vec<Event> = judged
+            .bodies
             .iter()
-            .zip(&evidence.racks)
-            .map(|(rack, judged)| Event {
+            .map(|body| Event {
                 at,
                 by: Actor::Operator(self.by.clone()),
-                body: Body::Tested {
-                    rack: *rack,
-                    slots: judged.order.keys().map(|slot| 1_u64 << slot).sum(),
-                    passed: judged.verdict.passed,
-                    evidence: bundle.hash(),
-                },
+                body: body.clone(),
             })
             .collect();
-        record.add(&events)?;
-        let mut text = String::new();
-        let mut good = true;
-        for rack in &evidence.racks {
-            let passed = rack.verdict.passed.count_ones() as usize;
-            let _ = writeln!(
-                text,
-                "{}: {passed} of {} trays passed, {} checks",
-                rack.rack,
-                rack.order.len(),
-                rack.verdict.checks.len()
-            );
-            good &= passed == rack.order.len();
-            for check in rack.verdict.failures() {
-                let _ = writeln!(text, "  {check}");
-            }
-        }
+        record.add(&events, &|number| racks[number].clone())?;
+        let mut text = judged.text();
         let _ = writeln!(text, "evidence {}\nsigned by {}", path.display(), key.public());
         print(&text)?;
-        Ok(if good { Ending::Well } else { Ending::Wrong })
+        Ok(if judged.is_good() { Ending::Well } else { Ending::NotPassed })
     }
-}
 
-/// The serial number of each slot of a rack whose tray waits for a verdict.
-fn in_burn_in(record: &Record, rack: RackNo) -> BTreeMap<u8, String> {
-    let estate = &record.estate;
-    let trays = estate.rack(rack).tray_numbers().map(|tray| estate.tray(tray));
-    trays
-        .filter(|tray| tray.phase == Phase::BurnIn)
-        .map(|tray| (tray.slot, tray.serial.clone()))
-        .collect()
+    /// Has a living run judge what lies in its own drop folder.
+    fn ask_run(&self, plan: &str, racks: &[String]) -> anyhow::Result<Ending> {
+        if self.at.is_some() {
+            bail!("expected no --at: a run judges in its own time");
+        }
+        let run = RunFolder { folder: self.folder.clone(), json: false };
+        let mut ending = Ending::Well;
+        for rack in racks {
+            let by = By { name: self.by.clone(), role: "operator".to_owned() };
+            let (rack, plan) = (rack.clone(), plan.to_owned());
+            match run.ask(&Asked::Judge { by, rack, plan })? {
+                Got::Ended(ended) => return Ok(ended),
+                Got::Reply(Reply::Judged { says, passed, evidence }) => {
+                    let says: String =
+                        says.iter().map(|line| format!("{line}\n")).collect();
+                    print(&format!("{says}evidence {evidence}\n"))?;
+                    if !passed {
+                        ending = Ending::NotPassed;
+                    }
+                }
+                Got::Reply(Reply::Refused { why }) => {
+                    eprintln!("refused: {why}");
+                    return Ok(Ending::Refused);
+                }
+                Got::Reply(other) => bail!("expected a verdict, found {other:?}"),
+            }
+        }
+        Ok(ending)
+    }
 }
 
 impl Forecast {
@@ -400,33 +376,15 @@ impl Forecast {
         let record = Record::open(&self.folder)?;
         let versions = contract_files::versions(&self.contract)?;
         let facts = lines(&record.facts, "site");
-        let stakes = stakes(&record.estate, &facts, &versions)?;
+        let now = self.as_of.unwrap_or_else(|| Clock::wall().now());
+        let now = now.max(record.estate.known());
+        let stakes = stakes(&record.estate, &facts, &versions, now)?;
         if self.json {
-            let value: Vec<_> = stakes
-                .iter()
-                .map(|stake| {
-                    let complete = stake.forecast.complete();
-                    json!({
-                        "tranche": stake.tranche,
-                        "gpus": stake.gpus,
-                        "delivery": stake.delivery.to_string(),
-                        "long_stop": stake.long_stop.map(|at| at.to_string()),
-                        "left": stake.forecast.left,
-                        "without_a_rack": stake.forecast.without,
-                        "likely": complete.map(|(likely, _)| likely.to_string()),
-                        "cautious": complete.map(|(_, cautious)| cautious.to_string()),
-                        "delay_credits_now": stake.credits_now.to_string(),
-                        "delay_credits_likely": stake.credits_likely.map(|a| a.to_string()),
-                        "delay_credits_cautious":
-                            stake.credits_cautious.map(|a| a.to_string()),
-                        "another_day": stake.another_day.map(|a| a.to_string()),
-                    })
-                })
-                .collect();
+            let value: Vec<_> = stakes.iter().map(|stake| stake.document(true)).collect();
             print(&(serde_json::to_string_pretty(&value)? + "\n"))?;
             return Ok(Ending::Well);
         }
-        let mut text = String::new();
+        let mut text = format!("as of {now}\n");
         for stake in &stakes {
             let done = stake.gpus - stake.forecast.left;
             let _ = writeln!(
@@ -464,7 +422,8 @@ impl Forecast {
             if let (Some(likely), Some(cautious)) =
                 (stake.credits_likely, stake.credits_cautious)
             {
-                let _ = write!(text, ", likely {likely}, cautiously {cautious}");
+                let least = if stake.forecast.without > 0 { ", at least" } else { "," };
+                let _ = write!(text, "{least} likely {likely}, cautiously {cautious}");
             }
             text.push('\n');
         }
@@ -489,10 +448,14 @@ impl Verify {
             drop(Record::open(&self.what)?);
         }
         let is_estate = self.what.join(LOG).is_file();
+        let mut grounds = Rests::default();
         let (facts, estate) = match is_estate {
             true => {
                 let record = Record::open(&self.what)?;
                 let facts = Facts::read(&lines(&record.facts, "site"))?;
+                let mut claims = Claims::default();
+                record.events.iter().for_each(|event| claims.take(event));
+                grounds = rests(&record.estate, &claims, &self.what);
                 (facts, Some(record.estate))
             }
             false => (contract_files::facts(&self.what)?, None),
@@ -506,7 +469,7 @@ impl Verify {
         let versions = versions.transpose()?;
         let contract = versions.as_ref().and_then(|versions| versions.all().last());
         let counted = recount(&facts, contract, until);
-        let mut differs = Vec::new();
+        let mut differs = grounds.wrong.clone();
         if let Some(estate) = estate.as_ref().filter(|estate| until == estate.known()) {
             // The estate does not know what is full.
             let beside = recount(&facts, None, until);
@@ -545,6 +508,7 @@ impl Verify {
                 "until": until.to_string(),
                 "tranches": tranches,
                 "differs": differs,
+                "acceptance": grounds.document(),
             });
             print(&(serde_json::to_string_pretty(&value)? + "\n"))?;
         } else {
@@ -555,6 +519,9 @@ impl Verify {
                 for (state, seconds) in &one.by_state {
                     let _ = writeln!(text, "{seconds:>16} GPU-seconds {state}");
                 }
+            }
+            for line in grounds.lines() {
+                let _ = writeln!(text, "{line}");
             }
             for one in &differs {
                 let _ = writeln!(text, "differs: {one}");
@@ -588,7 +555,7 @@ pub(super) fn verify_bundle(
         .iter()
         .map(|rack| {
             let passed = rack.verdict.passed.count_ones();
-            (rack.rack.as_str(), passed, rack.order.len())
+            (rack.rack.as_str(), passed, rack.subject.slots.len())
         })
         .collect();
     let wrong = found.as_ref().err().map(ToString::to_string);

@@ -1,4 +1,4 @@
-//! `mw plan`: what converting a site does to cash, coverage and risk.
+//! `mw plan`: what converting sites does to cash, coverage and risk.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::plan_run::{self, Shard, ShardFile};
 use crate::report;
 use crate::report::plan::Tornado;
 
-/// Show what converting a site does to cash, coverage and risk, over many futures.
+/// Show what converting sites does to cash, coverage and risk, over many futures.
 ///
 /// Each future is decided hour by hour on what was known then, and settled by the
 /// contracts themselves. The same seed gives the same figures on any number of threads
@@ -164,7 +164,7 @@ fn merge(
 ) -> anyhow::Result<Ending> {
     let read = |path: &PathBuf| ShardFile::read(path, loaded.hash);
     let parts = parts.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
-    let (seed, paths, outcomes) = ShardFile::merge(parts, loaded.plan.months)?;
+    let (seed, paths, outcomes) = ShardFile::merge(parts, &loaded.plan)?;
     show(loaded, &outcomes, (seed, paths), &Tornado::default(), None, json)?;
     keep(loaded, &outcomes, parquet)?;
     Ok(Ending::Well)

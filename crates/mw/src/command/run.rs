@@ -225,7 +225,8 @@ impl Run {
                     pins.clone().keep_on();
                 }
                 let beside = open::beside(loaded, self.outward.listens())?;
-                Some(InHand::Trays(Trays::of(found).beside(beside)))
+                let joined = open::joined(loaded, self.outward.listens(), &env, pins)?;
+                Some(InHand::Trays(Trays::of(found).beside(beside).joined(joined)))
             }
         })
     }

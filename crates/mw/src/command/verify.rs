@@ -15,6 +15,7 @@ use super::Ending;
 use super::backtest::print;
 use crate::books::file::BooksFile;
 use crate::books::{Books, Source};
+use crate::capacity::grounds::Rests;
 use crate::proof::{Found, Walk};
 use crate::records::{Place, Records, runtime};
 
@@ -24,6 +25,8 @@ use crate::records::{Place, Records, runtime};
 /// signed, every input decided again has to give the recorded outputs, every
 /// snapshot has to be the state that the records lead to, every order has to carry
 /// out a decision that keeps to the rules, and every interval has to be metered once.
+/// Of accepted racks it says which GPUs rest on evidence that is kept and which on
+/// somebody's word.
 /// Of a books file, every issued statement is made again from contract and facts, the
 /// register's chain and numbers are checked, every entry sums to nothing, and every
 /// account is compared with its records. Exit code 3 when something is wrong.
@@ -52,6 +55,8 @@ struct Outcome {
     head: Option<Head>,
     chain: Option<Verdict>,
     found: Option<Found>,
+    /// What accepted capacity rests on, where the run has racks and its folder is named.
+    rests: Option<Rests>,
     /// Why the records were not walked.
     not_walked: Option<String>,
     /// What is wrong, in text.
@@ -109,6 +114,7 @@ impl Verify {
             unlisted: 0,
             chain,
             found: None,
+            rests: None,
             not_walked: None,
         };
         outcome.walk(&place, !self.chain_only, snapshots)?;
@@ -180,6 +186,9 @@ impl Outcome {
             Ok((last == 0 || entry.seq <= last) && walk.take(&entry)?)
         });
         drop(progress);
+        let run = Path::new(&self.run);
+        let folder = if run.is_dir() { Some(run) } else { run.parent() };
+        self.rests = folder.filter(|_| run.exists()).and_then(|at| walk.rests(at));
         let mut found = walk.end();
         if let Err(error) = walked {
             found.unreadable(&error);
@@ -196,6 +205,9 @@ impl Outcome {
         if let Some(found) = &self.found {
             self.wrong.extend(found.findings.iter().map(ToString::to_string));
             self.unlisted += found.unlisted;
+        }
+        if let Some(rests) = &self.rests {
+            self.wrong.extend(rests.wrong.iter().cloned());
         }
         // A head that cannot be read at all proves nothing.
         if let (None, Some(why)) = (&self.chain, &self.not_walked) {
@@ -236,6 +248,9 @@ impl Outcome {
             let over =
                 found.metered_over.map_or("nothing".to_owned(), |over| over.to_string());
             lines.push(format!("  metered: {} intervals, over {over}", found.metered));
+        }
+        if let Some(rests) = &self.rests {
+            lines.extend(rests.lines().into_iter().map(|line| format!("  {line}")));
         }
         if let Some(why) = &self.not_walked {
             lines.push(format!("  nothing was decided again: {why}"));
@@ -285,6 +300,7 @@ impl Outcome {
             "program": self.head.as_ref().map(|head| head.program.clone()),
             "chain": chain,
             "records": found,
+            "acceptance": self.rests.as_ref().map(Rests::document),
             "not_walked": self.not_walked,
             "findings": self.wrong,
             "findings_unlisted": self.unlisted,

@@ -15,6 +15,9 @@ use super::loads::Loads;
 use super::problem::Findings;
 use super::written::Table;
 
+/// As many as the estate has a bit for.
+const SWITCH_TRAYS_MAX: u32 = 16;
+
 /// Where the devices of a site are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Devices {
@@ -54,6 +57,8 @@ pub struct Placed {
     pub unit: u8,
     /// Where the power shelf of the first machine is.
     pub shelves: Option<Ipv4Addr>,
+    /// Where the first switch tray of the first machine is, and how many a machine has.
+    pub switches: Option<(Ipv4Addr, u32)>,
     /// How many drives a tray has, where the file says so.
     pub drives: Option<u32>,
     /// Where the exporter of the first tray's GPUs is.
@@ -125,6 +130,17 @@ impl Placed {
     pub fn shelf(&self, machine: u32) -> Option<SocketAddr> {
         let place = place_of(self.shelves?) + u64::from(machine);
         Some((placed_at(place), self.port).into())
+    }
+
+    /// Where the switch trays of a machine are.
+    pub fn switches(&self, machine: u32) -> impl Iterator<Item = SocketAddr> {
+        let of = self.switches.map(|(first, count)| {
+            let from = place_of(first) + u64::from(machine) * u64::from(count);
+            (from, count)
+        });
+        let places =
+            of.into_iter().flat_map(|(from, count)| from..from + u64::from(count));
+        places.map(|place| (placed_at(place), self.port).into())
     }
 
     /// Where the exporter of a device's GPUs is.
@@ -249,6 +265,7 @@ impl Reading<'_, '_> {
             tls: table.declares("tls") && table.flag("tls")?,
             unit: self.unit(table)?,
             shelves: self.shelves(table)?,
+            switches: self.switches(table)?,
             drives: match table.declares("drives") && table.writes("drives") {
                 true => Some(table.count("drives")?),
                 false => None,
@@ -271,6 +288,12 @@ impl Reading<'_, '_> {
             self.within(table, "shelves", &shelves)?;
             self.alone(table, "shelves", &shelves)?;
         }
+        if let Some((first, each)) = placed.switches {
+            let count = machines.checked_mul(each)?;
+            let switches = Placed { first, count, per_machine: each, ..placed.clone() };
+            self.within(table, "switches", &switches)?;
+            self.alone(table, "switches", &switches)?;
+        }
         if let Some(first) = placed.exporters {
             let port = placed.exporter_port;
             let exporters = Placed { first, port, ..placed.clone() };
@@ -285,6 +308,21 @@ impl Reading<'_, '_> {
             true => self.address(table, "shelves").map(Some),
             false => Some(None),
         }
+    }
+
+    fn switches(&mut self, table: &Table) -> Option<Option<(Ipv4Addr, u32)>> {
+        if !(table.declares("switches") && table.writes("switches")) {
+            return Some(None);
+        }
+        let first = self.address(table, "switches")?;
+        let each = table.count("switch_trays")?;
+        if each > SWITCH_TRAYS_MAX {
+            let (at, key) = (table.at("switch_trays"), table.key("switch_trays"));
+            let expected = "at most 16 switch trays a rack";
+            self.found.problem(at, key, expected, table.shown("switch_trays"), "");
+            return None;
+        }
+        Some(Some((first, each)))
     }
 
     /// An address, as four numbers: no names, so that nobody else says where it is.
@@ -412,12 +450,15 @@ mod tests {
             tls: true,
             unit: 0,
             shelves: Some("10.0.9.254".parse().expect("an address")),
+            switches: Some(("10.0.8.250".parse().expect("an address"), 9)),
             drives: None,
             exporters: None,
             exporter_port: 9_400,
             cabling: None,
         };
         assert_eq!(placed.shelf(1).expect("a shelf").to_string(), "10.0.10.1:443");
+        let of_second: Vec<_> = placed.switches(1).map(|at| at.to_string()).collect();
+        assert_eq!((of_second.len(), of_second[0].as_str()), (9, "10.0.9.5:443"));
         let at = |number| placed.address(number).to_string();
         assert_eq!(at(0), "10.0.0.253:443");
         assert_eq!(at(1), "10.0.0.254:443");

@@ -7,6 +7,8 @@ use Quantity as Q;
 use devices::{BATTERY_DEVICE, METER, NETWORK, RACK_DEVICES, RIG_DEVICES};
 use openadr::OPENADR;
 
+use super::workload;
+
 /// A table of a file and the keys it may have.
 pub(super) struct Section {
     /// What it is for, as the reference page says it.
@@ -591,10 +593,17 @@ static RACK_MODEL: Section = Section {
         required("power_kw", positive(Q::Kilowatts), "Draw at full work, at the plug."),
         required("standby_kw", not_negative(Q::Kilowatts), "Draw at rest, at the plug."),
         optional(
+            "gpu_limit_w",
+            positive(Q::Watts),
+            "The highest limit on power that one of its GPUs takes. What the rack draws \
+             beside them is the rest of `power_kw`, and no limit makes it less.",
+        ),
+        optional(
             "power_curve",
             Kind::Tables(&POWER_POINT),
-            "Throughput by power, in rising power. Without it there is one point: all of \
-             the throughput at `power_kw`.",
+            "Throughput by power, in rising power. Without it, that of the `workload` of \
+             the racks where `gpu_limit_w` is written, and otherwise one point: all of the \
+             throughput at `power_kw`.",
         ),
         required("cooling", Kind::Choice(&["air", "liquid"]), "How it is cooled."),
         required(
@@ -714,13 +723,20 @@ static RACKS: Section = Section {
         optional(
             "beside_gpus_kw",
             not_negative(Q::Kilowatts),
-            "What one draws beside its GPUs when it runs, at the plug. Without it, as \
-             much as at rest.",
+            "What one draws beside its GPUs when it runs, at the plug. Without it, what \
+             the model's `gpu_limit_w` leaves, and where it has none, as much as at rest.",
         ),
         optional(
             "power_curve",
             Kind::Tables(&POWER_POINT),
             "Throughput by power, in rising power, in place of the model's.",
+        ),
+        optional(
+            "workload",
+            Kind::Choice(workload::NAMES),
+            "What runs on them: how much throughput a limit on their GPUs costs, where \
+             neither they nor the model have a curve and the model has a `gpu_limit_w`. \
+             Without it `mixed`; those named by `first_rack` then run whole.",
         ),
         optional(
             "standby_kw",

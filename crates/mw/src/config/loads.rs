@@ -9,6 +9,7 @@ use super::contracts::Contracts;
 use super::machines::{Model, Models, check_curve, power_curve, tuning};
 use super::network::{Feeders, Halls, Names};
 use super::problem::Findings;
+use super::workload::{self, Workload};
 use super::written::Table;
 
 /// The loads of a file, and where each table of the file went.
@@ -155,11 +156,14 @@ fn racks(
     let terms = terms(table, contracts, found);
     let model = model?;
     let keys = ["power_curve", "power_kw", "standby_kw"];
-    let machines = machines(table, keys, &model, own, found)?;
+    let by_work = by_workload(table, &model, found);
+    let machines = machines(table, keys, &model, own.or(by_work), found)?;
+    let left = model.beside_gpus.filter(|left| *left <= machines.ceiling_of_one());
+    let beside_gpus = table.power("beside_gpus_kw").or(left);
     let racks = Racks {
         model: table.text("model")?.to_owned(),
         gpus_per_rack: model.gpus,
-        beside_gpus: table.power("beside_gpus_kw").unwrap_or(machines.standby),
+        beside_gpus: beside_gpus.unwrap_or(machines.standby),
         first_rack: table.text("first_rack").map(str::to_owned),
         machines,
         terms: terms?,
@@ -169,6 +173,46 @@ fn racks(
         contracts.count(contracted, &racks, found);
     }
     Some(LoadKind::Racks(racks))
+}
+
+/// The curve of what runs on racks, where it counts: neither they nor their model have
+/// one of their own, and it is known what a limit on GPUs leaves.
+fn by_workload(
+    table: &Table,
+    model: &Model,
+    found: &mut Findings<'_>,
+) -> Option<Vec<OperatingPoint>> {
+    let key = "workload";
+    let said = table.text(key).and_then(Workload::named);
+    let own = table.writes("power_curve");
+    let beside = model.beside_gpus.filter(|_| !own && !model.has_curve);
+    let Some(beside) = beside else {
+        if said.is_some() {
+            let expected = match own || model.has_curve {
+                true => "no `workload` beside a curve, the load's or its model's",
+                false => "a model that says `gpu_limit_w`",
+            };
+            let remedy = "leave it out, or write the curve as `power_curve`";
+            found.problem(
+                table.at(key),
+                table.key(key),
+                expected,
+                table.shown(key),
+                remedy,
+            );
+        }
+        return None;
+    };
+    // A load whose racks may be promised keeps whole ones up: what is held is then
+    // exact, unless somebody asks for a curve.
+    if said.is_none() && table.writes("first_rack") {
+        return None;
+    }
+    let full = model.points.last()?.power;
+    let beside_gpus = table.power("beside_gpus_kw").unwrap_or(beside).min(full);
+    let standby = table.power("standby_kw").unwrap_or(model.standby);
+    let rack = workload::Rack { full, standby, beside_gpus, gpus: model.gpus };
+    Some(said.unwrap_or(Workload::Mixed).points(rack))
 }
 
 /// Notes a first rack that cannot be counted on from, and power beside the GPUs that

@@ -21,6 +21,11 @@ pub(super) struct Model {
     pub(super) points: Vec<OperatingPoint>,
     /// GPUs in one, for racks; zero for rigs.
     pub(super) gpus: u32,
+    /// What one draws at full power beside its GPUs, for racks whose row says what
+    /// those may draw.
+    pub(super) beside_gpus: Option<Power>,
+    /// Whether its row has a curve of its own.
+    pub(super) has_curve: bool,
 }
 
 /// Models by name.
@@ -126,10 +131,12 @@ fn rig_model(row: &Table, found: &mut Findings<'_>) -> Option<Model> {
     let standby = row.power("standby_w")?;
     let points = tuning(row, found).unwrap_or_else(|| vec![sold]);
     check_curve(row, "tuning", "power_w", standby, &points, found);
-    Some(Model { standby, points, gpus: 0 })
+    let has_curve = row.writes("tuning");
+    Some(Model { standby, points, gpus: 0, beside_gpus: None, has_curve })
 }
 
-fn rack_model(row: &Table, found: &mut Findings<'_>) -> Option<Model> {
+/// A row of the table, or of a site's own models of racks.
+pub(super) fn rack_model(row: &Table, found: &mut Findings<'_>) -> Option<Model> {
     let full = OperatingPoint {
         power: row.power("power_kw")?,
         rate: Rate::Throughput(Share::WHOLE),
@@ -137,7 +144,24 @@ fn rack_model(row: &Table, found: &mut Findings<'_>) -> Option<Model> {
     let standby = row.power("standby_kw")?;
     let points = power_curve(row, found).unwrap_or_else(|| vec![full]);
     check_curve(row, "power_curve", "power_kw", standby, &points, found);
-    Some(Model { standby, points, gpus: row.count("gpus_per_rack")? })
+    let gpus = row.count("gpus_per_rack")?;
+    let beside_gpus = beside_gpus(row, gpus, found);
+    let has_curve = row.writes("power_curve");
+    Some(Model { standby, points, gpus, beside_gpus, has_curve })
+}
+
+/// What the highest limits of a rack's GPUs leave of its full power.
+fn beside_gpus(row: &Table, gpus: u32, found: &mut Findings<'_>) -> Option<Power> {
+    let key = "gpu_limit_w";
+    let limit = row.power(key)?;
+    let left = row.power("power_kw")? - limit.times(i64::from(gpus));
+    if left < Power::ZERO {
+        let expected = format!("{gpus} GPUs that draw no more than `power_kw` together");
+        let remedy = "write the limit of one GPU, and the draw of the whole rack";
+        found.problem(row.at(key), row.key(key), expected, row.shown(key), remedy);
+        return None;
+    }
+    Some(left)
 }
 
 /// The tuning curve of a rig or model, if it has one of its own.

@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
+use engine::site::Rate;
+
 use super::keys::{Kind, Need, Range, SITE, Section};
 use super::machines;
 use super::problem::Findings;
+use super::workload::{self, Workload};
 use super::written::Table;
 
 const OPENING: &str = "\
@@ -142,8 +145,55 @@ A load names a model of this table; a site file may add its own as `[[rig_models
 Certainty says how far hash rate and draw, or GPUs and draw, are to be believed.
 \"Published\" is the maker's or a test laboratory's figure, \"reseller table\" a shop's, which are often wrong, and \"unverified\" common knowledge without a source at hand.
 The draw at rest is unverified in every row: a site that has measured its own writes `standby_w` or `standby_kw`.
-There is one operating point for each model, because no tuning curve with a source and a date was at hand.
+There is one operating point for each model of rigs, because no tuning curve with a source and a date was at hand.
 ";
+
+const CURVES_OPENING: &str = "
+## Throughput against power
+
+A rack without a `power_curve` of its own or its model's runs along the curve of its `workload`, where the row above says what limit its GPUs take.
+What it draws beside its GPUs stays, whatever their limit: full power less all of their limits.
+Of an H100's 700 W, 600 cost 5 to 8 % of the throughput of inference ([factryze.ai, glossary](https://factryze.ai/glossary/power-capping)) and 10 to 15 % of the steps of a pretraining ([scale atlas](https://factryze.ai/scale-atlas/power/power-capping)); the middle of each is what six sevenths of the power cost here, and the middle of both is `mixed`, what holds where no `workload` is said.
+Assumed: that other GPUs lose as much at the same part of their power, and that each further seventh costs 1 % more than the one before it.
+A point is left out where whole racks at rest beside whole racks at full power do better, so that each curve is concave: where half of the power is beside the GPUs, few points are left.
+
+";
+
+/// The curve that racks of each model have by their workload.
+fn curves(page: &mut String, table: &Table) {
+    page.push_str(CURVES_OPENING);
+    let put = &mut |line: std::fmt::Arguments<'_>| self::put(page, line);
+    put(format_args!("| model | beside its GPUs, kW | workload | kW: throughput |\n"));
+    put(format_args!("|---|---|---|---|\n"));
+    let kw = |power: units::Power| units::decimal::text(power.as_watts().into(), 3, 1);
+    let mut scratch = Findings::new(machines::TABLE);
+    for row in table.tables("rack_models") {
+        let model = machines::rack_model(row, &mut scratch).expect("a right row");
+        let Some(beside_gpus) = model.beside_gpus else { continue };
+        let full = model.points.last().expect("it runs").power;
+        let (standby, gpus) = (model.standby, model.gpus);
+        let rack = workload::Rack { full, standby, beside_gpus, gpus };
+        for (name, class) in workload::NAMES.iter().zip(Workload::ALL) {
+            let points: Vec<_> = class
+                .points(rack)
+                .iter()
+                .map(|point| {
+                    let Rate::Throughput(share) = point.rate else {
+                        unreachable!("a rack's rate")
+                    };
+                    let percent = units::decimal::text(share.as_ppm().into(), 4, 1);
+                    format!("{}: {percent} %", kw(point.power))
+                })
+                .collect();
+            let text = row.text("name").unwrap_or_default();
+            let beside = kw(beside_gpus);
+            put(format_args!(
+                "| {text} | {beside} | `{name}` | {} |\n",
+                points.join(", ")
+            ));
+        }
+    }
+}
 
 /// The reference page of the machine table, in Markdown.
 pub fn machines_reference() -> String {
@@ -174,15 +224,17 @@ pub fn machines_reference() -> String {
         &mut page,
         format_args!(
             "\n## Racks\n\n\
-             | model | maker | GPUs | kW | at rest, kW | cooling | certainty | source | read |\n\
-             |---|---|---|---|---|---|---|---|---|\n"
+             | model | maker | GPUs | kW | at rest, kW | limit of a GPU, W | cooling | certainty | source | read |\n\
+             |---|---|---|---|---|---|---|---|---|---|\n"
         ),
     );
     for row in table.tables("rack_models") {
-        let [gpus, power, standby] =
-            ["gpus_per_rack", "power_kw", "standby_kw"].map(|key| row.shown(key));
-        model(&mut page, row, &format!("{gpus} | {power} | {standby}"));
+        let [gpus, power, standby, limit] =
+            ["gpus_per_rack", "power_kw", "standby_kw", "gpu_limit_w"]
+                .map(|key| row.shown(key));
+        model(&mut page, row, &format!("{gpus} | {power} | {standby} | {limit}"));
     }
+    curves(&mut page, &table);
     page
 }
 

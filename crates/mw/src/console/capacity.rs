@@ -7,19 +7,18 @@ use askama::Template;
 use engine::capacity::index::index;
 use engine::capacity::news::concerns;
 use engine::capacity::{Estate, Phase, TrancheOf};
-use settle::contract::Versions;
 use settle::statement::{LineKind, Statement};
 use units::Timestamp;
 
 use super::{Frame, text};
 use crate::api::Api;
 use crate::api::call::Call;
-use crate::api::problem::{Kind, Problem};
+use crate::api::problem::Problem;
 use crate::api::racks::document::{TrancheDocument, percent};
 use crate::api::racks::{self, facts};
 use crate::api::read;
 use crate::capacity::own::Own;
-use crate::capacity::stake::{Stake, stakes};
+use crate::capacity::stake::Stake;
 
 /// How many lines a list has at most; the API has them all.
 const LINES_MAX: usize = 40;
@@ -114,9 +113,10 @@ pub(super) async fn page(api: &Api, call: &Call) -> Result<Capacity, Problem> {
     let contracts = api.contracts();
     let of = facts::of_tenant(&contracts, tenant.as_deref());
     let mut at_stake = BTreeMap::new();
+    let now = api.speaker.clock.now();
     for versions in of {
         let lines = facts::part(&estate, &text, &contracts, &versions.first().customer);
-        for stake in stakes_of(&estate, &lines, versions)? {
+        for stake in facts::stakes_of(&estate, &lines, versions, now)? {
             let contract = versions.first().id.clone();
             let name = TrancheOf { contract, tranche: stake.tranche.clone() };
             at_stake.insert(name, (versions.first().customer.clone(), stake));
@@ -124,17 +124,6 @@ pub(super) async fn page(api: &Api, call: &Call) -> Result<Capacity, Problem> {
     }
     let frame = Frame::of(api, call, "Capacity");
     Ok(view(frame, &estate, tenant.as_deref(), &at_stake, &statements))
-}
-
-fn stakes_of(
-    estate: &Estate,
-    lines: &str,
-    versions: &Versions,
-) -> Result<Vec<Stake>, Problem> {
-    stakes(estate, lines, versions).map_err(|error| {
-        tracing::error!(event = "stakes_not_made", error = format!("{error:#}"));
-        Kind::Internal.because("what is at stake cannot be worked out; see the log")
-    })
 }
 
 fn view(
@@ -287,7 +276,13 @@ fn tranche(
             text::instant(cautious)
         ),
         (Some(stake), None) if stake.forecast.without > 0 => {
-            format!("no rack with a date for {} GPUs", stake.forecast.without)
+            let none = format!("no rack with a date for {} GPUs", stake.forecast.without);
+            match stake.forecast.racks.iter().map(|rack| rack.likely).max() {
+                Some(likely) => {
+                    format!("{none}; others likely {}", text::instant(likely))
+                }
+                None => none,
+            }
         }
         (Some(_), None) => "not foretold yet".to_owned(),
         (None, _) => "no contract of it is known here".to_owned(),

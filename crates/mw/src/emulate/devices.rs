@@ -20,7 +20,7 @@ use units::Seconds;
 
 use super::modbus::{Faults, serve_battery, serve_meter};
 use super::openadr::Vtn;
-use super::redfish::{self, Rack, Served, Shelf, Tray, TraySpec};
+use super::redfish::{self, Rack, Served, Shelf, SwitchTray, Tray, TraySpec};
 use super::rigs::{Firmware, Manner, Rigs, Timing};
 use super::{Emulated, Machine};
 use crate::config::{LoadedSite, Placed, Vendor};
@@ -48,6 +48,7 @@ pub struct Answering {
     /// Meters, batteries, and what ties racks to the campus.
     others: JoinSet<()>,
     shelves: Vec<Shelf>,
+    switches: Vec<SwitchTray>,
     grids: Vec<(SocketAddr, Vtn)>,
     hanging: u32,
 }
@@ -57,12 +58,18 @@ impl Answering {
     pub fn devices(&self) -> usize {
         let rigs: usize = self.rigs.iter().map(|rigs| rigs.addresses().len()).sum();
         rigs + self.shelves.len()
+            + self.switches.len()
             + self.trays.iter().map(|served| served.addresses.len()).sum::<usize>()
     }
 
     /// How many machines hang.
     pub fn hanging(&self) -> u32 {
         self.hanging
+    }
+
+    /// The racks' switch trays, in the site's order.
+    pub fn switches(&self) -> &[SwitchTray] {
+        &self.switches
     }
 
     /// The racks' power shelves, in the site's order.
@@ -105,6 +112,7 @@ pub async fn answer(
         trays: Vec::new(),
         others: JoinSet::new(),
         shelves: Vec::new(),
+        switches: Vec::new(),
         grids: Vec::new(),
         hanging: 0,
     };
@@ -147,6 +155,17 @@ pub async fn answer(
                         answering
                             .others
                             .spawn(async move { ended(shelf.serve(listener).await) });
+                    }
+                    for (place, at) in (0..).zip(placed.switches(machine.number())) {
+                        let listener = listen(at).await.context(told.clone())?;
+                        let login =
+                            login.as_deref().map(user_and_password).transpose()?;
+                        let number = machine.number() * 16 + place;
+                        let switch = SwitchTray::new(number, login, clock);
+                        answering.switches.push(switch.clone());
+                        answering
+                            .others
+                            .spawn(async move { ended(switch.serve(listener).await) });
                     }
                     answering.trays.push(served);
                     answering.racks.push(rack.clone());

@@ -9,11 +9,13 @@
 //! A rack's trays together are one machine of the site: what they draw is what the
 //! site's meter sees, to the nearest point of the machine's curve.
 
+mod apart;
 mod body;
 mod disks;
 mod events;
 mod parts;
 mod shelf;
+mod switch;
 mod tree;
 mod trouble;
 
@@ -38,14 +40,15 @@ use units::{Power, Timestamp};
 
 pub use body::{Timing, TraySpec};
 pub use shelf::Shelf;
+pub use switch::SwitchTray;
 pub use trouble::Fault;
 
 use super::Machine;
 use crate::live::clock::Clock;
+use apart::Apart;
 use body::{Body, From};
 use disks::Disks;
 use events::Events;
-use shelf::Feeds;
 use tree::View;
 use trouble::Trouble;
 
@@ -71,8 +74,8 @@ struct Shared {
     clock: Clock,
     /// Who may come in; nobody has to log in where there is none.
     login: Option<(String, String)>,
-    /// A power shelf shows what it feeds, and nothing of a tray.
-    shelf: Option<Feeds>,
+    /// What shows nothing of a tray, and takes no orders.
+    apart: Option<Apart>,
     state: Mutex<Standing>,
     unreachable: watch::Sender<bool>,
 }
@@ -115,7 +118,7 @@ impl Tray {
         timing: Timing,
         login: Option<(String, String)>,
         clock: Clock,
-        shelf: Option<Feeds>,
+        apart: Option<Apart>,
     ) -> Self {
         let state = Standing {
             body: Body::off(spec, timing),
@@ -129,7 +132,7 @@ impl Tray {
         };
         let (unreachable, _) = watch::channel(false);
         let state = Mutex::new(state);
-        let shared = Shared { number, clock, login, shelf, state, unreachable };
+        let shared = Shared { number, clock, login, apart, state, unreachable };
         Self { shared: Arc::new(shared) }
     }
 
@@ -278,10 +281,10 @@ impl Tray {
     /// What a resource shows now.
     fn show(&self, path: &str) -> Option<Value> {
         let (number, now) = (self.shared.number, self.shared.clock.now());
-        if let Some(shelf) = &self.shared.shelf {
+        if let Some(apart) = &self.shared.apart {
             let sessions: Vec<u64> =
                 self.with(|state| state.sessions.keys().copied().collect());
-            return shelf.at(path, number, &sessions);
+            return apart.at(path, number, &sessions);
         }
         self.with(|state| {
             let sessions: Vec<u64> = state.sessions.keys().copied().collect();
@@ -355,11 +358,11 @@ impl Tray {
     }
 
     fn act(&self, path: &str, asked: &Value) -> Response {
-        if let Some(drive) = drive_of(path).filter(|_| self.shared.shelf.is_none()) {
+        if let Some(drive) = drive_of(path).filter(|_| self.shared.apart.is_none()) {
             return self.erase(drive);
         }
         if path != "Systems/System_0/Actions/ComputerSystem.Reset"
-            || self.shared.shelf.is_some()
+            || self.shared.apart.is_some()
         {
             return complain(StatusCode::NOT_FOUND, "There is no such action.");
         }

@@ -14,7 +14,7 @@ use adapters::device::modbus::{
 };
 use adapters::device::rack::Rack;
 use adapters::device::redfish::{
-    Login, Pin, Security, Shelf, Shutdown, Tray, TraySettings,
+    Login, Pin, Security, Shelf, Shutdown, SwitchTray, Tray, TraySettings,
 };
 use adapters::device::whatsminer::Whatsminer;
 use adapters::device::{Allowed, Driver, Reached};
@@ -26,7 +26,7 @@ use units::Power;
 
 use crate::config::{Devices, LoadedSite, Placed, Vendor};
 use crate::live::contacts::kept_in;
-use crate::live::trays::{Beside, read_cabling};
+use crate::live::trays::{Beside, Joined, read_cabling};
 
 use super::pins::Pins;
 
@@ -78,7 +78,7 @@ impl Strangers {
             let speaks: Vec<(&'static str, Arc<dyn Driver>)> = match trays {
                 true => {
                     let pin = tls.then(Pin::default);
-                    let tray = Tray::new(at, tray_settings(Power::ZERO, 0, None, pin));
+                    let tray = Tray::new(at, tray_settings(&Share::NONE, None, pin));
                     vec![(Vendor::Redfish.name(), Arc::new(tray))]
                 }
                 false => vec![
@@ -121,9 +121,9 @@ pub fn known(
             let driver: Arc<dyn Driver> = match (placed.driver, &load.kind) {
                 (Vendor::Redfish, LoadKind::Racks(racks)) => {
                     let login = login.as_deref().map(user_and_password).transpose()?;
-                    let (full, gpus) = of_tray(racks, placed);
+                    let share = of_tray(racks, placed);
                     let pin = placed.tls.then(|| pins.of(at.address()));
-                    Arc::new(Tray::new(at, tray_settings(full, gpus, login, pin)))
+                    Arc::new(Tray::new(at, tray_settings(&share, login, pin)))
                 }
                 (Vendor::Whatsminer, _) => {
                     Arc::new(Whatsminer::new(at, login.clone().map(Secret::new)))
@@ -137,13 +137,18 @@ pub fn known(
             let (load, pools) = (load.name.clone(), placed.pools.clone());
             devices.push(Device { target, load, pools });
         }
+        for at in (0..placed.machines()).flat_map(|machine| placed.switches(machine)) {
+            let at = allowed.reach(at)?;
+            let switch = Arc::new(switch_tray(at, placed, login.as_deref(), pins)?);
+            let speaks: Vec<(_, Arc<dyn Driver>)> = vec![(placed.driver.name(), switch)];
+            let target = Target { at, speaks };
+            devices.push(Device { target, load: load.name.clone(), pools: Vec::new() });
+        }
         for at in (0..placed.machines()).filter_map(|machine| placed.shelf(machine)) {
             let at = allowed.reach(at)?;
-            let login = login.as_deref().map(user_and_password).transpose()?;
-            let pin = placed.tls.then(|| pins.of(at.address()));
-            let security = pin.map_or(Security::Plain, Security::Pinned);
-            let shelf: Arc<dyn Driver> = Arc::new(Shelf::new(at, security, login));
-            let target = Target { at, speaks: vec![(placed.driver.name(), shelf)] };
+            let shelf = Arc::new(shelf(at, placed, login.as_deref(), pins)?);
+            let speaks: Vec<(_, Arc<dyn Driver>)> = vec![(placed.driver.name(), shelf)];
+            let target = Target { at, speaks };
             devices.push(Device { target, load: load.name.clone(), pools: Vec::new() });
         }
     }
@@ -205,14 +210,14 @@ pub fn trays(
         };
         let login = placed.login.as_ref().map(|kept| kept_in(kept, env)).transpose()?;
         let login = login.as_deref().map(user_and_password).transpose()?;
-        let (full, gpus) = of_tray(racks, placed);
+        let share = of_tray(racks, placed);
         for machine in 0..placed.machines() {
             let Some(rack) = racks.rack_name(machine) else { continue };
             for slot in 0..placed.per_machine {
                 let at =
                     allowed.reach(placed.address(machine * placed.per_machine + slot))?;
                 let pin = placed.tls.then(|| pins.of(at.address()));
-                let mut settings = tray_settings(full, gpus, login.clone(), pin);
+                let mut settings = tray_settings(&share, login.clone(), pin);
                 settings.drives = placed.drives;
                 let tray = Arc::new(Tray::new(at, settings));
                 found.insert(format!("{rack}.t{slot:02}"), tray);
@@ -220,6 +225,68 @@ pub fn trays(
         }
     }
     Ok(found)
+}
+
+/// What the racks of the estate are joined and fed by, by their names, as far as the site
+/// file has addresses.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn joined(
+    loaded: &LoadedSite,
+    ourselves: Vec<SocketAddr>,
+    env: &dyn Fn(&str) -> Option<String>,
+    pins: &Pins,
+) -> anyhow::Result<BTreeMap<String, Joined>> {
+    let allowed = Allowed::new(loaded.devices.allowed.clone(), ourselves);
+    let mut found = BTreeMap::new();
+    for (load, placed) in loaded.site.loads.iter().zip(&loaded.devices.loads) {
+        let (Some(placed), LoadKind::Racks(racks)) = (placed, &load.kind) else {
+            continue;
+        };
+        let login = placed.login.as_ref().map(|kept| kept_in(kept, env)).transpose()?;
+        let login = login.as_deref();
+        for machine in 0..placed.machines() {
+            let Some(rack) = racks.rack_name(machine) else { continue };
+            let mut switches = Vec::new();
+            for at in placed.switches(machine) {
+                let switch = switch_tray(allowed.reach(at)?, placed, login, pins)?;
+                switches.push(Arc::new(switch));
+            }
+            let mut fed = None;
+            if let Some(at) = placed.shelf(machine) {
+                fed = Some(Arc::new(shelf(allowed.reach(at)?, placed, login, pins)?));
+            }
+            found.insert(rack, Joined::by(switches, fed));
+        }
+    }
+    Ok(found)
+}
+
+fn switch_tray(
+    at: Reached,
+    placed: &Placed,
+    login: Option<&str>,
+    pins: &Pins,
+) -> anyhow::Result<SwitchTray> {
+    let login = login.map(user_and_password).transpose()?;
+    Ok(SwitchTray::new(at, security(at, placed, pins), login))
+}
+
+fn shelf(
+    at: Reached,
+    placed: &Placed,
+    login: Option<&str>,
+    pins: &Pins,
+) -> anyhow::Result<Shelf> {
+    let login = login.map(user_and_password).transpose()?;
+    Ok(Shelf::new(at, security(at, placed, pins), login))
+}
+
+fn security(at: Reached, placed: &Placed, pins: &Pins) -> Security {
+    let pin = placed.tls.then(|| pins.of(at.address()));
+    pin.map_or(Security::Plain, Security::Pinned)
 }
 
 /// What the trays of the estate are asked beside their controllers, by the names of
@@ -397,36 +464,50 @@ fn rack(
         bail!("only racks are driven over Redfish");
     };
     let login = login.map(user_and_password).transpose()?;
-    let (full, gpus) = of_tray(racks, placed);
+    let share = of_tray(racks, placed);
     let tray = |at: Reached| {
         let pin = placed.tls.then(|| pins.of(at.address()));
-        let settings = tray_settings(full, gpus, login.clone(), pin);
+        let settings = tray_settings(&share, login.clone(), pin);
         Box::new(Tray::new(at, settings)) as Box<dyn Driver>
     };
     // What no tray draws is in the share of each.
     Ok(Rack::new(trays.into_iter().map(tray).collect(), Power::ZERO))
 }
 
-/// What one tray draws at full work, its share of the rack's rest included, and how many
-/// GPUs it has.
-fn of_tray(racks: &Racks, placed: &Placed) -> (Power, i64) {
-    let trays = i64::from(placed.per_machine.max(1));
-    let full = racks.machines.points.last().map_or(0, |point| point.power.as_watts());
-    (Power::from_watts(full / trays), i64::from(racks.gpus_per_rack) / trays)
+/// What of a rack is one tray's.
+struct Share {
+    /// Draw at full work, its share of the rack's rest included.
+    full: Power,
+    /// Of that, what the site file says is beside its GPUs.
+    beside_gpus: Power,
+    /// Its GPUs.
+    gpus: i64,
 }
 
-/// What it draws beside its GPUs is what it draws at full work, less what they may.
-fn tray_settings(
-    full: Power,
-    gpus: i64,
-    login: Option<Login>,
-    pin: Option<Pin>,
-) -> TraySettings {
+impl Share {
+    /// Of a tray that is only looked at.
+    const NONE: Self = Self { full: Power::ZERO, beside_gpus: Power::ZERO, gpus: 0 };
+}
+
+fn of_tray(racks: &Racks, placed: &Placed) -> Share {
+    let trays = i64::from(placed.per_machine.max(1));
+    let part = |power: Power| Power::from_watts(power.as_watts() / trays);
+    Share {
+        full: part(racks.machines.ceiling_of_one()),
+        beside_gpus: part(racks.beside_gpus),
+        gpus: i64::from(racks.gpus_per_rack) / trays,
+    }
+}
+
+/// What it draws beside its GPUs is what the site file says, and no less than what it
+/// draws at full work beyond what they may.
+fn tray_settings(share: &Share, login: Option<Login>, pin: Option<Pin>) -> TraySettings {
+    let beyond = share.full - GPU_MOST.times(share.gpus);
     TraySettings {
         login,
         security: pin.map_or(Security::Plain, Security::Pinned),
-        beside_gpus: (full - GPU_MOST.times(gpus)).max(Power::ZERO),
-        unlimited: Some(full),
+        beside_gpus: share.beside_gpus.max(beyond).max(Power::ZERO),
+        unlimited: Some(share.full),
         shutdown: Shutdown::Graceful,
         drives: None,
     }

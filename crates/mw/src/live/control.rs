@@ -52,6 +52,15 @@ pub enum Asked {
     },
     /// The last signed checkpoint of the journal.
     Checkpoint {},
+    /// Judge a rack's trays in burn-in by what lies in the run's drop folder.
+    Judge {
+        /// Who wants that.
+        by: By,
+        /// The rack, by name.
+        rack: String,
+        /// The text of the acceptance plan.
+        plan: String,
+    },
     /// Read the site file anew.
     Reload {
         /// Who wants that.
@@ -116,6 +125,15 @@ pub enum Reply {
     Checkpoint {
         /// As `mw verify` takes it.
         checkpoint: Option<serde_json::Value>,
+    },
+    /// Trays were judged, and what came of it is in the record.
+    Judged {
+        /// What passed, and every check that failed.
+        says: Vec<String>,
+        /// Whether all of them passed.
+        passed: bool,
+        /// The hash of the signed evidence, which is kept in the data folder.
+        evidence: String,
     },
     /// It is under way.
     UnderWay {

@@ -129,6 +129,9 @@ impl Launch<'_> {
         let racks = Racks::open(self.folder, &site.name, told, self.store).await?;
         let estate = self.estate.map(|folder| capacity::events_by(folder, now));
         let estate = estate.transpose()?.unwrap_or_default();
+        if let Some(folder) = self.estate {
+            capacity::judging::take_over(folder, self.folder)?;
+        }
         let (engine, journal, steps) = resume(found, site, estate, now).await?;
         let start = last.map_or(now, |last| last.min(now));
         let policy = engine.state().site.policy.look_ahead;

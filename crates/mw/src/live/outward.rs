@@ -127,6 +127,7 @@ impl Options {
             board: board.clone(),
             mailbox: of.mailbox.clone(),
             clock: of.clock,
+            folder: of.folder.to_owned(),
             store: of.store.clone(),
             reread: Box::new(move || {
                 let loaded = config::load(&site_file)?;

@@ -9,6 +9,7 @@
 
 mod beside;
 mod errands;
+mod joined;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,12 +31,16 @@ use super::racks::{Ordered, Seen};
 pub use beside::{Beside, Cabling, read_cabling};
 use beside::{Found, is_ours};
 use errands::{One, Underway, effect_of, will_not};
+pub use joined::Joined;
 
 /// How often every tray is looked at.
 const LOOK_EVERY: Seconds = Seconds::from_seconds(10);
 
 /// How long a tray may take to show how it stands, or to answer an order.
 const WITHIN: Duration = Duration::from_secs(8);
+
+/// The most racks whose switch trays and shelf are asked at once.
+const RACKS_AT_ONCE: usize = 32;
 
 /// The most trays that are asked at once.
 const AT_ONCE: usize = 256;
@@ -51,6 +56,8 @@ pub struct Trays {
     /// What they are asked beside their controllers, and what was last found wrong.
     beside: BTreeMap<TrayNo, Asking>,
     to_ask: BTreeMap<String, Beside>,
+    /// What joins and feeds racks, by their names.
+    joined: BTreeMap<String, Joined>,
     underway: Underway,
     /// Trays that refuse what was ordered of them, and why.
     refused: BTreeMap<TrayNo, String>,
@@ -86,6 +93,11 @@ impl Trays {
         Self { to_ask, ..self }
     }
 
+    /// In racks that are joined and fed by these, by their names.
+    pub fn joined(self, joined: BTreeMap<String, Joined>) -> Self {
+        Self { joined, ..self }
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.by_slot.len()
@@ -118,7 +130,25 @@ impl Trays {
         let mut answered: Vec<Answered> =
             stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
         answered.sort_by_key(|answered| answered.number);
-        Some(self.sweep(estate, at, answered))
+        let parts = self.look_at_parts(estate, &answered).await;
+        Some(self.sweep(estate, at, answered, parts))
+    }
+
+    /// Looks at what joins and feeds the racks of these trays, where it has addresses.
+    async fn look_at_parts(
+        &self,
+        estate: &Estate,
+        trays: &[Answered],
+    ) -> BTreeMap<RackNo, joined::Seen> {
+        let mut racks: Vec<RackNo> =
+            trays.iter().map(|answered| estate.tray(answered.number).rack).collect();
+        racks.dedup();
+        let looks = racks.into_iter().filter_map(|number| {
+            let joined = self.joined.get(&estate.rack(number).name)?.clone();
+            Some(async move { (number, joined.look(WITHIN).await) })
+        });
+        let looks: Vec<_> = looks.collect();
+        stream::iter(looks).buffer_unordered(RACKS_AT_ONCE).collect().await
     }
 
     fn sweep(
@@ -126,6 +156,7 @@ impl Trays {
         estate: &Estate,
         at: Timestamp,
         answered: Vec<Answered>,
+        parts: BTreeMap<RackNo, joined::Seen>,
     ) -> Sweep {
         let (mut changed, mut silent) = (Vec::new(), Vec::new());
         let mut leaks: BTreeMap<RackNo, u8> = BTreeMap::new();
@@ -157,11 +188,15 @@ impl Trays {
         let of: Vec<RackNo> = leaks.keys().copied().collect();
         for (number, leaks) in leaks {
             let rack = estate.rack(number);
-            // Nobody here sees switch trays and shelves: what they do wrong, the trays
-            // behind them say.
-            let switches = (1_u32 << estate.shape_of(number).switch_trays) - 1;
-            let switches = u16::try_from(switches).expect("at most 16 switch trays");
-            let shows = RackShows { switches, shelves: u8::MAX, leaks };
+            let whole = (1_u32 << estate.shape_of(number).switch_trays) - 1;
+            let whole = u16::try_from(whole).expect("at most 16 switch trays");
+            let before = rack.shows.map(|(_, shows)| shows);
+            let seen = parts.get(&number);
+            let joined = self.joined.entry(rack.name.clone()).or_default();
+            let Some(shows) = joined.shows(&rack.name, whole, before, seen) else {
+                continue;
+            };
+            let shows = RackShows { leaks, ..shows };
             if rack.shows.is_none_or(|(_, seen)| seen != shows) {
                 racks.push((number, shows));
             }

@@ -68,12 +68,13 @@ impl Reading {
     /// The days that a plan names, if it names any: `None` where they are wrong.
     pub(super) fn days(
         &mut self,
+        table: &str,
         written: &written::Power,
         folder: &Path,
         hashed: &mut Vec<u8>,
     ) -> Option<Option<Blocks>> {
         let Some(file) = &written.days else { return Some(None) };
-        let key = "futures.power.days";
+        let key = &format!("{table}.days");
         let text = match std::fs::read_to_string(folder.join(file)) {
             Ok(text) => text,
             Err(error) => {
@@ -98,8 +99,8 @@ impl Reading {
         }
         let block_days = written.block_days.unwrap_or(BLOCK_DAYS);
         let season_days = written.season_days.unwrap_or(SEASON_DAYS);
-        let (block_key, season_key) =
-            ("futures.power.block_days", "futures.power.season_days");
+        let block_key = &format!("{table}.block_days");
+        let season_key = &format!("{table}.season_days");
         if !(1..=366).contains(&block_days) {
             let found = block_days.to_string();
             self.note(block_key, "1 to 366", found, "7 keeps weekdays in order");

@@ -11,7 +11,11 @@ use toml::value::Datetime;
 pub(super) struct File {
     pub(super) format: u32,
     pub(super) name: String,
-    pub(super) site: String,
+    /// The only site.
+    pub(super) site: Option<String>,
+    /// In its place, several.
+    #[serde(default)]
+    pub(super) sites: Vec<Site>,
     pub(super) first_month: String,
     pub(super) months: usize,
     #[serde(default)]
@@ -25,6 +29,32 @@ pub(super) struct File {
     pub(super) rules: Rules,
     pub(super) schedule: Option<Schedule>,
     pub(super) futures: Futures,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Site {
+    pub(super) name: String,
+    pub(super) file: String,
+    /// That of the site file if nothing is said.
+    pub(super) market: Option<String>,
+    /// That of the plan if nothing is said.
+    pub(super) running: Option<Running>,
+    /// That of the plan's futures if nothing is said.
+    pub(super) power: Option<Power>,
+    /// In its place, a file that `mw plan calibrate` wrote.
+    pub(super) power_from: Option<String>,
+}
+
+/// What `mw plan calibrate` wrote, of which a site takes the price of power alone.
+#[derive(Debug, Deserialize)]
+pub(super) struct Calibrated {
+    pub(super) futures: CalibratedFutures,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CalibratedFutures {
+    pub(super) power: Power,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,6 +84,8 @@ pub(super) enum OnLongStop {
 #[serde(deny_unknown_fields)]
 pub(super) struct Conversion {
     pub(super) name: String,
+    /// May be left out where its loads are in one site alone.
+    pub(super) site: Option<String>,
     #[serde(default)]
     pub(super) rigs_out: Vec<String>,
     pub(super) racks: Vec<String>,
@@ -94,31 +126,33 @@ pub(super) struct Equipment {
     pub(super) residual_percent: f64,
 }
 
+/// Every kind's keys; which of them are to be there follows from the kind.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Loan {
-    DelayedDraw {
-        name: String,
-        limit_musd: f64,
-        rate_percent: f64,
-        undrawn_fee_percent: f64,
-        equipment_percent: f64,
-        draws_until: String,
-        repay_from: String,
-        maturity: String,
-        repayment: Repayment,
-        secured_on: Option<String>,
-    },
-    Notes {
-        name: String,
-        limit_musd: f64,
-        rate_percent: f64,
-        issue: String,
-        repay_from: String,
-        maturity: String,
-        repayment: Repayment,
-        secured_on: Option<String>,
-    },
+#[serde(deny_unknown_fields)]
+pub(super) struct Loan {
+    pub(super) kind: LoanKind,
+    pub(super) name: String,
+    pub(super) limit_musd: f64,
+    pub(super) rate_percent: f64,
+    pub(super) repay_from: String,
+    pub(super) maturity: String,
+    pub(super) repayment: Repayment,
+    pub(super) secured_on: Option<String>,
+    /// Of a delayed draw.
+    pub(super) undrawn_fee_percent: Option<f64>,
+    /// Of a delayed draw.
+    pub(super) equipment_percent: Option<f64>,
+    /// Of a delayed draw.
+    pub(super) draws_until: Option<String>,
+    /// Of notes.
+    pub(super) issue: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LoanKind {
+    DelayedDraw,
+    Notes,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -137,7 +171,7 @@ pub(super) struct Covenant {
     pub(super) over_months: usize,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Running {
     pub(super) mining_usd_per_mw_month: f64,
@@ -158,7 +192,8 @@ pub(super) struct Futures {
     pub(super) coin: Coin,
     pub(super) fees: Fees,
     pub(super) network: Network,
-    pub(super) power: Power,
+    /// May be left out where every site has its own.
+    pub(super) power: Option<Power>,
     pub(super) rental: Rental,
     pub(super) failures: Failures,
     pub(super) delivery: Delivery,
@@ -207,6 +242,7 @@ pub(super) struct Together {
     pub(super) fees_power_percent: f64,
     pub(super) fees_rent_percent: f64,
     pub(super) power_rent_percent: f64,
+    pub(super) markets_percent: f64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -235,6 +271,7 @@ pub(super) struct Power {
 pub(super) struct Level {
     pub(super) half_life_days: f64,
     pub(super) deviation_percent: f64,
+    pub(super) starts_percent: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -252,6 +289,15 @@ pub(super) struct Spike {
     pub(super) median_usd_per_mwh: f64,
     pub(super) deviation_percent: f64,
     pub(super) by_hour: Option<Vec<f64>>,
+    pub(super) rate: Option<Wanders>,
+}
+
+/// How something wanders about one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanders {
+    pub(super) half_life_days: f64,
+    pub(super) deviation_percent: f64,
 }
 
 #[derive(Debug, Deserialize)]

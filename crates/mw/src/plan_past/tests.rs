@@ -69,8 +69,9 @@ fn history(days: i64) -> History {
 
 fn days(history: &History) -> Vec<Day> {
     let plan = plan();
-    let covered = read(&plan, history).unwrap_or_else(|error| panic!("{error}"));
-    covered.past.days().to_vec()
+    let covered = read(&plan, std::slice::from_ref(history))
+        .unwrap_or_else(|error| panic!("{error}"));
+    covered.past.days(0).to_vec()
 }
 
 #[test]
@@ -137,11 +138,11 @@ fn short_gaps_are_bridged_and_told_and_long_ones_end_it() {
         let mut history = history(62);
         let gone = at(from)..at(from + hours);
         history.settlement.retain(|one| !gone.contains(&one.during.start));
-        read(&plan, &history)
+        read(&plan, std::slice::from_ref(&history))
     };
     let bridged = gap(40 * 24, 3).expect("two months");
     assert_eq!((bridged.past.months(), bridged.hours_bridged), (2, 3));
-    let hours = bridged.past.days()[40].hours;
+    let hours = bridged.past.days(0)[40].hours;
     assert_eq!([hours[0].settled, hours[2].settled], [40.0 * 96.0 - 2.5; 2]);
     assert_eq!(hours[3].settled, 40.0 * 96.0 + 13.5);
     // What is not there yet has not happened, and is not bridged.
@@ -154,10 +155,11 @@ fn short_gaps_are_bridged_and_told_and_long_ones_end_it() {
 
     let mut history = history(31);
     history.bitcoin.retain(|day| !(at(240)..at(288)).contains(&day.day.start));
-    let bridged = read(&plan, &history).expect("a month");
+    let bridged = read(&plan, std::slice::from_ref(&history)).expect("a month");
     assert_eq!((bridged.days_bridged, bridged.hours_bridged), (2, 0));
-    assert_eq!(bridged.past.days()[11].hashprice_usd_per_ph_day, 40.000_009);
+    assert_eq!(bridged.past.days(0)[11].hashprice_usd_per_ph_day, 40.000_009);
     history.bitcoin.clear();
-    let said = read(&plan, &history).expect_err("no coin").to_string();
+    let said =
+        read(&plan, std::slice::from_ref(&history)).expect_err("no coin").to_string();
     assert!(said.contains("bitcoin none"), "{said}");
 }

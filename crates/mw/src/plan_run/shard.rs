@@ -1,7 +1,7 @@
 //! A part of a plan's paths, on one machine of many, and its file.
 
 use anyhow::{Context, bail};
-use plan::{Delivered, Line, Month, Outcome, UseTotals};
+use plan::{Delivered, Line, Month, Outcome, Plan, SiteTotals, UseTotals};
 use serde::{Deserialize, Serialize};
 use settle::contract::Hash;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use std::str::FromStr;
 use units::Money;
 
 /// The format of a shard's file.
-const FORMAT: &str = "mw-plan-shard/1";
+const FORMAT: &str = "mw-plan-shard/2";
 
 /// Part `number` of `of`, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,7 @@ struct Kept {
     stay_micro_usd: Vec<i64>,
     /// By use: watt-hours, power and earned in millionths of a dollar.
     uses: Vec<[i64; 3]>,
+    sites: Vec<KeptSite>,
     delivered: Vec<KeptDelivered>,
     coverage_ppm: Vec<Option<i64>>,
     npv_micro_usd: i64,
@@ -95,6 +96,66 @@ struct KeptDelivered {
     cost_micro_usd: i64,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeptSite {
+    /// By use, as those of all sites.
+    uses: Vec<[i64; 3]>,
+    blocks_micro_usd: i64,
+    peaks_micro_usd: i64,
+    running_micro_usd: i64,
+    built_micro_usd: i64,
+    price_micro_usd_per_mwh: i64,
+    worth_micro_usd: i64,
+    worth_stay_micro_usd: i64,
+}
+
+fn kept_uses(uses: &[UseTotals]) -> Vec<[i64; 3]> {
+    let micro = |money: Money| money.as_micro_usd();
+    uses.iter().map(|one| [one.watt_hours, micro(one.power), micro(one.earned)]).collect()
+}
+
+/// The uses; `None` where there are more or fewer.
+fn uses(kept: &[[i64; 3]]) -> Option<[UseTotals; 3]> {
+    let of = |one: &[i64; 3]| UseTotals {
+        watt_hours: one[0],
+        power: Money::from_micro_usd(one[1]),
+        earned: Money::from_micro_usd(one[2]),
+    };
+    kept.iter().map(of).collect::<Vec<_>>().try_into().ok()
+}
+
+impl From<&SiteTotals> for KeptSite {
+    fn from(of: &SiteTotals) -> Self {
+        Self {
+            uses: kept_uses(&of.uses),
+            blocks_micro_usd: of.blocks.as_micro_usd(),
+            peaks_micro_usd: of.peaks.as_micro_usd(),
+            running_micro_usd: of.running.as_micro_usd(),
+            built_micro_usd: of.built.as_micro_usd(),
+            price_micro_usd_per_mwh: of.price_micro_usd_per_mwh,
+            worth_micro_usd: of.worth.as_micro_usd(),
+            worth_stay_micro_usd: of.worth_stay.as_micro_usd(),
+        }
+    }
+}
+
+impl KeptSite {
+    fn site(&self) -> Option<SiteTotals> {
+        let money = Money::from_micro_usd;
+        Some(SiteTotals {
+            uses: uses(&self.uses)?,
+            blocks: money(self.blocks_micro_usd),
+            peaks: money(self.peaks_micro_usd),
+            running: money(self.running_micro_usd),
+            built: money(self.built_micro_usd),
+            price_micro_usd_per_mwh: self.price_micro_usd_per_mwh,
+            worth: money(self.worth_micro_usd),
+            worth_stay: money(self.worth_stay_micro_usd),
+        })
+    }
+}
+
 impl From<&Outcome> for Kept {
     fn from(of: &Outcome) -> Self {
         let micro = |money: &Money| money.as_micro_usd();
@@ -105,11 +166,8 @@ impl From<&Outcome> for Kept {
             path: of.path,
             months_micro_usd: of.months.iter().map(lines).collect(),
             stay_micro_usd: of.stay.iter().map(micro).collect(),
-            uses: of
-                .uses
-                .iter()
-                .map(|one| [one.watt_hours, micro(&one.power), micro(&one.earned)])
-                .collect(),
+            uses: kept_uses(&of.uses),
+            sites: of.sites.iter().map(KeptSite::from).collect(),
             delivered: of
                 .delivered
                 .iter()
@@ -138,8 +196,9 @@ impl From<&Outcome> for Kept {
 }
 
 impl Kept {
-    /// The outcome; `None` where the file does not have the shape of one.
-    fn outcome(self, months: usize) -> Option<Outcome> {
+    /// The outcome of a plan; `None` where the file does not have the shape of one.
+    fn outcome(self, plan: &Plan) -> Option<Outcome> {
+        let (months, sites) = (plan.months, plan.sites.len());
         let money = Money::from_micro_usd;
         let month = |lines: &Vec<i64>| {
             let mut month = Month::default();
@@ -150,12 +209,6 @@ impl Kept {
                 month
             })
         };
-        let uses = |one: &[i64; 3]| UseTotals {
-            watt_hours: one[0],
-            power: money(one[1]),
-            earned: money(one[2]),
-        };
-        let uses: Vec<UseTotals> = self.uses.iter().map(uses).collect();
         let delivered = |one: &KeptDelivered| Delivered {
             deal: one.deal,
             tranche: one.tranche,
@@ -168,7 +221,8 @@ impl Kept {
             path: self.path,
             months: self.months_micro_usd.iter().map(month).collect::<Option<_>>()?,
             stay: self.stay_micro_usd.into_iter().map(money).collect(),
-            uses: uses.try_into().ok()?,
+            uses: uses(&self.uses)?,
+            sites: self.sites.iter().map(KeptSite::site).collect::<Option<_>>()?,
             delivered: self.delivered.iter().map(delivered).collect(),
             coverage: self.coverage_ppm,
             npv: money(self.npv_micro_usd),
@@ -182,8 +236,8 @@ impl Kept {
             hashprice_micro_usd_per_ph_day: self.hashprice_micro_usd_per_ph_day,
             coin_last_micro_usd: self.coin_last_micro_usd,
         };
-        (outcome.months.len() == months && outcome.stay.len() == months)
-            .then_some(outcome)
+        let has_months = outcome.months.len() == months && outcome.stay.len() == months;
+        (has_months && outcome.sites.len() == sites).then_some(outcome)
     }
 }
 
@@ -228,7 +282,7 @@ impl ShardFile {
         Ok(file)
     }
 
-    /// Puts parts together: the outcomes in order, with the seed and how many paths the
+    /// Puts parts of a plan together: the outcomes in order, with the seed and how many paths the
     /// whole run has.
     ///
     /// # Errors
@@ -236,7 +290,7 @@ impl ShardFile {
     /// When parts are of two runs, a path is in two of them, or one is missing.
     pub fn merge(
         parts: Vec<Self>,
-        months: usize,
+        plan: &Plan,
     ) -> anyhow::Result<(u64, u64, Vec<Outcome>)> {
         let Some(first) = parts.first() else {
             bail!("expected parts to merge, found none")
@@ -254,8 +308,8 @@ impl ShardFile {
             }
             for kept in part.outcomes {
                 let path = kept.path;
-                let outcome = kept.outcome(months).with_context(|| {
-                    format!("path {path}: expected {months} months of an outcome; run its part again")
+                let outcome = kept.outcome(plan).with_context(|| {
+                    format!("path {path}: expected {} months of an outcome and {} sites; run its part again", plan.months, plan.sites.len())
                 })?;
                 outcomes.push(outcome);
             }

@@ -3,6 +3,7 @@
 mod page;
 mod past;
 mod schedule;
+mod sites;
 
 pub use page::page;
 pub use past::Over;
@@ -61,9 +62,14 @@ fn write_text(
         "{:34}{:>10}{:>10}{:>10}{:>10}{:>10}",
         "", "mean", "+/-", "5 %", "median", "95 %"
     )?;
+    let of_site = if plan.has_sites() {
+        ["plan, all cash of the sites", "sites left as they are"]
+    } else {
+        ["plan, all cash of the site", "site left as it is"]
+    };
     let bands = [
-        ("plan, all cash of the site", answer.npv_usd),
-        ("site left as it is", answer.npv_stay_usd),
+        (of_site[0], answer.npv_usd),
+        (of_site[1], answer.npv_stay_usd),
         ("converting over staying", answer.npv_gain_usd),
         ("most that owners put in for it", answer.funding_usd),
     ];
@@ -97,6 +103,7 @@ fn write_text(
     }
 
     cash(out, plan, answer)?;
+    sites::table(out, plan, answer)?;
     coverage(out, plan, answer)?;
     tranches(out, answer)?;
     per_mwh(out, answer)?;
@@ -116,14 +123,23 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
         ));
     }
     let end = plan.end().first_day();
-    for rule in &plan.site.tariff.coincident_peaks {
+    let rules = plan.sites.iter().flat_map(|place| {
+        let rules = &place.site.tariff.coincident_peaks;
+        rules.iter().map(move |rule| (place, rule))
+    });
+    for (place, rule) in rules {
         let last = rule.months.iter().map(|month| month.end).max();
         // A rule that goes on has its months in the last year, too.
         let zone = plan.zone();
         let goes_on = |last: Timestamp| zone.months_after(last, 12) >= zone.midnight(end);
         if let Some(last) = last.filter(|last| !goes_on(*last)) {
+            let at = if plan.has_sites() {
+                format!(" of {}", place.name)
+            } else {
+                String::new()
+            };
             notes.push(format!(
-                "The charge {} has its last peaks before {} in the site file, and nothing is charged at peaks after: state what follows it, if anything does.",
+                "The charge {} has its last peaks before {} in the site file{at}, and nothing is charged at peaks after: state what follows it, if anything does.",
                 rule.name,
                 zone.date(last)
             ));
@@ -402,7 +418,7 @@ pub fn document(plan: &Plan, answer: &Answer, seed: u64, asked: u64) -> Value {
         })
     };
     let even = &answer.break_even;
-    json!({
+    let mut document = json!({
         "plan": plan.name,
         "first_month": plan.first.to_string(),
         "months": plan.months,
@@ -430,5 +446,9 @@ pub fn document(plan: &Plan, answer: &Answer, seed: u64, asked: u64) -> Value {
         "break_even_usd_per_gpu_hour": even.usd_per_gpu_hour,
         "contract_usd_per_gpu_hour": even.price_now,
         "cash": months,
-    })
+    });
+    if plan.has_sites() {
+        document["sites"] = sites::document(answer);
+    }
+    document
 }

@@ -17,8 +17,8 @@ use settle::facts::{Body, Facts, Purpose, Size};
 use settle::prepayment::agreed;
 use units::{EnergyPrice, Interval, Seconds, Timestamp};
 
-/// A site begins at rest. Racks that have not run by then were stopped from the
-/// beginning; those that have run all along.
+/// A site begins at rest, and comes up within its ramps. Racks that ran in full by then
+/// did so all along; the others stood from the beginning where they stand then.
 const BEGINS_WITHIN: Seconds = Seconds::minutes(15);
 
 /// What the record names as its source.
@@ -60,8 +60,10 @@ struct Served {
     contract: Contract,
     /// The units of each rack.
     racks: Vec<Vec<Unit>>,
-    /// The point each rack runs at, 0 at rest; `None` until it first ran.
+    /// The point each rack runs at, 0 at rest; `None` until it first ran in full.
     points: Vec<Option<usize>>,
+    /// The same of those that did not yet.
+    coming_up: Vec<usize>,
     accepted: bool,
     /// GPU-seconds used since the month began, or the run.
     used: i64,
@@ -137,6 +139,7 @@ impl Witness {
             contract: contract.clone(),
             racks: vec![Vec::new(); count],
             points: vec![None; count],
+            coming_up: vec![0; count],
             accepted: accepted_in(given, tranche).next().is_some(),
             used: 0,
             used_from: self.start,
@@ -237,17 +240,22 @@ impl Witness {
     /// An interval is about to begin.
     pub fn begins(&mut self, at: Timestamp) {
         self.say_what_is_due(at);
-        if at >= self.start + BEGINS_WITHIN {
-            for place in 0..self.served.len() {
-                let never = |point: &Option<usize>| point.is_none();
-                let late: Vec<usize> = (0..self.served[place].points.len())
-                    .filter(|rack| never(&self.served[place].points[*rack]))
-                    .collect();
+        if at < self.start + BEGINS_WITHIN {
+            return;
+        }
+        for place in 0..self.served.len() {
+            for point in 0..=self.full(place) {
+                let served = &mut self.served[place];
+                let is_there = |rack: &usize| {
+                    served.points[*rack].is_none() && served.coming_up[*rack] == point
+                };
+                let late: Vec<usize> =
+                    (0..served.points.len()).filter(is_there).collect();
                 for rack in &late {
-                    self.served[place].points[*rack] = Some(0);
+                    served.points[*rack] = Some(point);
                 }
-                if !late.is_empty() && self.served[place].accepted {
-                    self.say_state(place, &late, 0, self.start, at);
+                if !late.is_empty() && served.accepted {
+                    self.say_state(place, &late, point, self.start, at);
                 }
             }
         }
@@ -263,13 +271,17 @@ impl Witness {
         let Some(machines) = self.site.loads[moved.load].machines() else { return };
         let full = machines.points.len();
         let mut changed: Vec<Vec<usize>> = vec![Vec::new(); full + 1];
-        for (rack, point) in self.served[place].points.iter_mut().enumerate() {
+        let served = &mut self.served[place];
+        for (rack, point) in served.points.iter_mut().enumerate() {
             let now = point_of(machines, level, rack);
-            // A rack that is started for the first time ran before.
-            let before = match (*point, now) {
-                (None, 0) => continue,
-                (None, _) => full,
-                (Some(point), _) => point,
+            // A rack that comes up for the first time ran before.
+            let before = match *point {
+                None if now < full => {
+                    served.coming_up[rack] = now;
+                    continue;
+                }
+                None => full,
+                Some(point) => point,
             };
             *point = Some(now);
             if before != now {
@@ -407,8 +419,8 @@ impl Witness {
         } else if point < full
             && let LoadKind::Racks(kind) = &self.site.loads[served.load].kind
         {
-            let watts = kind.machines.points[point - 1].power.as_watts();
-            let each = watts / i64::from(kind.gpus_per_rack.max(1));
+            // As a decision counts it: what a rack draws beside its GPUs is not theirs.
+            let each = kind.per_gpu(point - 1).as_watts();
             body["cap_w_per_gpu"] = json!(each.to_string());
         }
         self.say("unit_state", (from, None), known, &body);

@@ -155,10 +155,11 @@ fn in_burn_in(name: &str) -> Desk {
         let (code, text) = desk.add(vec![sweep]);
         assert_eq!(code, 0, "{text}");
     }
-    copy(
-        &root().join("fixtures/acceptance/results"),
-        &desk.folder.join("estate/results"),
-    );
+    let results = desk.folder.join("estate/results");
+    copy(&root().join("fixtures/acceptance/results"), &results);
+    // Where a domain is one tray, its collective is its own.
+    let of_tray = results.join("R1/slot-00/nccl-all_reduce.txt");
+    std::fs::rename(results.join("R1/nccl-all_reduce.txt"), of_tray).expect("moved");
     let plan = std::fs::read_to_string(root().join("fixtures/acceptance/plan.toml"));
     let plan = plan.expect("a plan").replace("\"GB300 NVL72\"", "\"one tray\"");
     std::fs::write(desk.folder.join("plan.toml"), plan).expect("written");
@@ -166,8 +167,10 @@ fn in_burn_in(name: &str) -> Desk {
     desk
 }
 
-fn accept(desk: &Desk) -> (i32, String) {
+fn accept(desk: &mut Desk) -> (i32, String) {
     let (estate, plan) = (desk.path("estate"), desk.path("plan.toml"));
+    // The soak and the other tests are over.
+    desk.at = desk.at.max(Timestamp::parse("2026-05-02T08:00Z").expect("an instant"));
     let at = desk.at.to_string();
     desk.run(&[
         "accept", &estate, "--plan", &plan, "--rack", "R1", "--by", "ada", "--at", &at,
@@ -196,7 +199,7 @@ fn a_rack_goes_from_the_dock_to_a_counted_seat_by_files_alone() {
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
-    let (code, text) = accept(&desk);
+    let (code, text) = accept(&mut desk);
     assert_eq!(code, 0, "{text}");
     assert!(text.starts_with("R1: 1 of 1 trays passed"), "{text}");
 
@@ -259,15 +262,20 @@ fn a_rack_goes_from_the_dock_to_a_counted_seat_by_files_alone() {
     let exported = desk.folder.join("facts.jsonl");
     std::fs::write(&exported, facts).expect("written");
     let (code, again) = desk.run(&["verify", &exported.display().to_string()]);
-    assert_eq!((code, again), (0, text));
+    assert_eq!(code, 0, "{again}");
+    let rests = text.strip_prefix(&again).expect("what follows is of the evidence alone");
+    let on = "CAP/H1: 4 GPUs accepted on evidence that is kept and judged again, 0 on \
+              somebody's word\n";
+    assert!(rests.starts_with(on), "{rests}");
     assert_eq!(desk.run(&["log", &estate, "--tenant", "blue"]), (0, String::new()));
     let (_, seen) = desk.run(&["show", &estate, "--tenant", "red"]);
     assert!(seen.contains("CAP/H1: 4 GPUs, availability to date 80.0000 %"), "{seen}");
     let (_, seen) = desk.run(&["show", &estate, "--tenant", "blue"]);
     assert!(!seen.contains("CAP/H1"), "{seen}");
-    // Thirty days late at one per cent of a month from 2026-05-01: 892.80.
+    // A month of 4 GPUs from 2026-05-02 is 2,976.00; 31 days late at one per cent of it
+    // are 922.56.
     let (_, text) = desk.run(&forecast);
-    assert!(text.contains("  complete\n  delay credits -892.80\n"), "{text}");
+    assert!(text.contains("  complete\n  delay credits -922.56\n"), "{text}");
 }
 
 #[test]
@@ -280,7 +288,8 @@ fn what_is_refused_leaves_the_record_as_it_was() {
         ada(Body::HandOver { block: BlockNo(0) }),
     ]);
     assert_ne!(code, 0);
-    assert!(text.contains("event 2"), "{text}");
+    let place = "events.jsonl, line 2: hand_over of block 0";
+    assert!(text.contains(place), "{text}");
     assert!(text.contains("expected a block that is known, found number 0"), "{text}");
     assert_eq!(std::fs::read(&log).expect("a record"), before);
 }
@@ -306,17 +315,79 @@ fn an_altered_record_is_found() {
 
 #[test]
 fn a_result_that_is_not_good_is_named_and_the_tray_waits() {
-    let desk = in_burn_in("capacity-fails");
+    let mut desk = in_burn_in("capacity-fails");
     let file = desk.folder.join("estate/results/R1/slot-00/soak.json");
     let soak = std::fs::read_to_string(&file).expect("a soak");
     let soak = soak.replace("\"after\": { \"xid\": 0", "\"after\": { \"xid\": 79");
     std::fs::write(&file, soak).expect("written");
-    let (code, text) = accept(&desk);
-    assert_eq!(code, 1, "{text}");
+    let (code, text) = accept(&mut desk);
+    assert_eq!(code, 5, "{text}");
     let line = "  slot 0, counter xid: expected no change, found 0 to 79";
     assert!(text.contains(line), "{text}");
     let (_, text) = desk.run(&["show", &desk.path("estate")]);
-    assert!(text.contains("observed tests failed at 2026-05-01T00:03Z"), "{text}");
+    assert!(text.contains("observed tests failed at 2026-05-02T08:00Z"), "{text}");
+}
+
+/// A tray that came back from repair, and the files of before: they are none of it.
+#[test]
+fn results_of_before_a_repair_are_none_after_it() {
+    let mut desk = in_burn_in("capacity-repaired");
+    assert_eq!(accept(&mut desk).0, 0);
+    let tray = TrayNo(0);
+    let sweep = desk.sweep(60);
+    let (code, text) = desk.add(vec![
+        sweep,
+        ada(Body::Pull { tray, why: "xid 79".to_owned() }),
+        ada(Body::Repaired { tray, serial: None }),
+    ]);
+    assert_eq!(code, 0, "{text}");
+    for _ in 0..3 {
+        let sweep = desk.sweep(60);
+        assert_eq!(desk.add(vec![sweep]).0, 0);
+    }
+    let (code, text) = accept(&mut desk);
+    assert_eq!(code, 5, "{text}");
+    assert!(text.contains("slot 0, time of the soak: expected a run in this burn-in"));
+    let said = Body::TestedByHand {
+        rack: RackNo(0),
+        slots: 1,
+        passed: 1,
+        why: "a fan was changed".to_owned(),
+    };
+    assert_eq!(desk.add(vec![ada(said)]).0, 0);
+    let (_, text) = desk.run(&["show", &desk.path("estate")]);
+    assert!(text.contains("1 accepted"), "{text}");
+}
+
+/// A folder that is none leaves nothing behind, and an empty record proves nothing.
+#[test]
+fn a_wrong_folder_is_refused_and_left_as_it_was() {
+    let desk = in_burn_in("capacity-wrong");
+    let other = desk.folder.join("other");
+    std::fs::create_dir_all(&other).expect("a folder");
+    let (folder, plan) = (other.display().to_string(), desk.path("plan.toml"));
+    let accept = ["accept", &folder, "--plan", &plan, "--rack", "R1", "--by", "ada"];
+    let (code, text) = desk.run(&accept);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("expected the folder of an estate of racks"), "{text}");
+    let bad = desk.folder.join("bad.jsonl");
+    std::fs::write(
+        &bad,
+        "{\"at\":0,\"by\":\"site\",\"body\":{\"installed\":{\"rack\":7}}}\n",
+    )
+    .expect("written");
+    let (code, text) = desk.run(&["add", &folder, &bad.display().to_string()]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("bad.jsonl, line 1: installed"), "{text}");
+    assert_eq!(
+        std::fs::read_dir(&other).expect("a folder").count(),
+        0,
+        "nothing is left"
+    );
+    std::fs::write(other.join("estate.log"), "").expect("written");
+    let (code, text) = desk.run(&["verify", &folder]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("estate.log empty"), "{text}");
 }
 
 #[test]

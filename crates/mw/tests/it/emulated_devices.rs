@@ -26,7 +26,10 @@ fn campus(folder: &Path) -> config::LoadedSite {
     let file = folder.join("site.toml");
     let text = std::fs::read_to_string(&file).expect("a site file");
     let text = text.replace("127.77.", "127.82.");
-    let text = text.replace("trays = 18,", "trays = 18, shelves = \"127.82.30.1\",");
+    let text = text.replace(
+        "trays = 18,",
+        "trays = 18, shelves = \"127.82.30.1\", switches = \"127.82.31.1\",",
+    );
     let text = text.replace(":18080\"", ":18080/openadr3/3.1.0\"");
     std::fs::write(&file, text).expect("written");
     std::fs::write(folder.join("login-grid"), "north:a secret+of its own")
@@ -46,7 +49,8 @@ fn a_sites_grid_and_shelves_answer_where_its_file_says() {
         let site = Emulated::new(loaded.site.clone(), 1, Tempers::none(), clock);
         let ways = Ways { timing: Timing::Fast, hang_percent: 0, seed: 1 };
         let answering = answer(&site, &loaded, ways).await.expect("addresses of ours");
-        assert_eq!((answering.devices(), answering.shelves().len()), (600 + 36 + 2, 2));
+        assert_eq!(answering.devices(), 600 + 36 + 2 + 18);
+        assert_eq!((answering.shelves().len(), answering.switches().len()), (2, 18));
 
         let [(at, grid)] = answering.grids() else { panic!("one grid") };
         assert_eq!(at.to_string(), "127.82.251.1:18080");
@@ -62,16 +66,18 @@ fn a_sites_grid_and_shelves_answer_where_its_file_says() {
         let env = |_: &str| None;
         let plan = Plan::of(&loaded, &[], Vec::new(), &env, &Pins::default());
         let Plan { targets, expected } = plan.expect("a plan");
-        let shelves = "127.82.30.";
-        assert_eq!(expected.keys().filter(|at| at.starts_with(shelves)).count(), 2);
-        let is_shelf =
-            |at: &adapters::device::Reached| at.to_string().starts_with(shelves);
+        let is_looked_at =
+            |at: &str| ["127.82.30.", "127.82.31."].iter().any(|net| at.starts_with(net));
+        assert_eq!(expected.keys().filter(|at| is_looked_at(at)).count(), 2 + 18);
         let targets = targets.into_iter().filter(|target| {
-            is_shelf(&target.at) && expected.contains_key(&target.at.to_string())
+            is_looked_at(&target.at.to_string())
+                && expected.contains_key(&target.at.to_string())
         });
         let pace = Pace { open_within: Duration::from_secs(20), ..Pace::of(1_000) };
         let found = search(targets.collect(), pace, |_| {}).await;
         let models: Vec<_> = found.values().map(|it| it.model.as_deref()).collect();
-        assert_eq!(models, [Some("33 kW power shelf"); 2]);
+        let (shelves, switches) = models.split_at(2);
+        assert_eq!(shelves, [Some("33 kW power shelf"); 2]);
+        assert_eq!(switches, [Some("NVLink switch tray"); 18]);
     });
 }

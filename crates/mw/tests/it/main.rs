@@ -20,6 +20,7 @@ mod oracle;
 mod plan;
 mod plan_models;
 mod plan_past;
+mod plan_sites;
 mod racks;
 mod redfish;
 mod redfish_oracle;

@@ -99,13 +99,13 @@ fn merged_parts_are_the_single_run_bit_for_bit() {
         .collect();
     let read =
         |place: usize| ShardFile::read(&files[place], loaded.hash).expect("a part");
-    let months = loaded.plan.months;
+    let plan = &loaded.plan;
     let (seed, count, merged) =
-        ShardFile::merge(vec![read(2), read(0), read(1)], months).expect("all parts");
+        ShardFile::merge(vec![read(2), read(0), read(1)], plan).expect("all parts");
     assert_eq!((seed, count), (9, 7));
     assert_eq!(merged, whole.outcomes);
 
-    let wrong = |parts| ShardFile::merge(parts, months).expect_err("wrong").to_string();
+    let wrong = |parts| ShardFile::merge(parts, plan).expect_err("wrong").to_string();
     assert!(wrong(vec![read(0), read(2)]).contains("found it in none"));
     assert!(wrong(vec![read(0), read(1)]).contains("expected 7 paths"));
     assert!(wrong(vec![read(0), read(0), read(1), read(2)]).contains("found it in two"));
@@ -453,24 +453,24 @@ fn calibration_is_read_back_as_a_plan() {
 /// A month of the example's rigs with the machines a plan leaves out of the hour.
 fn rigs_alone() -> plan::Plan {
     let mut plan = example().plan;
-    plan.site.loads.retain(|load| matches!(load.kind, LoadKind::Rigs(_)));
-    for load in &mut plan.site.loads {
+    plan.sites[0].site.loads.retain(|load| matches!(load.kind, LoadKind::Rigs(_)));
+    for load in &mut plan.sites[0].site.loads {
         load.envelope.up_min = Seconds::ZERO;
         load.envelope.down_min = Seconds::ZERO;
     }
-    let grid = &mut plan.site.interconnection;
+    let grid = &mut plan.sites[0].site.interconnection;
     grid.ramp_up_per_minute = None;
     grid.ramp_down_per_minute = None;
     grid.ramp_emergency_per_minute = None;
     // So that the limit binds and loads change places under it.
     grid.import_limit = Power::from_mw(400);
-    plan.site.tariff.coincident_peaks.clear();
+    plan.sites[0].site.tariff.coincident_peaks.clear();
     plan.months = 1;
     plan.conversions.clear();
     plan.deals.clear();
     plan.loans.clear();
     plan.covenant = None;
-    plan.running.mining_per_mw_month = Money::ZERO;
+    plan.sites[0].running.mining_per_mw_month = Money::ZERO;
     plan
 }
 
@@ -531,7 +531,7 @@ fn a_plan_agrees_with_a_backtest_of_the_same_future_to_the_cent() {
         let (feed, range) = fed(&plan, 11, path);
         let (mut power, mut mining, mut wear) = (Money::ZERO, Money::ZERO, Money::ZERO);
         let mut drawn = units::Energy::ZERO;
-        backtest(&plan.site, &feed, range, Options::default(), |line| {
+        backtest(&plan.sites[0].site, &feed, range, Options::default(), |line| {
             power += line.row.bill.expect("every hour has a price").total();
             mining += line.row.mining.expect("every day has a hashprice");
             wear += line.row.wear;

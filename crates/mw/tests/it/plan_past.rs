@@ -190,9 +190,9 @@ fn futures_of_power_are_put_together_from_days_that_calibration_wrote() {
     assert_eq!(blocks.days().len(), lines.len() - 1);
     // The forward of the file: 34 USD/MWh over all hours, as far as the level is still.
     let mut still = loaded.plan.clone();
-    still.futures.power.level = sim::scenario::reversion::Reversion::of(1.0, 0.0);
+    still.futures.power.level = sim::scenario::level::Level::still();
     let mean = |path| {
-        let mut markets = still.markets(1, path);
+        let mut markets = still.markets(0, 1, path);
         let hours = (0..2_191).flat_map(|_| markets.next_day().hours);
         hours.map(|hour| hour.settled).sum::<f64>() / (2_191.0 * 24.0)
     };

@@ -332,7 +332,8 @@ fn a_record_kept_as_files_is_taken_over_once() {
         let (by, body) = said(look, at(look)).remove(0);
         engine::capacity::Event { at: at(look), by, body }
     };
-    record.add(&[event(1), event(2), event(3)]).expect("they may be");
+    let place = |number| format!("event {number}");
+    record.add(&[event(1), event(2), event(3)], &place).expect("they may be");
     let kept = record.estate.clone();
     drop(record);
     let early = events_by(&estate, at(2)).expect_err("the site's clock is behind");

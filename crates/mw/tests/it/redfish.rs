@@ -4,6 +4,7 @@ mod campus;
 pub(crate) mod estate;
 mod handed;
 mod hostile;
+mod joined;
 mod mockup;
 mod rack;
 pub(crate) mod shelf;

@@ -1,6 +1,7 @@
 //! Site files: what is right loads as meant.
 
 mod devices;
+mod workload;
 mod wrong;
 
 use std::path::{Path, PathBuf};

@@ -45,7 +45,15 @@ fn hall(site: &Site, number: usize) -> LoadIx {
 /// all but a part of one hall. Returns what stopped and the facts.
 fn short_of_room(given: &str) -> (Site, Vec<(LoadIx, Power, Reason)>, OverRun) {
     let loaded = childress();
-    let mut site = loaded.site;
+    short_by_five(loaded.site, &loaded.contracts, given)
+}
+
+/// The same of a site like it.
+fn short_by_five(
+    mut site: Site,
+    contracts: &[Versions],
+    given: &str,
+) -> (Site, Vec<(LoadIx, Power, Reason)>, OverRun) {
     // Below what a site file may say: the grid's own limits may be.
     let all: Power = (1..=4)
         .map(|number| {
@@ -60,8 +68,7 @@ fn short_of_room(given: &str) -> (Site, Vec<(LoadIx, Power, Reason)>, OverRun) {
         .sum();
     site.interconnection.import_limit = all + rest - Power::from_mw(5);
     let range = Interval { start: at("2026-12-10"), end: at("2026-12-13") };
-    let mut under =
-        OverRun::new(&site, &loaded.contracts, given, range).expect("facts are read");
+    let mut under = OverRun::new(&site, contracts, given, range).expect("facts are read");
     let mut cut = Vec::new();
     let options = Options { under: Some(&mut under), ..Options::default() };
     run(&site, &no_prices(), range, options, |line| {
@@ -95,6 +102,34 @@ fn what_a_limit_cuts_becomes_a_fact_and_a_credit() {
     // Racks that are out stay out, as far as anybody knows, to the end of the month.
     assert!(credits.iter().any(|line| line.amount.as_minor() < 0), "{credits:?}");
     Facts::read(under.record()).expect("a record of a run is read");
+}
+
+/// Where the model says what its GPUs draw, racks are held along the curve: 189 kW less 72
+/// times 1,400 W are beside them. Six sevenths of a GPU's power are 1,200 W, above the
+/// contract's floor, so that what a limit cuts there is no time down; counted with what is
+/// beside them it would be 2,425 W.
+#[test]
+fn a_cut_along_the_curve_is_a_cap_of_what_a_gpu_may_draw() {
+    let folder = root().join("examples/childress-750mw");
+    let text = std::fs::read_to_string(folder.join("site.toml")).expect("an example");
+    let known = text.replace("power_kw = 189\n", "power_kw = 189\ngpu_limit_w = 1400\n");
+    assert_ne!(known, text);
+    let known = known.replace("[[racks]]\n", "[[racks]]\nworkload = \"inference\"\n");
+    let loaded = config::read(&folder.join("site.toml"), known).expect("right");
+    let contract = std::fs::read_to_string(folder.join("contract.toml")).expect("terms");
+    let contract = format!("{contract}\n[power_floor]\nwatts_per_gpu = \"1150\"\n");
+    let contract = settle::contract::Contract::read(&contract).expect("a contract");
+    let versions = Versions::single(contract).expect("one version");
+    let (site, cut, under) = short_by_five(loaded.site, &[versions], "");
+    assert!(!cut.is_empty());
+    for (load, ..) in &cut {
+        assert_eq!(site.loads[*load].machines().expect("racks").points.len(), 4);
+    }
+    let of =
+        |what: &str| under.record().lines().filter(|line| line.contains(what)).count();
+    assert_eq!(of("\"state\":\"down\""), 0, "nothing is below the floor");
+    assert!(of("\"cap_w_per_gpu\":\"1200\"") > 0);
+    assert_eq!(of("cap_w_per_gpu"), of("\"cap_w_per_gpu\":\"1200\""));
 }
 
 #[test]

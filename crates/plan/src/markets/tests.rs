@@ -3,6 +3,7 @@
 use sim::scenario::blocks::{Blocks, PastDay, Shape};
 use sim::scenario::copula::{Copula, FACTORS, Factor};
 use sim::scenario::draw::Draws;
+use sim::scenario::level::Level;
 use sim::scenario::reversion::Reversion;
 
 use crate::tests::{lively, plan};
@@ -31,7 +32,7 @@ fn from_days() -> Plan {
 #[test]
 fn a_plan_of_days_has_their_hours_and_the_coin_of_the_same_days() {
     let plan = from_days();
-    let mut markets = plan.markets(3, 5);
+    let mut markets = plan.markets(0, 3, 5);
     let mut before = plan.futures.coin.price_usd;
     for _ in 0..365 {
         let today = markets.next_day();
@@ -61,10 +62,10 @@ fn what_is_known_at_a_months_beginning_is_what_the_path_shows() {
     apart.futures = lively();
     let mut correlated = apart.clone();
     correlated.futures.together = Copula::of(&together).expect("they can");
-    correlated.futures.power.level = Reversion::of(1.0, 0.3);
+    correlated.futures.power.level = Level::about_one(Reversion::of(1.0, 0.3));
     for plan in [&apart, &correlated, &from_days()] {
         let known = plan.known(9, 2);
-        let mut markets = plan.markets(9, 2);
+        let mut markets = plan.markets(0, 9, 2);
         let mut latest = None;
         for (place, known) in known.iter().enumerate() {
             let month = plan.zone().month(plan.period(place));
@@ -82,7 +83,7 @@ fn what_is_known_at_a_months_beginning_is_what_the_path_shows() {
         }
     }
     // Correlated, the coin is what it was; rent is not.
-    let day = |plan: &Plan| plan.markets(9, 2).next_day();
+    let day = |plan: &Plan| plan.markets(0, 9, 2).next_day();
     assert_eq!(day(&apart).coin_usd, day(&correlated).coin_usd);
     assert_ne!(day(&apart).rent_usd, day(&correlated).rent_usd);
 }

@@ -14,7 +14,7 @@ fn lively_plan() -> Plan {
 
 /// The markets of a future, as if they had happened.
 fn as_if(plan: &Plan, seed: u64, path: u64, days: usize) -> Vec<Day> {
-    let mut markets = plan.markets(seed, path);
+    let mut markets = plan.markets(0, seed, path);
     (0..days).map(|_| markets.next_day()).collect()
 }
 
@@ -23,7 +23,7 @@ fn a_future_that_comes_true_is_what_was_foreseen() {
     let plan = lively_plan();
     // Fifteen months of 2026 and 2027, and a few days that are no month.
     let days = as_if(&plan, 7, 3, 365 + 90 + 12);
-    let past = Past::of(&plan, days).expect("months");
+    let past = Past::of(&plan, vec![days]).expect("months");
     assert_eq!(past.months(), 15);
     let held = plan.held(&past, 7, 3);
     assert_eq!(held.foreseen, held.happened);
@@ -51,7 +51,7 @@ fn a_future_that_comes_true_is_what_was_foreseen() {
 fn figures_of_a_stretch_are_sums_of_its_days_and_months() {
     let plan = lively_plan();
     let days = as_if(&plan, 7, 3, 59);
-    let past = Past::of(&plan, days.clone()).expect("months");
+    let past = Past::of(&plan, vec![days.clone()]).expect("months");
     let held = plan.held(&past, 7, 3);
     let [of] = held.happened[..] else { panic!("one stretch") };
     let prices = days.iter().flat_map(|day| day.hours).map(|hour| hour.settled);
@@ -73,9 +73,9 @@ fn figures_of_a_stretch_are_sums_of_its_days_and_months() {
 #[test]
 fn a_past_of_less_than_a_month_is_none() {
     let plan = lively_plan();
-    assert!(Past::of(&plan, as_if(&plan, 7, 3, 30)).is_none());
+    assert!(Past::of(&plan, vec![as_if(&plan, 7, 3, 30)]).is_none());
     assert_eq!(
-        Past::of(&plan, as_if(&plan, 7, 3, 31)).map(|past| past.months()),
+        Past::of(&plan, vec![as_if(&plan, 7, 3, 31)]).map(|past| past.months()),
         Some(1)
     );
 }
@@ -84,7 +84,7 @@ fn a_past_of_less_than_a_month_is_none() {
 fn pasts_from_the_same_futures_fall_anywhere_in_the_bands() {
     let mut plan = lively_plan();
     plan.months = 2;
-    let past = |path| Past::of(&plan, as_if(&plan, 7, path, 59)).expect("months");
+    let past = |path| Past::of(&plan, vec![as_if(&plan, 7, path, 59)]).expect("months");
     // Three hundred futures imagined; a hundred others come true, one after the other.
     let any = past(1_000);
     let mut held: Vec<Held> = (0..300).map(|path| plan.held(&any, 7, path)).collect();
@@ -115,7 +115,7 @@ fn dear_power_that_nobody_foresaw_is_above_every_band_and_mines_less() {
         hour.known += 500.0;
         hour.settled += 500.0;
     }
-    let past = Past::of(&plan, days).expect("months");
+    let past = Past::of(&plan, vec![days]).expect("months");
     let held: Vec<Held> = (0..20).map(|path| plan.held(&past, 7, path)).collect();
     let verdicts = Verdict::of(&plan, &past, &held);
     let of = |figure| verdicts.iter().find(|one| one.figure == figure).expect("a figure");

@@ -18,7 +18,9 @@ fn let_by_the_hour() -> Plan {
     plan.loans.clear();
     plan.covenant = None;
     plan.rules.tax = Share::ZERO;
-    let LoadKind::Racks(racks) = &mut plan.site.loads[1].kind else { panic!("racks") };
+    let LoadKind::Racks(racks) = &mut plan.sites[0].site.loads[1].kind else {
+        panic!("racks")
+    };
     racks.terms = Terms::Uncommitted {
         price: GpuHourPrice::from_micro_usd(1_000_000),
         notice: Seconds::ZERO,
@@ -34,11 +36,11 @@ fn two_halls() -> Plan {
     let mut plan = let_by_the_hour();
     plan.futures = lively();
     for load in [0, 1] {
-        let mut half = plan.site.loads[load].clone();
+        let mut half = plan.sites[0].site.loads[load].clone();
         half.name += " again";
-        plan.site.loads.push(half);
+        plan.sites[0].site.loads.push(half);
     }
-    for load in &mut plan.site.loads {
+    for load in &mut plan.sites[0].site.loads {
         match &mut load.kind {
             LoadKind::Rigs(rigs) => rigs.machines.count = 500,
             LoadKind::Racks(racks) => racks.machines.count = 5,
@@ -191,7 +193,7 @@ fn what_cannot_be_and_what_is_out_of_bounds_is_not_shown() {
     // both is valued.
     let mut plan = crate::tests::plan();
     plan.deals[0].signed = Share::from_ppm(500_000);
-    plan.site.interconnection.import_limit = Power::from_kw(1_500);
+    plan.sites[0].site.interconnection.import_limit = Power::from_kw(1_500);
     let (found, _) = search(&plan, 100, 2);
     assert_eq!((found.looked_at, found.refused), (1, plan.options()[0].len() - 1));
     assert_eq!(found.frontier[0].schedule, [Start::Never]);

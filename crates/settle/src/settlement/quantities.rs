@@ -26,6 +26,8 @@ pub(crate) struct Quantities {
     tallies: Vec<Tally>,
     /// What the tallies come to, by tranche and month.
     seconds: Vec<Vec<Seconds>>,
+    /// Where counting ends, for a month that goes on.
+    until: Option<Timestamp>,
 }
 
 /// What counts together in a tranche.
@@ -66,6 +68,7 @@ pub(crate) fn eras<'c>(
     tranche: usize,
     versions: &'c Versions,
     known: usize,
+    until: Option<Timestamp>,
 ) -> Vec<Era<'c>> {
     let Some(anchor) = record.anchor(tranche) else { return Vec::new() };
     let found = &record.tranches[tranche];
@@ -79,8 +82,8 @@ pub(crate) fn eras<'c>(
             .get(place + 1)
             .map_or(crate::facts::FOR_EVER, |next| zone.midnight(next.effective));
         let mut end = zone.months_after(anchor, stated.months);
-        if let Some(ending) = found.ending {
-            end = end.min(ending.at);
+        for earlier in found.ending.map(|ending| ending.at).into_iter().chain(until) {
+            end = end.min(earlier);
         }
         let service = Interval { start: anchor.max(from), end: end.min(to) };
         if service.start < service.end {
@@ -91,6 +94,16 @@ pub(crate) fn eras<'c>(
 }
 
 impl Quantities {
+    /// Nothing counted yet, and nothing that comes after an instant ever.
+    pub(crate) fn until(until: Option<Timestamp>) -> Self {
+        Self { until, ..Self::default() }
+    }
+
+    /// Nothing counted yet, up to the same instant.
+    pub(crate) fn anew(&self) -> Self {
+        Self::until(self.until)
+    }
+
     /// Counts again what changed. `until` is the last month that is asked for.
     pub(crate) fn refresh(
         &mut self,
@@ -100,7 +113,7 @@ impl Quantities {
         until: Period,
     ) {
         let eras: Vec<Vec<Era<'_>>> = (0..record.tranches.len())
-            .map(|tranche| eras(record, tranche, versions, known))
+            .map(|tranche| eras(record, tranche, versions, known, self.until))
             .collect();
         let spans = eras.iter().flatten().map(|era| era.service);
         if self.widen(versions.first(), first_day(versions, known), until, spans) {

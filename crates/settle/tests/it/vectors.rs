@@ -4,7 +4,7 @@ use crate::world::{at, check, check_once, contract, contract_with, month, versio
 use settle::contract::Contract;
 use settle::exact::{Exact, Rounding};
 use settle::prepayment::signed_value;
-use settle::settlement::{cut, statement};
+use settle::settlement::{Settlement, cut, statement};
 
 /// H1 of the example: 18,432 GPUs at 2.40 an hour for five years.
 fn h1(zone: &str) -> String {
@@ -236,4 +236,38 @@ fn the_example_contract_parses_as_it_stands() {
     let contract = contract.unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(contract.tranches.len(), 2);
     assert_eq!(contract.hash.to_string().len(), 64);
+}
+
+/// Ten GPUs at 1.00 an hour from the first of April; half of them are down from noon of
+/// the second day on. By its midnight 480 hours have passed, 60 of them lost.
+#[test]
+fn a_month_that_goes_on_counts_what_has_passed_and_no_more() {
+    let text = contract(
+        "[sla]\ntarget = \"0.99\"\ntiers = [ { below = \"0.99\", credit = \"0.10\" } ]\n\
+         month_cap = \"1\"\nyear_cap = \"1\"\nclaim = \"automatic\"\n\
+         degraded = \"count-as-down\"\nmin_incident_seconds = 300\n",
+    );
+    let facts = "accept H1 a 5 2026-04-01
+                 accept H1 b 5 2026-04-01
+                 a,b available 2026-04-01
+                 a down 2026-04-02T12:00";
+    let april = month("2026-04");
+    let now = at("2026-04-03");
+    let settlement = Settlement::new(versions(&text), crate::world::facts(facts));
+    let made = settlement.so_far(april, now);
+    assert!(made.is_held(), "the month is not over");
+    let lines: Vec<(&str, String)> =
+        made.lines.iter().map(|l| (l.kind.name(), l.amount.to_string())).collect();
+    assert_eq!(lines, [("capacity", "480.00".to_owned()), ("sla", "-48.00".to_owned())]);
+    let seconds = &made.availability[0].seconds;
+    assert_eq!(seconds.reserved, 480 * 3_600);
+    assert_eq!(seconds.available, 420 * 3_600);
+    // At its end it is what the statement says.
+    let end = at("2026-05-01");
+    let whole = settlement.so_far(april, end);
+    let made = statement(&versions(&text), settlement.facts(), &[], april, end);
+    let amounts = |made: &settle::statement::Statement| -> Vec<String> {
+        made.lines.iter().map(|line| line.amount.to_string()).collect()
+    };
+    assert_eq!(amounts(&whole), amounts(&made));
 }

@@ -77,8 +77,9 @@ impl Bystander {
             (&event.by, why)
         {
             // Only what is theirs is spoken of.
-            let theirs = if let Body::Accept { block, .. } | Body::Return { block, .. } =
-                &event.body
+            let theirs = if let Body::Accept { block, .. }
+            | Body::AcceptByHand { block, .. }
+            | Body::Return { block, .. } = &event.body
             {
                 let found = self.blocks.get(block.0 as usize);
                 found.is_some_and(|found| found.tenant == *name)
@@ -135,7 +136,10 @@ impl Bystander {
         match &event.body {
             Body::Received { rack, serials } => {
                 for (tray, serial) in estate.rack(*rack).tray_numbers().zip(serials) {
-                    self.put(tray, serial)?;
+                    // Nothing stands for a machine that did not come with its rack.
+                    if !serial.is_empty() {
+                        self.put(tray, serial)?;
+                    }
                 }
             }
             Body::Repaired { tray, serial } => {
@@ -197,7 +201,7 @@ impl Bystander {
                 self.blocks[block].seats[seat] = Some(*into);
                 self.trays.entry(*into).or_default().first = false;
             }
-            Body::Accept { block, .. } => {
+            Body::Accept { block, .. } | Body::AcceptByHand { block, .. } => {
                 self.are_whole(*block, estate, "accepted")?;
                 self.blocks[block.0 as usize].accepted = Some(at);
             }
@@ -260,6 +264,7 @@ impl Bystander {
             | Body::Due { .. }
             | Body::Installed { .. }
             | Body::Tested { .. }
+            | Body::TestedByHand { .. }
             | Body::ReturnTray { .. }
             | Body::Cordon { .. }
             | Body::Uncordon { .. }
@@ -278,7 +283,10 @@ impl Bystander {
         if let Body::Reserve { tenant, .. } = body {
             return tenant == name;
         }
-        if let Body::Accept { block, .. } | Body::Return { block, .. } = body {
+        if let Body::Accept { block, .. }
+        | Body::AcceptByHand { block, .. }
+        | Body::Return { block, .. } = body
+        {
             return self.blocks[block.0 as usize].tenant == *name;
         }
         if let Body::ReturnTray { tray, .. }

@@ -16,9 +16,9 @@ use units::Timestamp;
 use super::HOURS_PER_YEAR;
 use super::copula::Together;
 use super::draw::Draws;
+use super::level::{Level, LevelPath};
 use super::maths;
 use super::power::Hour;
-use super::reversion::{Reversion, Stepping};
 
 /// One day of history by the market's clock.
 #[derive(Clone, Debug, PartialEq)]
@@ -121,6 +121,11 @@ impl Blocks {
         Ok(Self { days, shape, begins, scale: [1.0; 12], coin_drift })
     }
 
+    /// How they are put together.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
     /// Its days.
     pub fn days(&self) -> &[PastDay] {
         &self.days
@@ -164,7 +169,7 @@ impl Blocks {
         &self,
         (seed, path): (u64, u64),
         first_hour: i64,
-        level: Reversion,
+        level: Level,
         fuel: Together,
         bounds_usd_per_mwh: (f64, f64),
     ) -> BlocksPath<'_> {
@@ -176,9 +181,7 @@ impl Blocks {
             place: 0,
             left: 0,
             fuel,
-            stepping: level.stepping(24.0 / HOURS_PER_YEAR),
-            deviation: level.deviation(),
-            level: 0.0,
+            level: level.path(24.0 / HOURS_PER_YEAR),
             factor: 1.0,
             bounds_usd_per_mwh,
             before: 0.0,
@@ -203,9 +206,7 @@ pub struct BlocksPath<'a> {
     place: usize,
     left: usize,
     fuel: Together,
-    stepping: Stepping,
-    deviation: f64,
-    level: f64,
+    level: LevelPath,
     factor: f64,
     bounds_usd_per_mwh: (f64, f64),
     before: f64,
@@ -251,10 +252,8 @@ impl BlocksPath<'_> {
             self.place += 1;
             self.left -= 1;
         }
-        self.level = self.stepping.step(self.level, self.fuel.bell(number));
-        // Its mean in the long run is one.
-        self.factor = maths::exp(self.level - self.deviation * self.deviation / 2.0)
-            * self.blocks.scale[month(day)];
+        self.factor =
+            self.level.step(self.fuel.bell(number)) * self.blocks.scale[month(day)];
     }
 
     fn price(&self, hour: usize) -> f64 {
@@ -272,10 +271,6 @@ mod tests {
     /// 2024-01-01, a Monday.
     const FIRST: i64 = 19_723;
 
-    fn still() -> Reversion {
-        Reversion::of(1.0, 0.0)
-    }
-
     /// Two years whose prices say which day and hour they are of.
     fn told() -> Vec<PastDay> {
         (0..731)
@@ -291,7 +286,7 @@ mod tests {
 
     fn path(blocks: &Blocks, path: u64, first_day: i64) -> BlocksPath<'_> {
         let fuel = Copula::APART.draws(Factor::Power, 1, path, 0);
-        blocks.path((1, path), first_day * 24, still(), fuel, (-1e9, 1e9))
+        blocks.path((1, path), first_day * 24, Level::still(), fuel, (-1e9, 1e9))
     }
 
     #[test]

@@ -8,6 +8,7 @@ use units::Timestamp;
 
 use super::coin::Coin;
 use super::fees::Fees;
+use super::level::Level;
 use super::power::{Power, Regime};
 use super::reversion::Reversion;
 use super::{DAYS_PER_YEAR, HOURS_PER_YEAR, maths};
@@ -37,6 +38,9 @@ pub const DAYS_MIN: usize = 180;
 
 /// The fewest hours of power prices: a year, since seasons differ.
 pub const HOURS_MIN: usize = 8_760;
+
+/// The hours that say where the level stands: a season of ninety days.
+pub const RECENT_HOURS: usize = 2_160;
 
 /// A move of more than so many deviations is a jump.
 const JUMP_DEVIATIONS: f64 = 3.5;
@@ -183,15 +187,17 @@ pub fn fees(btc_per_block: &[f64]) -> Result<(Fees, Vec<Fit>), TooShort> {
 }
 
 /// Power from its hourly prices in USD/MWh, in order of time, for a market whose clock
-/// is so far behind UTC. How the level wanders from year to year is told: a few years
-/// do not show it.
+/// is so far behind UTC. How the level and the rate of spikes wander from year to year
+/// is told: a few years do not show it. It starts where calm prices of the last [`RECENT_HOURS`] stand against
+/// those of all years at the same times of the year; with one year of history they are
+/// the same prices, and it starts at one.
 ///
 /// # Errors
 /// With fewer than [`HOURS_MIN`] hours.
 pub fn power(
     hours: &[(Timestamp, f64)],
     behind_utc_hours: i64,
-    level: Reversion,
+    (wanders, scarcity): (Reversion, Reversion),
     bounds_usd_per_mwh: (f64, f64),
 ) -> Result<(Power, Vec<Fit>), TooShort> {
     enough(hours.len(), HOURS_MIN)?;
@@ -215,7 +221,12 @@ pub fn power(
             price / calm_usd_per_mwh[month][hour] - 1.0
         })
         .collect();
-    let keep = autocorrelation(&deviations).clamp(0.01, 0.999);
+    let (strays, told) = (deviation(&deviations), autocorrelation(&deviations));
+    // What a lognormal's logarithm tells of the next, where the lognormal tells so much.
+    let squared = strays * strays;
+    let keep = maths::ln(1.0 + told.max(0.01) * squared) / maths::ln(1.0 + squared);
+    // Prices that never stray tell nothing of how they come back.
+    let keep = if squared > 0.0 { keep.clamp(0.01, 0.999) } else { 0.5 };
     let half_life = std::f64::consts::LN_2 / -maths::ln(keep) / HOURS_PER_YEAR;
     let spike = regime(&prices, |price| price > spike_above, is_calm);
     let low = regime(&prices, |price| price < 0.0, is_calm);
@@ -228,13 +239,23 @@ pub fn power(
         (maths::ln(spike_above), 0.0)
     };
 
+    let recent = &hours[hours.len().saturating_sub(RECENT_HOURS)..];
+    let (mut came, mut usual) = (0.0, 0.0);
+    for (at, price) in recent.iter().filter(|(_, price)| is_calm(*price)) {
+        let (month, hour) = local(*at);
+        came += price;
+        usual += calm_usd_per_mwh[month][hour];
+    }
+    let starts = if came > 0.0 { came / usual } else { 1.0 };
+
     let power = Power {
         calm_usd_per_mwh,
         behind_utc_hours,
-        level,
-        deviation: Reversion::of(half_life, deviation(&deviations)),
+        level: Level { reversion: wanders, starts },
+        deviation: Reversion::of(half_life, strays),
         spike,
         spike_by_hour: begins_by_hour(hours, local, |price| price > spike_above),
+        scarcity,
         spike_logarithm,
         low,
         low_depth_usd_per_mwh: if lows.is_empty() { 1.0 } else { mean(&lows) },
@@ -312,8 +333,12 @@ fn begins_by_hour(
 
 /// Figures of history beside those of ten years of one path of the model.
 fn fits(power: &Power, hours: &[(Timestamp, f64)], spike_above: f64) -> Vec<Fit> {
-    // Fuel is told, not matched, so it stands still here.
-    let still = Power { level: Reversion::of(1.0, 0.0), ..power.clone() };
+    // Fuel and scarcity are told, not matched, so they stand still here.
+    let still = Power {
+        level: Level::still(),
+        scarcity: Reversion::of(1.0, 0.0),
+        ..power.clone()
+    };
     let mut path = still.path(1, 0, hours[0].0);
     let drawn: Vec<f64> = (0..87_660).map(|_| path.next_hour().known).collect();
     let prices: Vec<f64> = hours.iter().map(|(_, price)| *price).collect();

@@ -96,7 +96,7 @@ impl Copula {
             let own = at == of as usize;
             *weight == if own { 1.0 } else { 0.0 }
         });
-        Together { of, all, row, is_alone, first_day }
+        Together { of, all, row, is_alone, first_day, own: None }
     }
 }
 
@@ -108,11 +108,30 @@ pub struct Together {
     row: [f64; FACTORS],
     is_alone: bool,
     first_day: u64,
+    /// How much of these draws another is made of, and what the rest of it is.
+    own: Option<(f64, Draws)>,
 }
 
 impl Together {
+    /// Draws that share so much with these, as a correlation; the rest is `own`.
+    #[must_use]
+    pub fn beside(self, correlation: f64, own: Draws) -> Self {
+        Self { own: Some((correlation, own)), ..self }
+    }
+
     /// The draw of a day from a bell curve of mean 0 and deviation 1.
     pub fn bell(&self, day: u64) -> f64 {
+        let shared = self.shared(day);
+        match self.own {
+            None => shared,
+            Some((correlation, own)) => {
+                let rest = (1.0 - correlation * correlation).sqrt();
+                correlation * shared + rest * own.bell(self.of.step(day, self.first_day))
+            }
+        }
+    }
+
+    fn shared(&self, day: u64) -> f64 {
         let own = |factor: Factor| {
             self.all[factor as usize].bell(factor.step(day, self.first_day))
         };
@@ -159,6 +178,22 @@ mod tests {
                 (lagged.sum::<f64>() / DAYS as f64).abs() < 4.0 / (DAYS as f64).sqrt()
             );
         }
+    }
+
+    #[test]
+    fn draws_beside_others_share_as_much_as_was_told() {
+        let shared = Copula::APART.draws(Factor::Power, 5, 2, 20_454);
+        let own = Draws::of(6, 2, "fuel");
+        let told = 0.6;
+        let beside = shared.beside(told, own);
+        let mean = |of: &dyn Fn(u64) -> f64| (0..DAYS).map(of).sum::<f64>() / DAYS as f64;
+        let product = mean(&|day| shared.bell(day) * beside.bell(day));
+        let most = 4.0 * ((1.0 + told * told) / DAYS as f64).sqrt();
+        assert!((product - told).abs() < most, "{product}");
+        let square = mean(&|day| beside.bell(day) * beside.bell(day));
+        assert!((square - 1.0).abs() < 4.0 * (2.0 / DAYS as f64).sqrt(), "{square}");
+        let whole = shared.beside(1.0, own);
+        assert!((0..50).all(|day| whole.bell(day) == shared.bell(day)));
     }
 
     #[test]

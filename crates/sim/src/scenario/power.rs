@@ -3,9 +3,10 @@
 //! A Markov chain of three regimes by the hour, after Huisman and Mahieu (2003), who
 //! show that spikes modelled as jumps of a mean-reverting price are mistaken for fast
 //! reversion. Calm: the month's and hour's mean, times a level that wanders over months
-//! (fuel), times one plus a deviation that fades in hours, so that prices below nought
-//! need no logarithm. Spike: a lognormal price, drawn when it begins, that holds until
-//! it ends. Low: below nought by an exponential amount, drawn likewise.
+//! (fuel), times a lognormal of mean one that fades in hours: calm prices stay above
+//! nought, as those that it is calibrated on do. Spike: a lognormal price, drawn when it begins, that holds until
+//! it ends; how often they begin wanders too, since years of scarcity have many times
+//! the spikes of others. Low: below nought by an exponential amount, drawn likewise.
 //!
 //! A decision at an hour's start knows the price then. The hour settles at the mean of
 //! that price and the one at its end, so a spike that begins within the hour is paid
@@ -15,6 +16,7 @@ use units::Timestamp;
 
 use super::copula::{Copula, Factor, Together};
 use super::draw::Draws;
+use super::level::{Level, LevelPath};
 use super::reversion::{Reversion, Stepping};
 use super::{HOURS_PER_YEAR, maths};
 
@@ -45,14 +47,17 @@ pub struct Power {
     pub calm_usd_per_mwh: [[f64; 24]; 12],
     /// How far behind UTC the market's clock is, in hours.
     pub behind_utc_hours: i64,
-    /// How the level's logarithm wanders.
-    pub level: Reversion,
-    /// How the share above or below the calm mean wanders.
+    /// How all calm prices wander together.
+    pub level: Level,
+    /// How a calm price over its mean wanders about one: how far it strays, and how fast
+    /// its logarithm comes back.
     pub deviation: Reversion,
     /// When spikes come and go.
     pub spike: Regime,
     /// How much likelier than usual a spike begins, by hour of the market's day.
     pub spike_by_hour: [f64; 24],
+    /// How many times as often they begin as usual: how its logarithm wanders.
+    pub scarcity: Reversion,
     /// The mean and deviation of a spike's logarithm, in USD/MWh.
     pub spike_logarithm: (f64, f64),
     /// When prices below nought come and go.
@@ -123,6 +128,9 @@ impl Power {
     ) -> PowerPath<'_> {
         let years = 1.0 / HOURS_PER_YEAR;
         let deviations = Draws::of(seed, path, "power");
+        let scarcity = Draws::of(seed, path, "scarcity");
+        let deviation = self.deviation.of_logarithm();
+        let spread = deviation.deviation();
         let mut begun = PowerPath {
             power: self,
             hours: start.as_unix_seconds().div_euclid(3_600) - self.behind_utc_hours,
@@ -133,11 +141,14 @@ impl Power {
             deviations,
             fuel,
             first_day: self.first_day(start),
-            fuel_stepping: self.level.stepping(24.0 * years),
-            stepping: self.deviation.stepping(years),
-            level: 0.0,
+            level: self.level.path(24.0 * years),
+            stepping: deviation.stepping(years),
+            half_variance: spread * spread / 2.0,
             factor: 1.0,
-            deviation: self.deviation.deviation() * deviations.bell(u64::MAX),
+            scarcity: self.scarcity.level_from(scarcity.bell(u64::MAX), 24.0 * years),
+            scarcities: scarcity,
+            spikes: 1.0,
+            deviation: spread * deviations.bell(u64::MAX),
             regime: Now::Calm,
             price: 0.0,
         };
@@ -176,10 +187,15 @@ pub struct PowerPath<'a> {
     deviations: Draws,
     fuel: Together,
     first_day: u64,
-    fuel_stepping: Stepping,
+    level: LevelPath,
+    scarcity: LevelPath,
+    scarcities: Draws,
+    /// How many times as often as usual spikes begin.
+    spikes: f64,
     stepping: Stepping,
-    /// The logarithm of the level.
-    level: f64,
+    /// Half the variance of a calm price's logarithm, by which its mean is above its
+    /// middle.
+    half_variance: f64,
     factor: f64,
     deviation: f64,
     regime: Now,
@@ -211,10 +227,10 @@ impl PowerPath<'_> {
         self.month = local.utc_date().1 as usize - 1;
         let day = self.hours.div_euclid(24) as u64;
         let bell = self.fuel.bell(day - self.first_day);
-        self.level = self.fuel_stepping.step(self.level, bell);
-        // Its mean in the long run is one.
-        let deviation = self.power.level.deviation();
-        self.factor = maths::exp(self.level - deviation * deviation / 2.0);
+        self.factor = self.level.step(bell);
+        if self.power.scarcity.deviation() > 0.0 {
+            self.spikes = self.scarcity.step(self.scarcities.bell(day - self.first_day));
+        }
     }
 
     /// The price at the start of the hour `self.hours`.
@@ -224,7 +240,8 @@ impl PowerPath<'_> {
         let unit = self.regimes.unit(self.step);
         self.regime = match self.regime {
             Now::Calm => {
-                let spike = power.spike.begins_per_hour * power.spike_by_hour[hour];
+                let spike =
+                    power.spike.begins_per_hour * power.spike_by_hour[hour] * self.spikes;
                 if unit < spike {
                     let (mean, deviation) = power.spike_logarithm;
                     let size = mean + deviation * self.sizes.bell(self.step);
@@ -245,7 +262,7 @@ impl PowerPath<'_> {
         let price = match self.regime {
             Now::Calm => {
                 let mean = power.calm_usd_per_mwh[self.month][hour];
-                mean * self.factor * (1.0 + self.deviation)
+                mean * self.factor * maths::exp(self.deviation - self.half_variance)
             }
             Now::At(price, _) => price,
         };

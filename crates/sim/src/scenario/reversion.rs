@@ -28,6 +28,15 @@ impl Reversion {
         self.width_per_root_year / (2.0 * self.pull_per_year).sqrt()
     }
 
+    /// How the logarithm of a value wanders, where the value strays from one as this says.
+    ///
+    /// A lognormal of mean one and deviation c has a logarithm of variance ln(1 + c^2).
+    pub fn of_logarithm(&self) -> Self {
+        let strays = self.deviation();
+        let half_life = std::f64::consts::LN_2 / self.pull_per_year;
+        Self::of(half_life, maths::ln(1.0 + strays * strays).sqrt())
+    }
+
     /// The same over steps of so many years.
     pub fn stepping(&self, years: f64) -> Stepping {
         let keep = maths::exp(-self.pull_per_year * years);
@@ -38,8 +47,10 @@ impl Reversion {
 /// A reversion over steps of one length.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stepping {
-    keep: f64,
-    kick: f64,
+    /// The share of a distance that is left.
+    pub keep: f64,
+    /// The deviation that is gathered.
+    pub kick: f64,
 }
 
 impl Stepping {

@@ -6,6 +6,7 @@ use super::coin::Coin;
 use super::delivery::{self, Slip};
 use super::failure::Failures;
 use super::fees::Fees;
+use super::level::Level;
 use super::network::Network;
 use super::power::{Power, Regime};
 use super::rental::Rental;
@@ -241,10 +242,11 @@ fn power() -> Power {
     Power {
         calm_usd_per_mwh: calm,
         behind_utc_hours: 6,
-        level: Reversion::of(0.5, 0.2),
+        level: Level::about_one(Reversion::of(0.5, 0.2)),
         deviation: Reversion::of(4.0 / 8_766.0, 0.3),
         spike: Regime { begins_per_hour: 0.004, ends_per_hour: 0.4 },
         spike_by_hour: [1.0; 24],
+        scarcity: Reversion::of(1.0, 0.0),
         spike_logarithm: (5.8, 0.6),
         low: Regime { begins_per_hour: 0.008, ends_per_hour: 0.2 },
         low_depth_usd_per_mwh: 8.0,
@@ -387,7 +389,7 @@ fn calibrating_on_a_models_own_path_finds_the_model_again() {
     assert!((found.mean_btc_per_block / 0.05 - 1.0).abs() < 0.15, "{found:?}");
     assert!((found.reversion.deviation() / 0.5 - 1.0).abs() < 0.15, "{found:?}");
 
-    let still = Power { level: Reversion::of(1.0, 0.0), ..power() };
+    let still = Power { level: Level::still(), ..power() };
     let mut path = still.path(SEED, 1, START);
     let hours: Vec<(Timestamp, f64)> = (0..35_064)
         .map(|hour| {
@@ -395,8 +397,13 @@ fn calibrating_on_a_models_own_path_finds_the_model_again() {
             (at, path.next_hour().known)
         })
         .collect();
-    let (found, fits) =
-        calibrate::power(&hours, 6, still.level, (-250.0, 5_000.0)).expect("four years");
+    let (found, fits) = calibrate::power(
+        &hours,
+        6,
+        (still.level.reversion, still.scarcity),
+        (-250.0, 5_000.0),
+    )
+    .expect("four years");
     let expected = still.mean_usd_per_mwh();
     assert!(
         (found.mean_usd_per_mwh() / expected - 1.0).abs() < 0.08,
@@ -409,7 +416,12 @@ fn calibrating_on_a_models_own_path_finds_the_model_again() {
         let off = (fit.history - fit.model).abs();
         assert!(off < 0.15 * fit.history.abs().max(0.4), "{fit:?}");
     }
-    let short = calibrate::power(&hours[..100], 6, still.level, (-250.0, 5_000.0));
+    let short = calibrate::power(
+        &hours[..100],
+        6,
+        (still.level.reversion, still.scarcity),
+        (-250.0, 5_000.0),
+    );
     assert_eq!(short.expect_err("too short").found, 100);
     assert!(calibrate::coin(&prices[..10], 0.0).is_err());
 }

@@ -327,3 +327,11 @@ fn words(said: &Said) -> Option<DeviceText> {
         .find_map(|pointer| resource::text(json.pointer(pointer)?))
         .map(DeviceText::of)
 }
+
+/// What several requests come to by a deadline.
+pub(super) async fn bounded<T>(
+    by: Instant,
+    asking: impl Future<Output = Result<T, Unanswered>>,
+) -> Result<T, Unanswered> {
+    tokio::time::timeout_at(by.into(), asking).await.unwrap_or(Err(Unanswered::Late))
+}

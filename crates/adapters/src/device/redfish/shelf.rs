@@ -9,7 +9,7 @@ use units::Power;
 
 use super::pin::Security;
 use super::resource::Resource;
-use super::service::{Login, Service};
+use super::service::{Login, Service, bounded};
 use super::{Path, standing};
 use crate::device::{
     Answer, DeviceText, Doing, Driver, Field, Identity, Look, Reached, Refusal,
@@ -149,13 +149,6 @@ impl Driver for Shelf {
             DeviceText::of("a power shelf is looked at alone: it feeds a whole rack");
         Box::pin(async move { Answer::Refused(Refusal::Unsupported(why)) })
     }
-}
-
-async fn bounded<T>(
-    by: Instant,
-    asking: impl Future<Output = Result<T, Unanswered>>,
-) -> Result<T, Unanswered> {
-    tokio::time::timeout_at(by.into(), asking).await.unwrap_or(Err(Unanswered::Late))
 }
 
 impl fmt::Debug for Shelf {

@@ -2,7 +2,7 @@
 
 use super::{Campus, at, evidence, tranche};
 use engine::capacity::forecast::{Forecast, forecast};
-use engine::capacity::{Body, RackNo};
+use engine::capacity::{BlockNo, Body, Place, RackNo};
 
 /// A rack on its way, meant for H1.
 fn ordered(campus: &mut Campus, name: &str, due: Option<&str>) -> RackNo {
@@ -30,7 +30,7 @@ fn installed(campus: &mut Campus, rack: RackNo) {
 }
 
 fn of(campus: &Campus, gpus: u32) -> Forecast {
-    forecast(&campus.estate, &tranche("H1"), gpus)
+    forecast(&campus.estate, &tranche("H1"), gpus, campus.at)
 }
 
 #[test]
@@ -142,4 +142,88 @@ fn the_slowest_tenth_makes_the_cautious_date() {
     // It was received and put up at once; three minutes of looks, and then 1 h or 10 h.
     assert_eq!(r3.likely, at("2026-05-01T11:06Z"));
     assert_eq!(r3.cautious, at("2026-05-01T20:06Z"));
+}
+
+/// Two racks that passed their tests, and one that is to come.
+fn two_and_one() -> (Campus, [RackNo; 3]) {
+    let mut campus = Campus::new("2026-05-01");
+    let racks = [("R1", None), ("R2", None), ("R3", Some("2026-06-20"))];
+    let racks = racks.map(|(name, due)| ordered(&mut campus, name, due));
+    for rack in &racks[..2] {
+        received(&mut campus, *rack);
+        installed(&mut campus, *rack);
+        campus.burn_in(*rack);
+    }
+    (campus, racks)
+}
+
+fn racks_of(found: &Forecast) -> Vec<(&str, u32)> {
+    found.racks.iter().map(|rack| (rack.rack.as_str(), rack.gpus)).collect()
+}
+
+#[test]
+fn what_is_promised_brings_its_seats_and_not_its_spares() {
+    let (mut campus, racks) = two_and_one();
+    for rack in &racks[..2] {
+        let spares = [16, 17].map(|slot| campus.tray(*rack, slot));
+        campus.say(Body::Reserve {
+            tenant: "red".to_owned(),
+            tranche: tranche("H1"),
+            blocks: vec![Place { rack: *rack, slots: (0..16).collect() }],
+            spares: spares.to_vec(),
+            within: None,
+        });
+    }
+    // Three times sixteen trays: the third rack brings as many as the others.
+    let found = of(&campus, 192);
+    assert_eq!(racks_of(&found), [("R1", 64), ("R2", 64), ("R3", 64)]);
+    assert_eq!((found.left, found.without), (192, 0));
+    // Two racks of sixteen are no 144 GPUs without the third.
+    let found = of(&campus, 144);
+    assert_eq!(racks_of(&found), [("R1", 64), ("R2", 64), ("R3", 16)]);
+    assert!(found.complete().expect("a date").0 > at("2026-06-20"));
+}
+
+#[test]
+fn what_was_taken_back_is_not_there_any_more() {
+    let (mut campus, racks) = two_and_one();
+    campus.deliver("red", "H1", racks[0], 0..18);
+    assert_eq!(of(&campus, 144).left, 72);
+    let block = BlockNo(0);
+    campus.say(Body::Return { block, why: "its backplane".to_owned() });
+    campus.deliver("red", "H1", racks[1], 0..18);
+    let found = of(&campus, 144);
+    assert_eq!((found.accepted.len(), found.left), (1, 72));
+    // What was taken back is to be wiped, and may come again before the third.
+    assert_eq!(found.racks[0].rack, "R1");
+}
+
+#[test]
+fn the_rest_of_a_rack_comes_after_a_part_of_it() {
+    let (mut campus, racks) = two_and_one();
+    campus.deliver("red", "H1", racks[0], 0..9);
+    let found = of(&campus, 72);
+    assert_eq!((found.left, racks_of(&found)), (36, vec![("R1", 36)]));
+}
+
+#[test]
+fn what_another_has_does_not_come_and_what_is_promised_need_not_be_meant_for_it() {
+    let (mut campus, racks) = two_and_one();
+    campus.deliver("blue", "B1", racks[0], 0..18);
+    let found = of(&campus, 72);
+    assert_eq!(racks_of(&found), [("R2", 72)]);
+    let rack = campus.put_up("R9", "GB300 NVL72");
+    campus.burn_in(rack);
+    campus.reserve("red", "H1", rack, 0..18);
+    assert!(racks_of(&of(&campus, 144)).contains(&("R9", 72)));
+}
+
+/// Lateness makes no events: what nothing was heard of is later than it was to be.
+#[test]
+fn a_rack_that_nothing_was_heard_of_comes_from_now_on() {
+    let mut campus = Campus::new("2026-05-01");
+    ordered(&mut campus, "R1", Some("2026-05-10"));
+    let now = at("2026-12-01");
+    let found = forecast(&campus.estate, &tranche("H1"), 72, now);
+    assert_eq!(found.complete().expect("a date").0, at("2026-12-22T08:00Z"));
 }

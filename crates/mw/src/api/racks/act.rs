@@ -2,9 +2,11 @@
 //!
 //! Names become numbers here, and room is found; whether it may be, the estate says.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapters::acceptance::Dropped;
 use engine::capacity::news::{BlockIs, News};
 use engine::capacity::place::{NoRoom, Sparing, Wanted as Room, place};
 use engine::capacity::{
@@ -18,12 +20,15 @@ use units::{Interval, Timestamp};
 use utoipa::ToSchema;
 
 use super::document::RacksDoneDocument;
+use super::second::Agreed;
 use super::{actor, estate, facts, none_of, own};
 use crate::api::act::body;
 use crate::api::call::Call;
 use crate::api::problem::{Kind, Problem};
-use crate::api::{Api, read};
+use crate::api::{Api, read, wall};
+use crate::capacity::grounds::{covers, evidence};
 use crate::capacity::own::Own;
+use crate::live::control::speaker::NotJudged;
 use crate::live::status::text::rfc3339;
 
 /// How often it is looked whether the board knows what the loop did.
@@ -58,6 +63,8 @@ pub enum RacksAct {
     Cancel,
     /// Power is held lower for a time, as the contract allows.
     Flex,
+    /// Judge trays in burn-in by what their tools wrote.
+    Judge,
     /// Anything else that people say of racks.
     Say,
 }
@@ -68,9 +75,32 @@ pub struct Asked {
     /// Who.
     pub by: Actor,
     /// What.
-    pub body: Body,
+    pub what: What,
     /// What the program found out on the way, for the site's people.
     pub notes: Vec<String>,
+}
+
+/// What is wanted, once it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// That this goes into the record.
+    Say(Box<Body>),
+    /// That trays are judged, and what it comes to goes into the record.
+    Judge(JudgeBody),
+}
+
+/// What the tools wrote of a rack's trays in burn-in, to be judged.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JudgeBody {
+    /// The rack, by name.
+    #[schema(example = "R0012")]
+    rack: String,
+    /// The text of the acceptance plan.
+    plan: String,
+    /// The texts of the files, by the names that they have in a drop folder.
+    #[schema(example = json!({ "slot-00/dcgmi.json": "…" }))]
+    files: BTreeMap<String, String>,
 }
 
 /// Topology blocks: so many GPUs, as trays that share one NVLink domain each.
@@ -105,14 +135,18 @@ pub struct BlockBody {
     block: u32,
 }
 
-/// A block, and the evidence that it is accepted on.
+/// A block, and what it is accepted on: one of the two.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptBody {
     /// Its number.
     block: u32,
-    /// The hash of the signed evidence, in hex.
-    evidence: String,
+    /// The hash of signed evidence that the run keeps, in hex.
+    #[serde(default)]
+    evidence: Option<String>,
+    /// Why it is accepted without: the record says that it rests on the caller's word.
+    #[serde(default)]
+    by_hand: Option<String>,
 }
 
 /// A block that is given back.
@@ -250,12 +284,24 @@ impl RacksAct {
         let said = match self {
             Self::Reserve => reserve(api, &names, body(call)?, &mut notes)?,
             Self::Accept => {
-                let AcceptBody { block, evidence } = body(call)?;
-                let evidence = Hash::parse(&evidence).ok_or_else(|| {
-                    let why = "expected the hash of the evidence, 64 digits in hex";
-                    Kind::BadRequest.because(why).at("/evidence")
-                })?;
-                Body::Accept { block: names.block(block)?, evidence }
+                let AcceptBody { block, evidence, by_hand } = body(call)?;
+                let block = names.block(block)?;
+                match (evidence, by_hand) {
+                    (Some(evidence), None) => {
+                        let evidence = Hash::parse(&evidence).ok_or_else(|| {
+                            let why =
+                                "expected the hash of the evidence, 64 digits in hex";
+                            Kind::BadRequest.because(why).at("/evidence")
+                        })?;
+                        names.rests_on(api, block, &evidence)?;
+                        Body::Accept { block, evidence }
+                    }
+                    (None, Some(why)) => Body::AcceptByHand { block, why },
+                    (None, None) | (Some(_), Some(_)) => {
+                        let why = "expected evidence, or why it is accepted by hand";
+                        return Err(Kind::NotMeant.because(why).at(""));
+                    }
+                }
             }
             Self::HandOver => {
                 let BlockBody { block } = body(call)?;
@@ -315,15 +361,20 @@ impl RacksAct {
                     (TrancheOf { contract, tranche }, interval(&start, &end)?);
                 Body::Flex { id, tranche, during }
             }
+            Self::Judge => {
+                let what = What::Judge(body(call)?);
+                return Ok(Asked { by: actor(caller), what, notes });
+            }
             Self::Say => {
                 let SayBody { said } = body(call)?;
-                serde_json::from_value(said).map_err(|error| {
+                let said = serde_json::from_value(said).map_err(|error| {
                     let why = format!("expected the body of an event: {error}");
                     Kind::BadRequest.because(why).at("/said")
-                })?
+                })?;
+                names.vouched(api, said)?
             }
         };
-        Ok(Asked { by: actor(caller), body: said, notes })
+        Ok(Asked { by: actor(caller), what: What::Say(Box::new(said)), notes })
     }
 }
 
@@ -344,6 +395,46 @@ impl Names<'_> {
             None => self.estate.block(BlockNo(number)).map(|_| BlockNo(number)),
         };
         block.ok_or_else(|| self.none("a block", "/block"))
+    }
+
+    /// What is said to rest on evidence has to: of what the run does not keep, it knows
+    /// nothing but somebody's word, which the record has to say.
+    fn vouched(&self, api: &Api, said: Body) -> Result<Body, Problem> {
+        let evidence = if let Body::Tested { evidence, .. } = &said {
+            evidence
+        } else if let Body::Accept { block, evidence } = &said {
+            self.rests_on(api, *block, evidence)?;
+            return Ok(said);
+        } else {
+            return Ok(said);
+        };
+        // A verdict is judged here, and never told.
+        Err(Kind::Refused.because(format!(
+            "expected results to be judged, at `POST /v1/capacity/results` or with `mw \
+             capacity accept`, or `tested_by_hand` with why; found evidence {evidence} and \
+             a verdict that somebody else came to"
+        )))
+    }
+
+    /// Evidence that a block rests on is kept, and of a machine of it.
+    fn rests_on(&self, api: &Api, block: BlockNo, hash: &Hash) -> Result<(), Problem> {
+        let none = |found: String| {
+            Kind::Refused
+                .because(format!(
+                    "expected evidence that the run keeps and that a machine of the block \
+                     passed in, or why it is accepted by hand; found {found}"
+                ))
+                .at("/evidence")
+        };
+        let (evidence, _) = evidence(&api.speaker.folder, hash)
+            .map_err(|_| none(format!("none of the hash {hash}")))?;
+        let Some(found) = self.estate.block(block) else { return Ok(()) };
+        let rack = &self.estate.rack(found.rack).name;
+        let mut trays = found.seats.iter().copied().flatten();
+        match trays.any(|tray| covers(&evidence, rack, self.estate.tray(tray))) {
+            true => Ok(()),
+            false => Err(none("that of other machines".to_owned())),
+        }
     }
 
     /// The tray of a seat, or for the site's people of a slot.
@@ -477,13 +568,26 @@ pub async fn done(api: &Api, asked: &Asked, dry_run: bool) -> (u16, String) {
     let text = |document: &RacksDoneDocument| {
         serde_json::to_string(document).expect("a document is JSON")
     };
-    let (by, body) = (asked.by.clone(), asked.body.clone());
-    let answered = match api.speaker.ask_racks(by, body, dry_run).await {
-        Ok(outputs) => match estate_after(api, &outputs, dry_run).await {
-            Ok(estate) => done_of(asked, &outputs, &estate, dry_run),
-            Err(problem) => Err(problem),
-        },
-        Err(failed) => Err(failed.into()),
+    let by = asked.by.clone();
+    let answered = match &asked.what {
+        What::Say(body) => say(api, asked, body, dry_run).await,
+        What::Judge(JudgeBody { rack, plan, files }) => {
+            let files = files.iter().map(|(name, text)| (name.clone(), text.clone()));
+            let dropped = Dropped { files: files.collect(), notes: Vec::new() };
+            let racks = vec![(rack.clone(), dropped)];
+            match api.speaker.judge(by, plan.clone(), racks, dry_run).await {
+                Ok((judged, _)) => Ok(RacksDoneDocument {
+                    dry_run,
+                    says: judged.lines(),
+                    blocks: Vec::new(),
+                    waits_until: None,
+                    passed: Some(judged.is_good()),
+                    evidence: Some(judged.bundle.hash().to_string()),
+                }),
+                Err(NotJudged::Refused(why)) => Err(Kind::Refused.because(why)),
+                Err(NotJudged::Failed(failed)) => Err(failed.into()),
+            }
+        }
     };
     match answered {
         Ok(document) => (200, text(&document)),
@@ -517,6 +621,38 @@ async fn estate_after(
     }
 }
 
+/// Has it go into the record, once as many people as it takes have said so.
+async fn say(
+    api: &Api,
+    asked: &Asked,
+    body: &Body,
+    dry_run: bool,
+) -> Result<RacksDoneDocument, Problem> {
+    let by = &asked.by;
+    match api.second.agree(by, body, &*estate(api)?, wall(), dry_run)? {
+        Agreed::Yes(body) => {
+            match api.speaker.ask_racks(by.clone(), body, dry_run).await {
+                Ok(outputs) => {
+                    let estate = estate_after(api, &outputs, dry_run).await?;
+                    done_of(asked, &outputs, &estate, dry_run)
+                }
+                Err(failed) => Err(failed.into()),
+            }
+        }
+        Agreed::Waits(until) => Ok(RacksDoneDocument {
+            dry_run,
+            says: vec![format!(
+                "nothing was done: a second person has to say the same by {}",
+                rfc3339(until)
+            )],
+            blocks: Vec::new(),
+            waits_until: Some(rfc3339(until)),
+            passed: None,
+            evidence: None,
+        }),
+    }
+}
+
 fn done_of(
     asked: &Asked,
     outputs: &[Said],
@@ -527,7 +663,14 @@ fn done_of(
         Actor::Tenant(name) => Some(name.as_str()),
         Actor::Operator(_) | Actor::Site => None,
     };
-    let mut done = RacksDoneDocument { dry_run, says: Vec::new(), blocks: Vec::new() };
+    let mut done = RacksDoneDocument {
+        dry_run,
+        says: Vec::new(),
+        blocks: Vec::new(),
+        waits_until: None,
+        passed: None,
+        evidence: None,
+    };
     if tenant.is_none() {
         done.says.extend(asked.notes.iter().cloned());
     }

@@ -8,6 +8,7 @@ use units::Timestamp;
 use utoipa::ToSchema;
 
 use crate::capacity::own::Own;
+use crate::capacity::stake::StakeDocument;
 use crate::live::status::text::{instant, maybe_instant};
 
 /// What there is.
@@ -523,6 +524,17 @@ pub struct StatementsDocument {
     pub statements: Vec<serde_json::Value>,
 }
 
+/// When each tranche will be there, and what hangs on it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ForecastDocument {
+    /// As of when.
+    #[serde(with = "instant")]
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The tranches, contract by contract.
+    pub tranches: Vec<StakeDocument>,
+}
+
 /// What came of something that was asked about racks.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RacksDoneDocument {
@@ -532,4 +544,13 @@ pub struct RacksDoneDocument {
     pub says: Vec<String>,
     /// The blocks it is about.
     pub blocks: Vec<u32>,
+    /// Where it takes two people and this is the first: until when it waits for another to
+    /// say the same. Nothing was done.
+    pub waits_until: Option<String>,
+    /// Whether every tray passed, where trays were judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passed: Option<bool>,
+    /// The hash of the signed evidence, where trays were judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
 }

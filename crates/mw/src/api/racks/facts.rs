@@ -11,13 +11,15 @@ use serde_json::{Value, json};
 use settle::contract::{PowerMode, Versions};
 use settle::facts::Facts;
 use settle::statement::Statement;
+use units::Timestamp;
 
-use super::document::{FactsDocument, StatementsDocument};
+use super::document::{FactsDocument, ForecastDocument, StatementsDocument};
 use crate::api::call::Call;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{Api, read};
 use crate::capacity::beside::{Part, Whose, together};
 use crate::capacity::own::Own as OwnNames;
+use crate::capacity::stake::{Stake, stakes};
 use crate::live::control::speaker::Failed;
 use crate::tenancy::Tenancy;
 
@@ -195,6 +197,46 @@ pub async fn statements(
     let made = settled(api, estate, &text, tenant)?;
     let made = made.iter().map(|one| json!(one)).collect();
     read::json(&StatementsDocument { at, statements: made })
+}
+
+/// When each tranche of a tenant's contracts, or of all, will be there, and what hangs on
+/// it.
+///
+/// # Errors
+///
+/// When the record of facts cannot be read.
+pub async fn forecast(
+    api: &Api,
+    estate: &Estate,
+    tenant: Option<&str>,
+) -> Result<Value, Problem> {
+    let at = api.speaker.clock.now();
+    let text = text(&api.facts).await?;
+    let contracts = api.contracts();
+    let mut tranches = Vec::new();
+    for versions in of_tenant(&contracts, tenant) {
+        let lines = part(estate, &text, &contracts, &versions.first().customer);
+        let stakes = stakes_of(estate, &lines, versions, at)?;
+        tranches.extend(stakes.iter().map(|stake| stake.document(tenant.is_none())));
+    }
+    read::json(&ForecastDocument { at, tranches })
+}
+
+/// What hangs on the dates of a contract's tranches, by its part of the record.
+///
+/// # Errors
+///
+/// When the record of facts cannot be read.
+pub fn stakes_of(
+    estate: &Estate,
+    lines: &str,
+    versions: &Versions,
+    now: Timestamp,
+) -> Result<Vec<Stake>, Problem> {
+    stakes(estate, lines, versions, now).map_err(|error| {
+        tracing::error!(event = "stakes_not_made", error = format!("{error:#}"));
+        Kind::Internal.because("what is at stake cannot be worked out; see the log")
+    })
 }
 
 /// The contracts of a tenant, or all.

@@ -46,6 +46,19 @@ pub(super) static RACK_DEVICES: Section = Section {
              rack. The census looks for them, and asks them with the login of the trays.",
         ),
         optional(
+            "switches",
+            Kind::Text,
+            "The address of switch tray 0 of rack 0; the others follow upward, rack after \
+             rack. They are asked with the login of the trays: a rack of which one does not \
+             work is no whole NVLink domain. Without it the trays say what is wrong.",
+        ),
+        defaulted(
+            "switch_trays",
+            positive(Q::Count),
+            "9",
+            "How many switch trays a rack has, at most 16.",
+        ),
+        optional(
             "drives",
             not_negative(Q::Count),
             "How many drives a tray has that a tenant may write to: so many have to be seen \

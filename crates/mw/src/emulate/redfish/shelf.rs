@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use units::Power;
 
+use super::apart::Apart;
 use super::body::TraySpec;
-use super::tree::{collection, link, odata, session, session_service, uuid};
+use super::tree::{collection, link, odata};
 use super::{Rack, Timing, Tray};
 use crate::live::clock::Clock;
 
@@ -46,8 +47,8 @@ impl Shelf {
         let feeds = Feeds { rack, failed: Arc::default() };
         // It has no system of its own: what a tray has of one stays off.
         let none = TraySpec::gb300(0.0, 0.0, 1);
-        let face =
-            Tray::facing(number, none, Timing::FAST, login, clock, Some(feeds.clone()));
+        let apart = Some(Apart::Shelf(feeds.clone()));
+        let face = Tray::facing(number, none, Timing::FAST, login, clock, apart);
         Self { face, feeds }
     }
 
@@ -90,20 +91,9 @@ impl Feeds {
     }
 
     /// The resource at a path, without the service's prefix.
-    pub(super) fn at(&self, path: &str, number: u32, sessions: &[u64]) -> Option<Value> {
-        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    pub(super) fn at(&self, path: &str, parts: &[&str], number: u32) -> Option<Value> {
         let named = |supply: &usize| format!("PSU_{supply}");
-        Some(match parts.as_slice() {
-            [] => root(number),
-            ["SessionService"] => session_service(),
-            ["SessionService", "Sessions"] => {
-                let ids: Vec<String> = sessions.iter().map(ToString::to_string).collect();
-                collection(path, "Session", ids.iter().map(String::as_str))
-            }
-            ["SessionService", "Sessions", id] => {
-                sessions.iter().find(|session| session.to_string() == *id)?;
-                session(id)
-            }
+        Some(match parts {
             ["Chassis"] => collection(path, "Chassis", ["Shelf_0"]),
             ["Chassis", "Shelf_0"] => self.chassis(path, number),
             ["Chassis", "Shelf_0", "PowerSubsystem"] => self.subsystem(path),
@@ -185,20 +175,4 @@ impl Feeds {
             "Status": { "State": "Enabled", "Health": "OK" }
         })
     }
-}
-
-fn root(number: u32) -> Value {
-    json!({
-        "@odata.id": "/redfish/v1/",
-        "@odata.type": "#ServiceRoot.v1_15_0.ServiceRoot",
-        "Id": "RootService",
-        "Name": "Root Service",
-        "Vendor": "Megawatt",
-        "Product": "Power shelf",
-        "RedfishVersion": "1.17.0",
-        "UUID": uuid(number, 7),
-        "Chassis": link("Chassis"),
-        "SessionService": link("SessionService"),
-        "Links": { "Sessions": link("SessionService/Sessions") }
-    })
 }

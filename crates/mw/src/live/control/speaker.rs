@@ -4,10 +4,11 @@
 //! loop's inbox through a [`Speaker`], and say what the engine answered once that is
 //! durable.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapters::store::{Access, Store, StoreAddress};
+use adapters::store::{Access, Key, Store, StoreAddress};
 use anyhow::Context;
 use engine::capacity::{self, Actor, Body};
 use engine::{Change, Dispatch, Event, Notice, Output, Person, Site};
@@ -19,9 +20,11 @@ use tracing::info;
 use units::Power;
 
 use super::{Asked, By, LoadChange, Reply, Wish};
+use crate::capacity::judging::{Judged, OfRack, dropped, judge_racks};
 use crate::live::Happened;
 use crate::live::clock::Clock;
 use crate::live::status::{Board, MachineStatus};
+use crate::records::KEY;
 
 /// How long an answer is waited for: the loop comes round every few seconds, and
 /// a journal that cannot be written is found out sooner than a person gives up.
@@ -39,6 +42,8 @@ pub struct Speaker {
     pub mailbox: Sender<Happened>,
     /// The site's time.
     pub clock: Clock,
+    /// The run's data folder, where evidence is kept.
+    pub folder: PathBuf,
     /// Where the journal is, to read checkpoints.
     pub store: StoreAddress,
     /// Reads the site file anew, and the contracts that it names.
@@ -108,6 +113,15 @@ impl Failed {
     }
 }
 
+/// Why trays were not judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotJudged {
+    /// They cannot be, and nothing has changed.
+    Refused(String),
+    /// The run did not answer.
+    Failed(Failed),
+}
+
 impl From<Answer> for Reply {
     fn from(answer: Answer) -> Self {
         match answer {
@@ -142,6 +156,10 @@ impl Speaker {
                 Ok(checkpoint) => Reply::Checkpoint { checkpoint },
                 Err(error) => Reply::Failed { why: format!("{error:#}") },
             },
+            Asked::Judge { by, rack, plan } => {
+                info!(event = "judge_asked", by = by.name, role = by.role, user, rack);
+                self.judge_dropped(by, rack, plan).await
+            }
             Asked::Reload { by } => {
                 info!(event = "reload_asked", by = by.name, role = by.role, user);
                 self.reload(by, false).await.into()
@@ -248,6 +266,69 @@ impl Speaker {
             Happened::Estate { by, body, answer: Some(answer) }
         };
         self.answered(asked, answered, dry_run).await
+    }
+
+    /// Judges a rack by what lies in the run's drop folder.
+    async fn judge_dropped(&self, by: By, rack: String, plan: String) -> Reply {
+        let folder = self.folder.clone();
+        let names = [rack];
+        let read = tokio::task::spawn_blocking(move || dropped(&folder, &names)).await;
+        let read = read.map_err(anyhow::Error::from).and_then(|read| read);
+        let racks = match read {
+            Ok(racks) => racks,
+            Err(error) => return Reply::Refused { why: format!("{error:#}") },
+        };
+        match self.judge(Actor::Operator(by.name), plan, racks, false).await {
+            Ok((judged, _)) => Reply::Judged {
+                says: judged.lines(),
+                passed: judged.is_good(),
+                evidence: judged.bundle.hash().to_string(),
+            },
+            Err(NotJudged::Refused(why)) => Reply::Refused { why },
+            Err(NotJudged::Failed(failed)) => Reply::from(Answer::Failed(failed)),
+        }
+    }
+
+    /// Judges trays by what their tools wrote, keeps the evidence, and has what it came
+    /// to taken into the record. A dry run keeps nothing.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be judged, or the estate refuses what it came to.
+    pub async fn judge(
+        &self,
+        by: Actor,
+        plan: String,
+        racks: Vec<OfRack>,
+        dry_run: bool,
+    ) -> Result<(Judged, Vec<Output>), NotJudged> {
+        self.board.site().ok_or(NotJudged::Failed(Failed::TooSoon))?;
+        let estate = self.board.estate().unwrap_or_default();
+        let (folder, at) = (self.folder.clone(), self.clock.now());
+        let work = move || {
+            let key = Key::load_or_create(&folder.join(KEY))?;
+            let judged = judge_racks(&estate, ("the plan", &plan), racks, at, &key)?;
+            if !dry_run {
+                judged.keep(&folder)?;
+            }
+            Ok::<_, anyhow::Error>(judged)
+        };
+        let judged = tokio::task::spawn_blocking(work).await;
+        let judged = judged.map_err(anyhow::Error::from).and_then(|judged| judged);
+        let judged = judged.map_err(|error| NotJudged::Refused(format!("{error:#}")))?;
+        let mut outputs = Vec::new();
+        for body in &judged.bodies {
+            let said = self.ask_racks(by.clone(), body.clone(), dry_run).await;
+            outputs.extend(said.map_err(NotJudged::Failed)?);
+        }
+        let refused = outputs.iter().find_map(|output| match output {
+            Output::Notice(Notice::EstateRefused { why, .. }) => Some(why.to_string()),
+            _ => None,
+        });
+        match refused {
+            Some(why) => Err(NotJudged::Refused(why)),
+            None => Ok((judged, outputs)),
+        }
     }
 
     /// Reads the site file anew, and has the loop decide by it.

@@ -1,4 +1,5 @@
-//! A plan's futures as three Parquet files: each future, its cash by month, its tranches.
+//! A plan's futures as four Parquet files: each future, its cash by month, its sites, its
+//! tranches.
 //!
 //! Whole numbers as they left the path: whoever adds them up comes to the summary's means.
 
@@ -6,7 +7,7 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use plan::{Delivered, Line, Outcome, Plan, Use};
+use plan::{Delivered, Line, Outcome, Plan, SiteTotals, Use};
 use units::Timestamp;
 
 use super::table::{Column, Subject, Table, Values};
@@ -16,6 +17,9 @@ pub(super) const PATHS: &str = "paths.parquet";
 
 /// The file with one row a future and month.
 pub(super) const CASH: &str = "cash.parquet";
+
+/// The file with one row a future and site.
+pub(super) const SITES: &str = "sites.parquet";
 
 /// The file with one row a future and tranche.
 pub(super) const TRANCHES: &str = "tranches.parquet";
@@ -40,6 +44,20 @@ pub(super) struct MonthRow<'a> {
 
 impl Subject for Months {
     type Row<'a> = MonthRow<'a>;
+}
+
+/// One row a future and site.
+pub(super) struct Sites;
+
+/// What a row about a site is made from.
+pub(super) struct SiteRow<'a> {
+    path: u64,
+    site: usize,
+    one: &'a SiteTotals,
+}
+
+impl Subject for Sites {
+    type Row<'a> = SiteRow<'a>;
 }
 
 /// One row a future and tranche.
@@ -234,6 +252,94 @@ pub(super) const OF_CASH: &[Column<Months>] = &[
     },
 ];
 
+/// A column of what a use of a site drew, cost or earned.
+macro_rules! of_site_use {
+    ($name:literal, $meaning:literal, $use:ident, $field:ident) => {
+        Column {
+            name: $name,
+            meaning: $meaning,
+            values: Values::Whole(|r| {
+                r.one.uses[Use::$use as usize].$field.as_micro_usd()
+            }),
+        }
+    };
+}
+
+/// A column of a site's money.
+macro_rules! of_site {
+    ($name:literal, $meaning:literal, $field:ident) => {
+        Column {
+            name: $name,
+            meaning: $meaning,
+            values: Values::Whole(|r| r.one.$field.as_micro_usd()),
+        }
+    };
+}
+
+/// The columns of `sites.parquet`.
+pub(super) const OF_SITES: &[Column<Sites>] = &[
+    Column {
+        name: "path",
+        meaning: "The future's number.",
+        values: Values::Whole(|r| number(r.path)),
+    },
+    Column {
+        name: "site",
+        meaning: "The site's place among the plan's, from 0.",
+        values: Values::Whole(|r| r.site as i64),
+    },
+    Column {
+        name: "mining_wh",
+        meaning: "Energy mined with, at the meter.",
+        values: Values::Whole(|r| r.one.uses[Use::Mining as usize].watt_hours),
+    },
+    of_site_use!("mining_power_micro_usd", "What it cost, with adders.", Mining, power),
+    of_site_use!("mining_earned_micro_usd", "What the pool paid.", Mining, earned),
+    Column {
+        name: "contract_wh",
+        meaning: "Energy of racks under contract, at the meter.",
+        values: Values::Whole(|r| r.one.uses[Use::Contract as usize].watt_hours),
+    },
+    of_site_use!(
+        "contract_power_micro_usd",
+        "What it cost, with adders.",
+        Contract,
+        power
+    ),
+    of_site_use!(
+        "contract_earned_micro_usd",
+        "What contracts earned by the month of service; a tranche of several sites by what each had accepted of it.",
+        Contract,
+        earned
+    ),
+    Column {
+        name: "let_wh",
+        meaning: "Energy of racks let by the hour, at the meter.",
+        values: Values::Whole(|r| r.one.uses[Use::Spot as usize].watt_hours),
+    },
+    of_site_use!("let_power_micro_usd", "What it cost, with adders.", Spot, power),
+    of_site_use!("let_earned_micro_usd", "What letting brought.", Spot, earned),
+    of_site!(
+        "blocks_micro_usd",
+        "Fixed-price blocks against the settlement price.",
+        blocks
+    ),
+    of_site!("peaks_micro_usd", "Charges for demand at the system's peaks.", peaks),
+    of_site!("running_micro_usd", "Running it beside power.", running),
+    of_site!("built_micro_usd", "Buildings and machines, less what is sold.", built),
+    Column {
+        name: "power_mean_micro_usd_per_mwh",
+        meaning: "The mean settled price of power over all hours.",
+        values: Values::Whole(|r| r.one.price_micro_usd_per_mwh),
+    },
+    of_site!(
+        "worth_micro_usd",
+        "Present value of all of it, before lenders and tax, contracts by the month of service.",
+        worth
+    ),
+    of_site!("worth_stay_micro_usd", "The same, had nothing been converted.", worth_stay),
+];
+
 /// The columns of `tranches.parquet`.
 pub(super) const OF_TRANCHES: &[Column<Tranches>] = &[
     Column {
@@ -285,9 +391,11 @@ pub fn plan(dir: &Path, plan: &Plan, outcomes: &[Outcome]) -> Result<()> {
         let path = dir.join(name);
         File::create(&path).with_context(|| format!("cannot write {}", path.display()))
     };
-    let site = &plan.site;
+    // What is said of a site beside the columns is of the first.
+    let site = &plan.sites[0].site;
     let mut paths = Table::create(open(PATHS)?, OF_PATHS, site)?;
     let mut cash = Table::create(open(CASH)?, OF_CASH, site)?;
+    let mut sites = Table::create(open(SITES)?, OF_SITES, site)?;
     let mut tranches = Table::create(open(TRANCHES)?, OF_TRANCHES, site)?;
     let starts: Vec<Timestamp> = (0..plan.months)
         .map(|place| plan.zone().month(plan.period(place)).start)
@@ -306,6 +414,13 @@ pub fn plan(dir: &Path, plan: &Plan, outcomes: &[Outcome]) -> Result<()> {
             })
             .collect();
         cash.push(&rows)?;
+        let rows: Vec<SiteRow<'_>> = outcome
+            .sites
+            .iter()
+            .enumerate()
+            .map(|(site, one)| SiteRow { path: outcome.path, site, one })
+            .collect();
+        sites.push(&rows)?;
         let rows: Vec<TrancheRow<'_>> = outcome
             .delivered
             .iter()
@@ -315,5 +430,6 @@ pub fn plan(dir: &Path, plan: &Plan, outcomes: &[Outcome]) -> Result<()> {
     }
     paths.finish()?;
     cash.finish()?;
+    sites.finish()?;
     tranches.finish()
 }

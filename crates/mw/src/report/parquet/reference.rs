@@ -1,7 +1,7 @@
 //! The reference page of a run's Parquet files, made from their declared columns.
 
 use super::columns::{HINDSIGHT, INTERVALS, LOADS};
-use super::plan::{OF_CASH, OF_PATHS, OF_TRANCHES};
+use super::plan::{OF_CASH, OF_PATHS, OF_SITES, OF_TRANCHES};
 use super::table::{Column, Subject};
 
 const OPENING: &str = "\
@@ -27,7 +27,7 @@ const OF_A_PLAN: &str = "\
 This page is made from `crates/mw/src/report/parquet/plan.rs`.
 To change it, change that and run `cargo xtask docs`.
 
-`mw plan PLAN --parquet DIR`, and `mw plan merge` with the same option, write three Parquet files into DIR.
+`mw plan PLAN --parquet DIR`, and `mw plan merge` with the same option, write four Parquet files into DIR.
 Every figure is exact: an integer in the unit that ends its name, never a float.
 The units are watt-hours (`_wh`), days (`_days`), parts per million (`_ppm`) and millionths of a dollar (`_micro_usd`).
 In is positive, out is negative; energy is drawn at the meter.
@@ -43,6 +43,12 @@ pub fn plan_page() -> String {
         super::plan::CASH,
         "One row a future and month: by future, and earliest first.",
         OF_CASH,
+    );
+    section(
+        &mut page,
+        super::plan::SITES,
+        "One row a future and site, by future, in the plan's order. Sites add up to the future's own energy and earnings.",
+        OF_SITES,
     );
     section(
         &mut page,

@@ -11,6 +11,7 @@ use super::{Bar, Tornado, millions, schedule, text as summary, tornado, usd};
 use crate::chart::{Figure, Linear, Mark, Panel, Pen, Place, line, text};
 
 mod frontier;
+mod sites;
 
 const WIDTH: f64 = 1180.0;
 const LEFT: f64 = 72.0;
@@ -32,6 +33,7 @@ struct Page<'a> {
     cash: Figure,
     net: Figure,
     gain: Figure,
+    sites: Option<Figure>,
     tornado: Option<Figure>,
     tornado_futures: u64,
     frontier: Option<Figure>,
@@ -116,6 +118,7 @@ pub fn page(
         cash: cash(plan, answer),
         net: net(plan, answer),
         gain: gain(outcomes),
+        sites: sites::figure(plan, answer),
         tornado: of.bars.first().map(|first| tornado_figure(&of.bars, first.middle_usd)),
         tornado_futures: of.futures,
         frontier: search.and_then(|search| frontier::figure(plan, search)),

@@ -1,6 +1,7 @@
 //! Tenants over HTTP: blocks reserved, accepted, used and given back, and nobody sees
 //! what is another's.
 
+mod judged;
 mod over_redfish;
 
 use std::collections::BTreeMap;
@@ -171,8 +172,8 @@ impl Desk {
         self.until("burn-in", 36);
         let all = (1_u64 << 18) - 1;
         for rack in 0..2 {
-            let tested = json!({ "tested": {
-                "rack": rack, "slots": all, "passed": all, "evidence": "ab".repeat(32),
+            let tested = json!({ "tested_by_hand": {
+                "rack": rack, "slots": all, "passed": all, "why": "a simulation",
             } });
             self.ana("say", &json!({ "said": tested }));
         }
@@ -235,11 +236,11 @@ fn a_tenant_reserves_uses_and_gives_back_and_sees_its_own_alone() {
     assert_eq!(desk.post("say", &ana, &never).problem(), "refused");
 
     // From the promise to the tenant's hands.
-    let evidence = "cd".repeat(32);
-    let accept = json!({ "block": 0, "evidence": evidence });
+    let by_hand = "a simulation";
+    let accept = json!({ "block": 0, "by_hand": by_hand });
     assert_eq!(desk.red("accept", &accept).status, 200);
     assert_eq!(desk.red("hand-over", &json!({ "block": 0 })).problem(), "forbidden");
-    desk.ana("accept", &json!({ "block": 1, "evidence": evidence }));
+    desk.ana("accept", &json!({ "block": 1, "by_hand": by_hand }));
     for block in [0, 1] {
         desk.ana("hand-over", &json!({ "block": block }));
     }
@@ -267,7 +268,7 @@ fn a_tenant_reserves_uses_and_gives_back_and_sees_its_own_alone() {
     assert_eq!((theirs.status, &theirs.body), (404, &nobodys.body));
     for (path, body) in [
         ("return", json!({ "block": 1, "why": "x" })),
-        ("accept", json!({ "block": 1, "evidence": evidence })),
+        ("accept", json!({ "block": 1, "by_hand": by_hand })),
         ("cordon", json!({ "resource": "H1/R1/b0.03", "why": "x" })),
         ("cordon", json!({ "resource": ids[0], "why": "x" })),
         ("replace", json!({ "resource": ids[0] })),

@@ -12,7 +12,7 @@ use engine::capacity::{
 };
 use mw::emulate::redfish::{Fault, Served, Tray as Emulated};
 use mw::live::racks::Ordered;
-use mw::live::trays::{Beside, Trays};
+use mw::live::trays::{Beside, Joined, Trays};
 use units::{Seconds, Timestamp};
 
 use super::{by, driver, emulated, run, serve};
@@ -32,7 +32,7 @@ pub(crate) struct Scene {
 
 impl Scene {
     /// The rack stands in its place, and its trays are off.
-    async fn installed() -> Self {
+    pub(crate) async fn installed() -> Self {
         let trays: Vec<Emulated> = (1..=3).map(emulated).collect();
         let served = serve(&trays).await;
         let drivers: Vec<_> =
@@ -144,6 +144,12 @@ impl Scene {
 
     pub(crate) fn shows(&self, tray: usize) -> engine::capacity::Shows {
         self.estate.trays()[tray].look.clone().expect("a look").shows
+    }
+
+    /// The rack is joined and fed by what has addresses too.
+    pub(crate) fn join(&mut self, joined: Joined) {
+        let joined = BTreeMap::from([("R1".to_owned(), joined)]);
+        self.in_hand = std::mem::take(&mut self.in_hand).joined(joined);
     }
 
     /// The program that looks is another, which knows nothing of what was on its way.

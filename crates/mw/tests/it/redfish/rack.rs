@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use adapters::device::rack::Rack;
 use adapters::device::{Driver, Outcome, Running, Unanswered, Wanted, carry_out};
+use engine::site::LoadKind;
 use mw::emulate::redfish::Fault;
 
 use super::{by, driver, emulated, run, serve, watts};
@@ -61,5 +62,31 @@ fn what_one_tray_does_not_tell_is_not_known_of_the_rack() {
         trays[0].take(Fault::Hangs);
         let until = Instant::now() + Duration::from_millis(600);
         assert_eq!(rack.look(until).await, Err(Unanswered::Late));
+    });
+}
+
+/// A rack of GB300 at a point of its curve is so many watts for each GPU: 132 kW are 31.2
+/// beside them and 72 times 1,400 W, of which limits take sevenths.
+#[test]
+fn a_point_of_the_curve_is_a_limit_for_each_gpu() {
+    run(async {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let site = mw::config::load(&folder.join("examples/mixed-10mw")).expect("a site");
+        let load = site.site.load_named("tenant-a").expect("racks");
+        let LoadKind::Racks(racks) = &site.site.loads[load].kind else { panic!("racks") };
+        assert_eq!(racks.beside_gpus, watts(31_200));
+        let tray = emulated(0);
+        let served = serve(std::slice::from_ref(&tray)).await;
+        let driver = driver(served.addresses[0]);
+        let points = racks.machines.points.iter().zip(0..);
+        for ((point, number), limit) in points.zip([800, 1_000, 1_200, 1_400]) {
+            assert_eq!(racks.per_gpu(number), watts(limit));
+            // A tray's part of the rack, and the watt that eighteen of them do not share.
+            let wanted = Wanted::AtMost(watts(point.power.as_watts() / 18 + 1));
+            let outcome = carry_out(&driver, wanted, by()).await;
+            let Outcome::Done(look) = outcome else { panic!("{outcome:?}") };
+            let set = look.limit.map(|field| field.value);
+            assert_eq!(set, Some(watts(4 * limit + 1_734)), "point {number}");
+        }
     });
 }

@@ -93,8 +93,8 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     (
         "ramp_down_mw_per_minute = 1",
-        "ramp_down_mw_per_minute = 0.1",
-        "site.toml:11:1: interconnection.ramp_down_mw_per_minute: expected at least 0.14 MW, what one machine of \"tenant\" moves at once, found 0.1; with less it could never move",
+        "ramp_down_mw_per_minute = 0.05",
+        "site.toml:11:1: interconnection.ramp_down_mw_per_minute: expected at least 0.086 MW, what one machine of \"tenant\" moves at once, found 0.05; with less it could never move",
     ),
     (
         "import_limit_mw = 5",

@@ -111,8 +111,8 @@ fn a_tenant_has_its_trays_over_redfish_and_gives_them_back_wiped() {
     desk.until("burn-in", 3);
     desk.ana(
         "say",
-        &json!({ "said": { "tested": {
-        "rack": 0, "slots": 0b111, "passed": 0b111, "evidence": "ab".repeat(32),
+        &json!({ "said": { "tested_by_hand": {
+        "rack": 0, "slots": 0b111, "passed": 0b111, "why": "an emulation",
     } } }),
     );
     desk.until("accepted", 3);
@@ -121,7 +121,7 @@ fn a_tenant_has_its_trays_over_redfish_and_gives_them_back_wiped() {
     });
     let made = desk.red("reserve", &wanted);
     assert_eq!(made.status, 200, "{}", made.body);
-    let accept = json!({ "block": 0, "evidence": "cd".repeat(32) });
+    let accept = json!({ "block": 0, "by_hand": "an emulation" });
     let accepted = desk.red("accept", &accept);
     assert_eq!(accepted.status, 200, "{}", accepted.body);
     desk.ana("hand-over", &json!({ "block": 0 }));
