@@ -9,6 +9,7 @@
 //! time to go further up has come.
 
 mod book;
+mod racks;
 mod watch;
 mod what;
 
@@ -16,8 +17,10 @@ use serde::{Deserialize, Serialize};
 use units::Timestamp;
 
 pub use book::AlarmBook;
+pub use racks::OfRacks;
 pub use what::{Group, LimitNamed, Unheard, What};
 
+pub(crate) use racks::all as of_racks;
 pub(crate) use watch::{View, next_deadline, what_is_wrong};
 
 use crate::people::Person;

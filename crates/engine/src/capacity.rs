@@ -209,7 +209,8 @@ pub enum Body {
         /// Why, in words.
         why: String,
     },
-    /// A tray, or another in its slot, is ready again.
+    /// A tray, or another in its slot, is ready again; into the slot of one that was
+    /// retired another comes this way.
     Repaired {
         /// The tray.
         tray: TrayNo,
@@ -239,8 +240,9 @@ pub enum Body {
         /// Why, in words.
         why: String,
     },
-    /// Work on machines is announced.
-    Announce {
+    /// Work on machines was announced, in a journal of before format 9, when tenants
+    /// were told nothing of their own. Nobody says it any more.
+    AnnounceUntold {
         /// The window's name, once for ever.
         id: String,
         /// The machines.
@@ -300,6 +302,29 @@ pub enum Body {
         /// The block.
         block: BlockNo,
         /// What they go by, in words.
+        why: String,
+    },
+    /// Work on machines is announced.
+    Announce {
+        /// The window's name, once for ever.
+        id: String,
+        /// The machines.
+        trays: Vec<TrayNo>,
+        /// When.
+        window: Interval,
+        /// Whether it cannot wait for the tenant's time to hand back.
+        emergency: bool,
+        /// What is done, in the site's own words; no tenant reads them.
+        why: String,
+        /// What tenants are told is done; without it, that there is work.
+        #[serde(default)]
+        told: Option<String>,
+    },
+    /// Work that has not begun is called off.
+    Cancel {
+        /// The window.
+        id: String,
+        /// Why, in the site's own words.
         why: String,
     },
 }

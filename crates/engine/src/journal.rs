@@ -14,11 +14,17 @@ use units::{Interval, Timestamp};
 use crate::{Input, Output, Site};
 
 /// The version of the format. Raised by any change to a type inside.
-pub const FORMAT: u32 = 8;
+pub const FORMAT: u32 = 9;
 
-/// The oldest format that means today what it meant: to one before the last only
-/// something that can be said was added, behind all that could be.
+/// The oldest format that means today what it meant: since then only something that can
+/// be said was added, behind all that could be.
 pub const OLDEST: u32 = 7;
+
+/// Whether a state that is kept beside a record of a format is one that this program
+/// would keep. Another is passed over, and the record folded from before it.
+pub const fn is_state_read(format: u32) -> bool {
+    format == FORMAT
+}
 
 /// Whether this program reads a format.
 pub const fn is_read(format: u32) -> bool {

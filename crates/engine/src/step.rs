@@ -209,7 +209,7 @@ impl Engine {
     pub fn step(&mut self, input: &Input) -> Vec<Output> {
         let mut outputs = Vec::new();
         let asked = self.asked_before(input);
-        match self.take_in(input, &mut outputs) {
+        match self.take_in(input, &mut outputs, None) {
             CallsFor::Nothing => {
                 // Whoever hears of anything watches, also where a tick is late.
                 if self.act.lease_runs_out(&self.state, self.at) {
@@ -237,7 +237,15 @@ impl Engine {
     /// then, whatever this program would do about it now. A restart folds the
     /// record to where it stopped.
     pub fn fold(&mut self, step: &Step) {
-        self.take_in(&step.input, &mut Vec::new());
+        let is_fact = |output: &&Output| {
+            matches!(output, Output::Estate(capacity::Output::Fact(_)))
+        };
+        let told = step.outputs.iter().filter(is_fact).count() as u64;
+        let facts = self.facts_told() + told;
+        self.take_in(&step.input, &mut Vec::new(), Some(&step.outputs));
+        if let Some(kept) = &mut self.estate {
+            kept.have_told(facts);
+        }
         for output in &step.outputs {
             self.apply(output);
         }
@@ -308,8 +316,14 @@ impl Engine {
         self.interval
     }
 
-    /// Everything an input changes by itself.
-    fn take_in(&mut self, input: &Input, outputs: &mut Vec<Output>) -> CallsFor {
+    /// Everything an input changes by itself; where a record says what came of it, what
+    /// that refused is refused and nothing else.
+    fn take_in(
+        &mut self,
+        input: &Input,
+        outputs: &mut Vec<Output>,
+        recorded: Option<&[Output]>,
+    ) -> CallsFor {
         assert!(
             input.at >= self.at,
             "inputs arrive in order: {} after {}",
@@ -344,7 +358,10 @@ impl Engine {
                 CallsFor::GoingOn
             }
             Event::Estate(event) => {
-                self.take_estate(event, outputs);
+                match recorded {
+                    Some(recorded) => self.retake_estate(event, recorded),
+                    None => self.take_estate(event, outputs),
+                }
                 CallsFor::Nothing
             }
         };
@@ -529,6 +546,22 @@ impl Engine {
                 let by = event.by.clone();
                 outputs.push(Output::Notice(Notice::EstateRefused { by, why }));
             }
+        }
+    }
+
+    /// Takes in again what happened to racks, as a record has it.
+    fn retake_estate(&mut self, event: &capacity::Event, recorded: &[Output]) {
+        let refused = recorded
+            .iter()
+            .any(|output| matches!(output, Output::Notice(Notice::EstateRefused { .. })));
+        if refused {
+            return;
+        }
+        let mut kept = self.estate.take().unwrap_or_default();
+        // What cannot be is not in a record that this program or one before it wrote.
+        let _ = kept.retake(event);
+        if kept.estate().events() > 0 {
+            self.estate = Some(kept);
         }
     }
 

@@ -208,6 +208,7 @@ fn measure(folder: &Path) -> anyhow::Result<()> {
         shown(what, took);
     }
     let wanted = Wanted {
+        model: None,
         gpus: 512,
         trays_per_block: 16,
         tranche: None,

@@ -14,6 +14,7 @@ pub mod beside;
 pub mod facts;
 pub mod grounds;
 pub mod judging;
+pub mod own;
 pub mod stake;
 
 use std::fs::{File, OpenOptions};
@@ -159,22 +160,27 @@ impl Record {
             bail!("expected the chain {expected}, found {chain}: a line was altered");
         }
         let event: Event = serde_json::from_str(event).context("expected an event")?;
-        self.fold(&event)?;
+        let outputs = self.estate.refold(&event)?;
+        self.keep(&event, &outputs);
         self.chain = expected;
         Ok(())
     }
 
     fn fold(&mut self, event: &Event) -> anyhow::Result<Vec<Output>> {
         let outputs = self.estate.fold(event)?;
+        self.keep(event, &outputs);
+        Ok(outputs)
+    }
+
+    fn keep(&mut self, event: &Event, outputs: &[Output]) {
         self.events.push(event.clone());
-        for output in &outputs {
+        for output in outputs {
             match output {
                 Output::Fact(fact) => self.facts.push(fact.clone()),
                 Output::Notice { text, .. } => self.notices.push(text.clone()),
                 Output::Order { .. } | Output::Moved { .. } | Output::Told { .. } => {}
             }
         }
-        Ok(outputs)
     }
 
     /// Takes in events and keeps them: all of them or, if one is refused, none. Where an

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use adapters::store::Snapshot;
 use engine::check::{Violation, check_now};
-use engine::journal::{Head, Step, is_read};
+use engine::journal::{Head, Step, is_state_read};
 use engine::{Dispatch, Engine, Event, MeteredInterval, Notice, OrderBatch, Output};
 use units::{Interval, Timestamp};
 
@@ -186,7 +186,7 @@ impl Walk {
         let folded = engine_of(head);
         let again = again.then(|| folded.clone());
         // A state in another format is for another program to compare.
-        let ours = snapshots.into_iter().filter(|kept| is_read(kept.format));
+        let ours = snapshots.into_iter().filter(|kept| is_state_read(kept.format));
         let snapshots = ours.map(|kept| (kept.of, kept)).collect();
         let claims = Claims::default();
         Self { folded, again, snapshots, last: None, claims, found: Found::default() }

@@ -43,6 +43,9 @@ pub enum Holds {
     Folds,
     /// An order has a new number and waits for a newer look.
     NewerLook,
+    /// What is promised and taken on is of one NVLink domain that is whole, that nobody
+    /// works on, and of the model of its tranche.
+    OneDomain,
 }
 
 impl Holds {
@@ -56,6 +59,7 @@ impl Holds {
             Self::EverySecond => "C5",
             Self::Folds => "C6",
             Self::NewerLook => "C7",
+            Self::OneDomain => "C8",
         }
     }
 }

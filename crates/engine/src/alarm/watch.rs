@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use units::{Interval, Power, Seconds, Timestamp};
 
-use super::Trouble;
 use super::what::{Group, LimitNamed, Unheard, What};
+use super::{OfRacks, Trouble};
 use crate::act::{Act, is_under};
 use crate::capacity::Kept;
 use crate::decide::{Limit, Setpoint};
@@ -39,6 +39,10 @@ const AT_REST_WITHIN: Seconds = Seconds::minutes(1);
 
 /// What is on offer comes down, is seen to be down, and a held rack starts within this.
 const HELD_STARTS_WITHIN: Seconds = Seconds::minutes(5);
+
+/// A machine that restarts, or is given in another's place, is back within this or
+/// somebody has to look.
+const SEATS_LOST_FOR: Seconds = Seconds::minutes(2);
 
 /// What could not be used stays an alarm for this long.
 const QUARANTINED_FOR: Seconds = Seconds::minutes(10);
@@ -126,6 +130,15 @@ pub(crate) fn what_is_wrong(view: &View<'_>) -> Vec<Wrong> {
         let (first, waits) = (overdue.first.clone(), overdue.waits.clone());
         let what = What::TraysOverdue { trays: overdue.trays, first, waits };
         wrong.push(Wrong::at_once(what));
+    }
+    for what in view.racks.map_or(&[][..], Kept::wrong) {
+        let delay = match what {
+            OfRacks::SeatsLost { .. } => SEATS_LOST_FOR,
+            OfRacks::Leak { .. }
+            | OfRacks::DomainLost { .. }
+            | OfRacks::ShelvesDown { .. } => Seconds::ZERO,
+        };
+        wrong.push(Wrong::after(delay, What::OfRacks(what.clone())));
     }
     let troubles = view.heard.troubles.iter();
     wrong.extend(troubles.map(|trouble| Wrong::at_once(What::Program(*trouble))));

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use units::{Power, Timestamp};
 
-use super::{Trouble, Urgency};
+use super::{OfRacks, Trouble, Urgency};
 use crate::ranges::Ranges;
 use crate::site::FailSafe;
 
@@ -135,6 +135,8 @@ pub enum What {
         /// Which, and how many.
         racks: Group,
     },
+    /// Something is wrong with a GPU rack, or with what a tenant has.
+    OfRacks(OfRacks),
 }
 
 /// Machines of one load.
@@ -211,6 +213,10 @@ impl What {
             Self::Program(trouble) => (13, format!("{trouble:?}")),
             Self::TraysOverdue { .. } => (14, String::new()),
             Self::HeldDown { racks } => (15, racks.load.clone()),
+            Self::OfRacks(what) => {
+                let (kind, about) = what.about();
+                (16 + kind, about.to_owned())
+            }
         };
         Subject { kind, about }
     }
@@ -241,6 +247,7 @@ impl What {
             | Self::HashpriceStale { .. }
             | Self::Quarantined { .. }
             | Self::TraysOverdue { .. } => Urgency::Warning,
+            Self::OfRacks(what) => what.urgency(),
             Self::Program(trouble) => match trouble {
                 Trouble::JournalNotWritable
                 | Trouble::StoreFull
@@ -272,6 +279,7 @@ impl What {
             }
             Self::Quarantined { count, .. } => u64::from(*count),
             Self::TraysOverdue { trays, .. } => u64::from(*trays),
+            Self::OfRacks(what) => what.size(),
             Self::LockOutOverdue { .. }
             | Self::LinkSilent { .. }
             | Self::MeterSilent { .. }
@@ -485,6 +493,7 @@ impl What {
                  ask whether that can be lifted, and tell the tenant."
                     .to_owned(),
             ),
+            Self::OfRacks(what) => return what.words(),
             Self::Program(Trouble::JournalNotWritable) => (
                 "No order is given any more; loads go to their fail-safe levels when \
                  their leases end."

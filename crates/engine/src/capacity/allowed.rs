@@ -21,6 +21,79 @@ const GIVEN_BACK_MAX: usize = 16;
 const GIVEN_BACK_IN: Seconds = Seconds::hours(1);
 
 impl Estate {
+    /// What holds of new events alone: rules that became stricter while records of before
+    /// are folded as they were taken in.
+    pub(super) fn check_rules(&self, event: &Event) -> Result<(), Refused> {
+        match &event.body {
+            Body::Reserve { tranche, blocks, .. } => {
+                blocks.iter().try_for_each(|place| self.one_domain(place))?;
+                self.one_model(tranche, blocks)
+            }
+            // What is promised has to be whole when it is taken on, too.
+            Body::Accept { block, .. }
+            | Body::AcceptByHand { block, .. }
+            | Body::HandOver { block } => {
+                let seats = self.live_block(*block)?.seats.iter().copied().flatten();
+                for tray in seats {
+                    if let Some(fault) = self.domain_fault(tray) {
+                        let found = format!("{}: {fault}", self.slot_name(tray));
+                        return Err(Refused::unfit("a whole NVLink domain", found));
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A block is of one NVLink domain.
+    fn one_domain(&self, place: &Place) -> Result<(), Refused> {
+        let shape = self.shape_of(place.rack);
+        let apart = !shape.is_joined() && place.slots.len() > 1;
+        let expected = format!(
+            "blocks of one tray: each tray of {} is an NVLink domain of its own",
+            shape.name
+        );
+        refuse_if(apart, expected, &format!("one of {}", place.slots.len()))
+    }
+
+    /// All blocks of a tranche are of one model.
+    fn one_model(
+        &self,
+        tranche: &super::TrancheOf,
+        blocks: &[Place],
+    ) -> Result<(), Refused> {
+        let name = |rack: RackNo| self.shape_of(rack).name.as_str();
+        let has = self.models_of(tranche);
+        let first = blocks.first().map(|place| name(place.rack));
+        for place in blocks {
+            let model = name(place.rack);
+            let fits = match has.is_empty() {
+                true => Some(model) == first,
+                false => has.contains(model),
+            };
+            if !fits {
+                let of: Vec<&str> = has.iter().copied().collect();
+                let expected = match has.is_empty() {
+                    true => "blocks of one model".to_owned(),
+                    false => format!("{}, as the tranche has", of.join(" or ")),
+                };
+                let found = format!("{model} in {}", self.rack(place.rack).name);
+                return Err(Refused::unfit(expected, found));
+            }
+        }
+        Ok(())
+    }
+
+    /// The models that a tranche's blocks are of; one, but where a record is of before
+    /// that was asked for.
+    pub fn models_of(&self, tranche: &super::TrancheOf) -> BTreeSet<&str> {
+        let live = self.blocks.iter().filter(|block| block.is_live());
+        live.filter(|block| block.tranche == *tranche)
+            .map(|block| self.shape_of(block.rack).name.as_str())
+            .collect()
+    }
+
     pub(super) fn check(&self, event: &Event) -> Result<(), Refused> {
         let at = event.at;
         plausible(at)?;
@@ -100,7 +173,7 @@ impl Estate {
                     self.check_given_back(tenant, at)?;
                 }
                 refuse_if(tenant.is_empty(), "a tenant", "no name")?;
-                self.check_room(blocks, spares, at)?;
+                self.check_room(event, blocks, spares)?;
                 match within {
                     Some(within) => self.check_within(tenant, tranche, blocks, *within),
                     None => Ok(()),
@@ -137,8 +210,8 @@ impl Estate {
                 self.seated(*out)?;
                 self.known_tray(*into)?;
                 let same = self.tray(*out).rack == self.tray(*into).rack;
-                refuse_if(!same, "a tray of the same NVLink domain", "another rack's")?;
-                match self.unfree_at(*into, at) {
+                refuse_if(!same, "a tray of the same rack", "another rack's")?;
+                match self.unfree_for(*into, event) {
                     Some(why) => Err(Refused::unfit("a free tray", why)),
                     None => Ok(()),
                 }
@@ -155,7 +228,15 @@ impl Estate {
             }
             Body::Repaired { tray, serial } => {
                 self.known_tray(*tray)?;
-                self.in_phase(*tray, &[Phase::Repair])?;
+                self.in_phase(*tray, &[Phase::Repair, Phase::Retired])?;
+                let found = self.tray(*tray);
+                if found.phase == Phase::Retired {
+                    // An order that was called off left no slot behind.
+                    let there = self.rack(found.rack).shows.is_some();
+                    refuse_if(!there, "a slot of a rack that is there", "none")?;
+                    let none = "none: the machine that was in it is retired";
+                    refuse_if(serial.is_none(), "another machine's serial number", none)?;
+                }
                 match serial {
                     Some(serial) => self.new_serial(serial),
                     None => Ok(()),
@@ -190,7 +271,8 @@ impl Estate {
                 };
                 refuse_if(alone, "two people", "one")
             }
-            Body::Announce { id, trays, window, emergency, .. } => {
+            Body::Announce { id, trays, window, emergency, .. }
+            | Body::AnnounceUntold { id, trays, window, emergency, .. } => {
                 refuse_if(id.is_empty(), "a name for the window", "none")?;
                 refuse_if(self.window_named(id).is_some(), "a new window", id)?;
                 let distinct: BTreeSet<&TrayNo> = trays.iter().collect();
@@ -201,12 +283,7 @@ impl Estate {
                 )?;
                 for tray in trays {
                     self.known_tray(*tray)?;
-                    let busy = self.tray(*tray).window.is_some();
-                    refuse_if(
-                        busy,
-                        "machines in no other window",
-                        &self.slot_name(*tray),
-                    )?;
+                    self.no_other_work(*tray, None, *window, *emergency)?;
                 }
                 plausible(window.end)?;
                 refuse_if(window.start >= window.end, "an end after its start", "none")?;
@@ -224,6 +301,21 @@ impl Estate {
                 let place =
                     self.window_named(id).ok_or_else(|| unknown("a window", id))?;
                 refuse_if(self.windows[place].done.is_some(), "work under way", "done")
+            }
+            Body::Cancel { id, .. } => {
+                let place =
+                    self.window_named(id).ok_or_else(|| unknown("a window", id))?;
+                let window = &self.windows[place];
+                let over = match window.cancelled {
+                    true => "is called off",
+                    false => "is done",
+                };
+                let found = format!("`{id}`, which {over}");
+                refuse_if(window.done.is_some(), "a window to come", &found)?;
+                let begun = window.during.start <= at;
+                let start = window.during.start;
+                let found = format!("`{id}`, which began at {start}; say `done` of it");
+                refuse_if(begun, "a window to come", &found)
             }
             Body::Flex { id, tranche, during } => {
                 refuse_if(id.is_empty(), "a name for the flex event", "none")?;
@@ -313,7 +405,9 @@ impl Estate {
                 | Body::Retry { .. }
                 | Body::Release { .. }
                 | Body::Announce { .. }
+                | Body::AnnounceUntold { .. }
                 | Body::Done { .. }
+                | Body::Cancel { .. }
                 | Body::Flex { .. }
                 | Body::Classify { .. }
                 | Body::Wake => Err(Refused::NotForYou { by: event.by.to_string() }),
@@ -397,19 +491,31 @@ impl Estate {
         sweep.racks.iter().try_for_each(|(rack, _)| self.known_rack(*rack))
     }
 
+    /// Why a tray is not free, to whoever asks; the site's people hear which work it is.
+    fn unfree_for(&self, tray: TrayNo, event: &Event) -> Option<String> {
+        let why = self.unfree_at(tray, event.at)?;
+        let work = self.worked_on(tray, event.at);
+        Some(match (work, &event.by) {
+            (Some(window), Actor::Operator(_)) if why == super::estate::WORKED_ON => {
+                format!("{why} in `{}` ({})", window.id, window.during)
+            }
+            _ => why.to_owned(),
+        })
+    }
+
     /// Whether every tray named is free, and named once.
     fn check_room(
         &self,
+        event: &Event,
         blocks: &[Place],
         spares: &[TrayNo],
-        at: Timestamp,
     ) -> Result<(), Refused> {
         let mut taken: BTreeSet<TrayNo> = BTreeSet::new();
         let mut take = |tray: TrayNo| -> Result<(), Refused> {
             self.known_tray(tray)?;
             let name = self.slot_name(tray);
             refuse_if(!taken.insert(tray), "each tray once", &name)?;
-            match self.unfree_at(tray, at) {
+            match self.unfree_for(tray, event) {
                 Some(why) => Err(Refused::unfit("a free tray", format!("{name}: {why}"))),
                 None => Ok(()),
             }
@@ -500,6 +606,9 @@ impl Estate {
         plausible(to.end)?;
         let later = to.start > window.during.start && to.start < to.end;
         refuse_if(!later, "a later time", &to.to_string())?;
+        for tray in &window.trays {
+            self.no_other_work(*tray, Some(place), to, false)?;
+        }
         if !matches!(event.by, Actor::Tenant(_)) {
             return Ok(());
         }
@@ -513,6 +622,19 @@ impl Estate {
             format!("a start by {latest}"),
             &to.start.to_string(),
         )
+    }
+
+    /// What could wait is not announced for the time of other work.
+    fn no_other_work(
+        &self,
+        tray: TrayNo,
+        but: Option<usize>,
+        during: Interval,
+        emergency: bool,
+    ) -> Result<(), Refused> {
+        let other = self.other_work(tray, but, during, emergency);
+        let found = other.unwrap_or_default();
+        refuse_if(!found.is_empty(), "machines in no other window at that time", &found)
     }
 
     fn known_rack(&self, rack: RackNo) -> Result<(), Refused> {

@@ -84,8 +84,9 @@ pub struct Tray {
     pub cycled: Option<Timestamp>,
     /// When its tenant wanted it in place of a machine that worked, until it has it.
     pub wished: Option<Timestamp>,
-    /// The window it is worked on in, by its place among the windows.
-    pub window: Option<u32>,
+    /// The windows of work on it that are not done, by their places among the windows,
+    /// in the order in which they were announced.
+    pub windows: Vec<u32>,
     /// Failures in its time.
     pub failures: u32,
     /// Whether a person was told that its phase takes too long.
@@ -160,7 +161,7 @@ impl Tray {
             returned: None,
             cycled: None,
             wished: None,
-            window: None,
+            windows: Vec::new(),
             failures: 0,
             told: false,
         }

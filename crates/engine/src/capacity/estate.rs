@@ -13,7 +13,7 @@ use super::phase::{
 };
 use super::shape::{Shape, shapes};
 use super::upkeep::{Flex, Incident, Timer, Window};
-use super::{Actor, Asked, Body, Event, Output, Refused, Sweep, TrancheOf};
+use super::{Actor, Asked, Body, Event, Output, RackShows, Refused, Sweep, TrancheOf};
 
 /// All of a site's GPU racks and who has them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct Estate {
     /// How long each phase took the trays that left it, newest last, for forecasts.
     pub(super) took: BTreeMap<Phase, Vec<Seconds>>,
 }
+
+/// Why a tray is not free that somebody works on.
+pub(super) const WORKED_ON: &str = "it is being worked on";
 
 /// What is remembered of a machine that left its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +109,22 @@ impl Estate {
     /// A [`Refused`] event changed nothing and is no part of the record.
     pub fn fold(&mut self, event: &Event) -> Result<Vec<Output>, Refused> {
         self.check(event)?;
+        self.check_rules(event)?;
+        Ok(self.take(event))
+    }
+
+    /// Takes in an event that a record says was taken in before: the rules were those of
+    /// then, and what has become stricter since does not undo what happened.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refused`] event that no rules ever let pass.
+    pub fn refold(&mut self, event: &Event) -> Result<Vec<Output>, Refused> {
+        self.check(event)?;
+        Ok(self.take(event))
+    }
+
+    fn take(&mut self, event: &Event) -> Vec<Output> {
         let mut led = Led::default();
         self.pass(event.at, &mut led);
         led.facts.put_out(event.at, &mut led.outputs);
@@ -114,7 +133,7 @@ impl Estate {
         led.opened.clear();
         self.apply(event, &mut led);
         led.facts.put_out(event.at, &mut led.outputs);
-        Ok(led.outputs)
+        led.outputs
     }
 
     /// When the last event became known.
@@ -220,8 +239,62 @@ impl Estate {
     /// has looked.
     pub fn is_intact(&self, rack: RackNo) -> Option<bool> {
         let (_, shows) = self.rack(rack).shows?;
-        let all = (1_u32 << self.shape_of(rack).switch_trays) - 1;
-        Some(u32::from(shows.switches) & all == all && shows.leaks == 0)
+        Some(self.shape_of(rack).switches_down(&shows) == 0 && shows.leaks == 0)
+    }
+
+    /// Whether the NVLink domain of a tray was seen whole; `None` when nobody has
+    /// looked. A tray that is a domain of its own is as whole as its own look shows it:
+    /// what is wrong with its neighbours is nothing of its.
+    pub fn domain_is_whole(&self, tray: TrayNo) -> Option<bool> {
+        let rack = self.tray(tray).rack;
+        match self.shape_of(rack).is_joined() {
+            true => self.is_intact(rack),
+            false => Some(true),
+        }
+    }
+
+    /// What is wrong with the NVLink domain of a tray, in words; nothing where it was
+    /// seen whole.
+    pub fn domain_fault(&self, tray: TrayNo) -> Option<String> {
+        if self.domain_is_whole(tray) == Some(true) {
+            return None;
+        }
+        let rack = self.rack(self.tray(tray).rack);
+        let Some((_, shows)) = rack.shows else {
+            return Some("its NVLink domain was not seen yet".to_owned());
+        };
+        let shape = self.shape_of(self.tray(tray).rack);
+        let mut wrong = Vec::new();
+        match shape.switches_down(&shows) {
+            0 => {}
+            down => {
+                wrong.push(format!("{down} of {} switch trays down", shape.switch_trays));
+            }
+        }
+        match shows.leaks.count_ones() {
+            0 => {}
+            1 => wrong.push("a leak".to_owned()),
+            leaks => wrong.push(format!("{leaks} leaks")),
+        }
+        Some(format!("its NVLink domain is not whole: {}", wrong.join(", ")))
+    }
+
+    /// The name of a tray's NVLink domain: its rack, or its slot where a tray is a
+    /// domain of its own.
+    pub fn domain_name(&self, tray: TrayNo) -> String {
+        let rack = self.tray(tray).rack;
+        match self.shape_of(rack).is_joined() {
+            true => self.rack(rack).name.clone(),
+            false => self.slot_name(tray),
+        }
+    }
+
+    /// The name of a block's NVLink domain; of its rack where no tray is left in it.
+    pub fn domain_of(&self, block: &Block) -> String {
+        match &block.seats[..] {
+            [Some(tray)] => self.domain_name(*tray),
+            _ => self.rack(block.rack).name.clone(),
+        }
     }
 
     /// Whether a tray was seen lately with power, every GPU and good health.
@@ -251,8 +324,8 @@ impl Estate {
             () if found.phase != Phase::Accepted => Some("it is not accepted"),
             () if found.dirty => Some("it is not wiped"),
             () if found.cordon.is_some() => Some("it is cordoned"),
-            () if found.window.is_some() => Some("it is in an announced window"),
-            () if self.is_intact(found.rack) != Some(true) => {
+            () if self.worked_on(tray, at).is_some() => Some(WORKED_ON),
+            () if self.domain_is_whole(tray) != Some(true) => {
                 Some("its NVLink domain was not seen whole")
             }
             () if !self.is_healthy_at(tray, at) => Some("it was not seen healthy lately"),
@@ -416,6 +489,7 @@ impl Estate {
                 }
             }
             Body::Reserve { tenant, tranche, blocks, spares, .. } => {
+                let first_new = self.blocks.len();
                 for place in blocks {
                     let first = self.rack(place.rack).first.0;
                     let block = BlockNo(number(self.blocks.len()));
@@ -443,6 +517,11 @@ impl Estate {
                 }
                 for tray in spares {
                     self.trays[tray.place()].spare = true;
+                }
+                for (place, _) in (first_new..).zip(blocks) {
+                    for tray in self.blocks[place].seats.clone().into_iter().flatten() {
+                        self.seat_in_windows(tray, led);
+                    }
                 }
             }
             Body::Accept { block, evidence } => self.accept(*block, *evidence, led),
@@ -519,6 +598,7 @@ impl Estate {
                 if wished {
                     self.timers.insert((at + self.times.response, Timer::Tray(*into)));
                 }
+                self.seat_in_windows(*into, led);
                 self.advance(*out, led);
                 self.touch(*into, at, led);
             }
@@ -528,7 +608,10 @@ impl Estate {
             }
             Body::Repaired { tray, serial } => {
                 if let Some(serial) = serial {
-                    self.take_out(*tray);
+                    // A retired machine left its slot when it was retired.
+                    if !self.tray(*tray).serial.is_empty() {
+                        self.take_out(*tray);
+                    }
                     self.put_into(*tray, serial);
                 }
                 let found = &mut self.trays[tray.place()];
@@ -560,12 +643,50 @@ impl Estate {
                 self.advance(*tray, led);
             }
             Body::Announce { .. }
+            | Body::AnnounceUntold { .. }
             | Body::Defer { .. }
             | Body::Done { .. }
+            | Body::Cancel { .. }
             | Body::Flex { .. }
             | Body::Classify { .. } => self.keep_up(event, led),
             Body::Wake => self.wake(led),
         }
+    }
+
+    /// Says what changed of a rack beside its trays.
+    fn notice_rack(
+        &self,
+        rack: RackNo,
+        before: Option<RackShows>,
+        shows: RackShows,
+        led: &mut Led,
+    ) {
+        let shape = self.shape_of(rack);
+        let is = |shows: &RackShows| {
+            let switches = u32::from(shape.switch_trays) - shape.switches_down(shows);
+            (switches, shape.shelves_up(shows), shows.leaks.count_ones())
+        };
+        let whole = (shape.switch_trays.into(), shape.power_shelves.into(), 0);
+        let (was, now) = (before.as_ref().map_or(whole, is), is(&shows));
+        if was == now {
+            return;
+        }
+        let mut parts = Vec::new();
+        if was.0 != now.0 {
+            parts.push(format!("{} of {} switch trays work", now.0, shape.switch_trays));
+        }
+        if was.1 != now.1 {
+            parts
+                .push(format!("{} of {} power shelves work", now.1, shape.power_shelves));
+        }
+        match (was.2 != now.2, now.2) {
+            (false, _) => {}
+            (true, 0) => parts.push("nothing leaks any more".to_owned()),
+            (true, 1) => parts.push("a detector finds a leak".to_owned()),
+            (true, leaks) => parts.push(format!("{leaks} detectors find leaks")),
+        }
+        let text = format!("{}: {}", self.rack(rack).name, parts.join(", "));
+        led.outputs.push(Output::Notice { tray: None, text });
     }
 
     /// A machine refuses what was ordered of it: that it is tried again helps nobody, so
@@ -654,7 +775,8 @@ impl Estate {
         for (rack, shows) in &sweep.racks {
             let found = &mut self.racks[rack.place()];
             if found.shows.is_none_or(|(at, _)| at < sweep.at) {
-                found.shows = Some((sweep.at, *shows));
+                let before = found.shows.replace((sweep.at, *shows));
+                self.notice_rack(*rack, before.map(|(_, before)| before), *shows, led);
                 if sweep.of == Asked::Told {
                     for tray in self.rack(*rack).tray_numbers() {
                         self.count(tray, sweep.at, led);

@@ -2,7 +2,8 @@
 //!
 //! The words are those of CAP01 of NVIDIA's Requirements for AI Clouds: delivered,
 //! healthy, reserved, in use. A tenant's list holds its own seats and nothing else:
-//! no other name, and no count from which another's could be guessed.
+//! no other name. Numbers in the names of seats are the site's own; whoever shows them
+//! to a tenant gives it names of its own, from which nothing of others follows.
 
 use serde::Serialize;
 use units::Timestamp;
@@ -23,8 +24,11 @@ pub struct Resource {
     pub tranche: TrancheOf,
     /// The block, which is given and taken whole.
     pub block: u32,
-    /// The rack, which is its NVLink domain.
+    /// Its NVLink domain: the rack, or the machine's slot where a tray is a domain of
+    /// its own.
     pub nvlink_domain: String,
+    /// What the machines of its block are.
+    pub model: String,
     /// The slot of the machine that is in it.
     pub slot: Option<String>,
     /// The serial number of that machine.
@@ -33,7 +37,7 @@ pub struct Resource {
     pub gpus: u8,
     /// It was accepted.
     pub delivered: bool,
-    /// It was seen healthy lately.
+    /// It was seen healthy lately, and its NVLink domain whole.
     pub healthy: bool,
     /// It is promised.
     pub reserved: bool,
@@ -57,20 +61,20 @@ pub fn index(estate: &Estate, tenant: Option<&str>) -> Vec<Resource> {
         }
         let number = BlockNo(super::estate::number(place));
         for seat in 0..block.seats.len() {
-            found.push(resource(estate, number, seat));
+            found.push(resource(estate, number, seat, tenant.is_some()));
         }
     }
     found
 }
 
-fn resource(estate: &Estate, number: BlockNo, seat: usize) -> Resource {
+fn resource(estate: &Estate, number: BlockNo, seat: usize, for_tenant: bool) -> Resource {
     let block = &estate.blocks()[number.place()];
     let tray = block.seats[seat];
     let meter = estate.seat_meter(number, seat);
     let machine = tray.map(|tray| estate.tray(tray));
     let reason = match (tray, machine) {
         (Some(tray), Some(machine)) => {
-            reason(estate, tray, machine.phase, meter.is_some())
+            reason(estate, tray, machine.phase, meter.is_some(), for_tenant)
         }
         _ => "no machine is in it".to_owned(),
     };
@@ -79,12 +83,18 @@ fn resource(estate: &Estate, number: BlockNo, seat: usize) -> Resource {
         tenant: block.tenant.clone(),
         tranche: block.tranche.clone(),
         block: number.0,
-        nvlink_domain: estate.rack(block.rack).name.clone(),
+        nvlink_domain: match tray {
+            Some(tray) => estate.domain_name(tray),
+            None => estate.domain_of(block),
+        },
+        model: estate.shape_of(block.rack).name.clone(),
         slot: tray.map(|tray| estate.slot_name(tray)),
         serial: machine.map(|machine| machine.serial.clone()),
         gpus: estate.shape_of(block.rack).gpus_per_tray,
         delivered: block.accepted.is_some(),
-        healthy: tray.is_some_and(|tray| estate.is_healthy(tray)),
+        healthy: tray.is_some_and(|tray| {
+            estate.is_healthy(tray) && estate.domain_is_whole(tray) == Some(true)
+        }),
         reserved: true,
         in_use: machine.is_some_and(|machine| machine.phase == Phase::InService),
         reason,
@@ -96,20 +106,35 @@ fn resource(estate: &Estate, number: BlockNo, seat: usize) -> Resource {
     }
 }
 
-fn reason(estate: &Estate, tray: super::TrayNo, phase: Phase, counted: bool) -> String {
+fn reason(
+    estate: &Estate,
+    tray: super::TrayNo,
+    phase: Phase,
+    counted: bool,
+    for_tenant: bool,
+) -> String {
     let machine = estate.tray(tray);
+    let work = |window: &super::Window| {
+        let what = if for_tenant { window.for_tenants() } else { &window.why };
+        format!("work {} from {}: {what}", window.id, window.during)
+    };
     if let Some(why) = &machine.returned {
         return format!("given back: {why}");
     }
-    if let Some(window) = machine.window {
-        let window = &estate.windows()[window as usize];
-        return format!("work {} from {}: {}", window.id, window.during, window.why);
+    if let Some(window) = estate.worked_on(tray, estate.known()) {
+        return work(window);
     }
     if let Some(wait) = estate.wait(tray) {
         return format!("{}: {wait}", phase.name());
     }
     if !estate.is_healthy(tray) {
         return format!("{}, and not seen healthy lately", phase.name());
+    }
+    if let Some(fault) = estate.domain_fault(tray) {
+        return format!("{}, and {fault}", phase.name());
+    }
+    if let Some(window) = estate.next_work(tray, estate.known()) {
+        return format!("{}; {}", phase.name(), work(window));
     }
     match (phase, counted) {
         (Phase::Accepted, false) => "passed its tests, and not accepted yet".to_owned(),

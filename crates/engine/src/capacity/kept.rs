@@ -10,6 +10,7 @@ use units::{Seconds, Timestamp};
 
 use super::news::news;
 use super::{Actor, Body, Estate, Event, Output, Refused, TrayNo};
+use crate::alarm::{OfRacks, of_racks};
 
 /// An estate, and when it next wants to be woken.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,8 @@ pub struct Kept {
     /// How many facts were told.
     facts: u64,
     overdue: Option<Overdue>,
+    /// What a person is woken for, as the estate stands.
+    wrong: Vec<OfRacks>,
 }
 
 /// Trays that a person was told of because they wait for longer than is allowed.
@@ -64,8 +67,28 @@ impl Kept {
         outputs.extend(news(&self.estate, event, &outputs));
         self.wake = self.estate.next_wake().map(|(due, _)| due);
         self.count(&outputs);
-        self.overdue = overdue(&self.estate);
+        self.look_over();
         Ok(outputs)
+    }
+
+    /// Takes in an event that a record says was taken in, whatever has become stricter
+    /// since.
+    ///
+    /// # Errors
+    ///
+    /// What no rules ever let pass.
+    pub(crate) fn retake(&mut self, event: &Event) -> Result<(), Refused> {
+        let outputs = self.estate.refold(event)?;
+        self.wake = self.estate.next_wake().map(|(due, _)| due);
+        self.count(&outputs);
+        self.look_over();
+        Ok(())
+    }
+
+    /// Takes on how many facts a record says were told: where something counts otherwise
+    /// today, those are the ones that have numbers.
+    pub(crate) fn have_told(&mut self, facts: u64) {
+        self.facts = facts;
     }
 
     /// Lets time pass up to `now`, if it is time for anything.
@@ -80,8 +103,18 @@ impl Kept {
         let next = self.estate.next_wake().map(|(due, _)| due);
         self.wake = next.map(|due| if due <= now { now + AGAIN_AFTER } else { due });
         self.count(&outputs);
-        self.overdue = overdue(&self.estate);
+        self.look_over();
         outputs
+    }
+
+    fn look_over(&mut self) {
+        self.overdue = overdue(&self.estate);
+        self.wrong = of_racks(&self.estate);
+    }
+
+    /// What a person is woken for.
+    pub(crate) fn wrong(&self) -> &[OfRacks] {
+        &self.wrong
     }
 
     /// Trays that wait for longer than is allowed, where any do.

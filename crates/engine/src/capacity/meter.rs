@@ -497,7 +497,7 @@ impl Estate {
                 (self.seat_name(block, seat), gpus, serial.to_owned())
             })
             .collect();
-        let domain = self.racks[rack.place()].name.clone();
+        let domain = self.domain_of(&self.blocks[block.place()]);
         let replaces = self.replaced_by(block);
         let says = match replaces.is_empty() {
             true => Says::Acceptance { tranche, units, domain, evidence },
@@ -763,17 +763,15 @@ impl Estate {
             return Found::of(Counted::Down, "no machine");
         };
         let tray = self.tray(number);
-        if let Some(window) = tray.window {
-            let window = &self.windows[window as usize];
+        let own = (block, u8::try_from(seat).expect("at most 64 seats"));
+        if let Some(window) = self.worked_on(number, now) {
             if now >= window.during.end {
                 return Found::of(Counted::Down, "work beyond its window");
             }
-            if now >= window.during.start {
-                return Found {
-                    reference: Some(window.id.clone()),
-                    ..Found::of(Counted::Planned, "")
-                };
-            }
+            return Found {
+                reference: Some(window.notice_of(own)),
+                ..Found::of(Counted::Planned, "")
+            };
         }
         if let Some(asked) = tray.cycled
             && now < asked + self.times.response
@@ -841,7 +839,7 @@ impl Estate {
         if shows.gpus != self.shape_of(tray.rack).all_gpus() && !boots {
             return Found::of(Counted::Degraded, "missing GPU");
         }
-        if self.is_intact(tray.rack) == Some(false) {
+        if self.domain_is_whole(number) == Some(false) {
             return Found::of(Counted::Degraded, "NVLink domain or leak");
         }
         Found { cap_w: shows.cap_w, ..Found::of(Counted::Available, "") }

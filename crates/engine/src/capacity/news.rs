@@ -11,7 +11,7 @@ use units::{Interval, Timestamp};
 use super::asset::BlockNo;
 use super::meter::{Counted, Says};
 use super::phase::Phase;
-use super::{Actor, Body, Class, Estate, Event, Output, TrayNo};
+use super::{Actor, Body, Class, Estate, Event, Output, TrayNo, Window};
 
 /// Something a tenant is to hear of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,13 @@ pub enum News {
         id: String,
         /// What it was.
         class: Class,
+    },
+    /// Announced work is called off.
+    Cancelled {
+        /// Its name.
+        id: String,
+        /// The tenant's seats that were to be worked on.
+        seats: Vec<String>,
     },
 }
 
@@ -150,21 +157,33 @@ impl Told {
         let Some(window) = estate.windows().iter().find(|window| window.id == id) else {
             return;
         };
-        let mut seats: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for (block, seat) in &window.seats {
-            let tenant = &estate.blocks()[block.place()].tenant;
-            let name = estate.seat_name(*block, usize::from(*seat));
-            seats.entry(tenant).or_default().push(name);
+        for (tenant, seats) in by_tenant(estate, window.seats.iter().copied()) {
+            self.tell(tenant, is_window(window, seats));
         }
-        for (tenant, seats) in seats {
-            let news = News::Window {
-                id: id.to_owned(),
-                during: window.during,
-                seats,
-                emergency: window.emergency,
-                done: window.done.is_some(),
-            };
-            self.tell(tenant, news);
+    }
+
+    fn cancelled(&mut self, estate: &Estate, id: &str) {
+        let Some(window) = estate.windows().iter().find(|window| window.id == id) else {
+            return;
+        };
+        for (tenant, seats) in by_tenant(estate, window.seats.iter().copied()) {
+            self.tell(tenant, News::Cancelled { id: id.to_owned(), seats });
+        }
+    }
+
+    /// Whoever is given machines hears what work is announced for them.
+    fn work_to_come(&mut self, estate: &Estate, trays: impl Iterator<Item = TrayNo>) {
+        let mut seats: BTreeMap<u32, Vec<(BlockNo, u8)>> = BTreeMap::new();
+        for tray in trays.map(|tray| estate.tray(tray)) {
+            for window in &tray.windows {
+                seats.entry(*window).or_default().extend(tray.seat);
+            }
+        }
+        for (window, seats) in seats {
+            let window = &estate.windows()[window as usize];
+            for (tenant, seats) in by_tenant(estate, seats.into_iter()) {
+                self.tell(tenant, is_window(window, seats));
+            }
         }
     }
 
@@ -175,6 +194,8 @@ impl Told {
                 for place in count - blocks.len()..count {
                     let block = BlockNo(super::estate::number(place));
                     self.block(estate, block, BlockIs::Reserved);
+                    let seats = estate.blocks()[block.place()].seats.iter();
+                    self.work_to_come(estate, seats.copied().flatten());
                 }
             }
             Body::Accept { block, .. } | Body::AcceptByHand { block, .. } => {
@@ -184,10 +205,15 @@ impl Told {
                 self.block(estate, *block, BlockIs::HandedOver);
             }
             Body::Return { block, .. } => self.block(estate, *block, BlockIs::Returned),
-            Body::Substitute { into, .. } => self.seat(estate, *into),
-            Body::Announce { id, .. } | Body::Defer { id, .. } | Body::Done { id } => {
-                self.window(estate, id);
+            Body::Substitute { into, .. } => {
+                self.seat(estate, *into);
+                self.work_to_come(estate, [*into].into_iter());
             }
+            Body::Announce { id, .. }
+            | Body::AnnounceUntold { id, .. }
+            | Body::Defer { id, .. }
+            | Body::Done { id } => self.window(estate, id),
+            Body::Cancel { id, .. } => self.cancelled(estate, id),
             Body::Flex { id, tranche, during } => {
                 let live = estate.blocks().iter().filter(|block| block.is_live());
                 let tenants: BTreeSet<&str> = live
@@ -225,6 +251,30 @@ impl Told {
             | Body::Release { .. }
             | Body::Wake => {}
         }
+    }
+}
+
+/// The names of seats by whose they are.
+fn by_tenant(
+    estate: &Estate,
+    seats: impl Iterator<Item = (BlockNo, u8)>,
+) -> BTreeMap<&str, Vec<String>> {
+    let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (block, seat) in seats {
+        let tenant = &estate.blocks()[block.place()].tenant;
+        let name = estate.seat_name(block, usize::from(seat));
+        names.entry(tenant).or_default().push(name);
+    }
+    names
+}
+
+fn is_window(window: &Window, seats: Vec<String>) -> News {
+    News::Window {
+        id: window.id.clone(),
+        during: window.during,
+        seats,
+        emergency: window.emergency,
+        done: window.done.is_some(),
     }
 }
 

@@ -81,8 +81,9 @@ impl Estate {
     /// decision had it rest, and may start it again.
     fn rests(&self, number: TrayNo, at: Timestamp) -> bool {
         let tray = self.tray(number);
-        let clean = !tray.dirty && tray.cordon.is_none() && tray.window.is_none();
-        let whole = self.is_intact(tray.rack) == Some(true);
+        let clean =
+            !tray.dirty && tray.cordon.is_none() && self.worked_on(number, at).is_none();
+        let whole = self.domain_is_whole(number) == Some(true);
         let off = tray.look.as_ref().is_some_and(|look| {
             at - look.at <= self.silence()
                 && look.shows.power == Power::Off

@@ -42,7 +42,7 @@ pub enum Phase {
     Draining,
     /// Out of its slot's duty, with a person.
     Repair,
-    /// Gone for good.
+    /// Gone for good; its slot waits for another machine.
     Retired,
 }
 
@@ -490,6 +490,9 @@ pub fn shown(asked: &Asked, look: &Look) -> bool {
 /// Says where a tray goes from where it stands.
 pub fn next(standing: &Standing<'_>) -> Step {
     match (standing.phase, standing.word) {
+        (Phase::Retired, Some(Word::Repaired)) => {
+            return go(Phase::Installed, "another machine is in its slot");
+        }
         (Phase::Retired, _) => return rest(),
         (_, Some(Word::Retired)) => {
             return go(Phase::Retired, "a person took it away for good");

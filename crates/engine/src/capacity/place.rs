@@ -8,11 +8,15 @@
 //! helps in the domain that fails. Racks are taken in this order: those that give a
 //! block without breaking into their spares; then those that are left with the least
 //! over, so that whole domains stay whole; then those that failed least; then in the
-//! order of their names. In a rack, the trays that failed least get the seats.
+//! order of their names. In a rack, the trays that failed least get the seats; those
+//! that work is announced for get them last.
+//!
+//! All blocks of a reservation, and all of a tranche, are of one model: a tenant's job
+//! runs as fast as the slowest of them.
 //!
 //! [`Body::Reserve`]: super::Body::Reserve
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +30,9 @@ pub struct Wanted {
     pub gpus: u32,
     /// Trays of a block, which share one NVLink domain.
     pub trays_per_block: u8,
+    /// The model they are to be of, if one is named; else that of the tranche's blocks,
+    /// and the one with the most room where it has none.
+    pub model: Option<String>,
     /// Only racks that are meant for this tranche or for none, if one is named.
     pub tranche: Option<super::TrancheOf>,
     /// How spares are kept.
@@ -67,7 +74,7 @@ pub struct Placement {
     pub blocks: Vec<Place>,
     /// Trays that stay free beside them for when one fails.
     pub spares: Vec<TrayNo>,
-    /// Why these racks, a line each.
+    /// Why these racks, a line each; and last why this model.
     pub reasons: Vec<String>,
     /// How many racks were passed over, by why.
     pub passed_over: BTreeMap<&'static str, u32>,
@@ -85,6 +92,22 @@ pub enum NoRoom {
         gpus: u32,
         /// GPUs of one block.
         per_block: u32,
+    },
+    /// A model is named that no rack here is of.
+    #[error("expected a model that is here ({here}), found `{named}`")]
+    NoSuchModel {
+        /// What was named.
+        named: String,
+        /// What there is.
+        here: String,
+    },
+    /// A model is named, and the tranche has blocks of another.
+    #[error("expected {has}, of which the tranche's blocks are, found `{named}`")]
+    OtherModel {
+        /// What was named.
+        named: String,
+        /// What the tranche has.
+        has: String,
     },
     /// Too few racks can give a block.
     #[error("expected room for {wanted} blocks, found {found}; racks passed over: {why}")]
@@ -113,35 +136,97 @@ struct Room {
 ///
 /// [`NoRoom`] with what stands against it; nothing is given in part.
 pub fn place(estate: &Estate, wanted: &Wanted) -> Result<Placement, NoRoom> {
+    let (model, why_model) = model(estate, wanted)?;
     let needed = usize::from(wanted.trays_per_block.max(1));
     let mut passed_over: BTreeMap<&'static str, u32> = BTreeMap::new();
     let mut pass = |why| *passed_over.entry(why).or_default() += 1;
-    let mut rooms: BTreeMap<u8, Vec<Room>> = BTreeMap::new();
+    let mut rooms: BTreeMap<u16, Vec<Room>> = BTreeMap::new();
     for place in 0..estate.racks().len() {
         let rack = RackNo(super::estate::number(place));
+        if model.as_ref().is_some_and(|model| estate.shape_of(rack).name != *model) {
+            pass("of another model");
+            continue;
+        }
         match room(estate, rack, wanted, needed) {
-            Ok(room) => {
-                let gpus = estate.shape_of(rack).gpus_per_tray;
-                rooms.entry(gpus).or_default().push(room);
-            }
+            Ok(room) => rooms.entry(estate.rack(rack).shape).or_default().push(room),
             Err(why) => pass(why),
         }
     }
-    // Trays of one generation alone: the one that has the most room.
-    let most = rooms.into_iter().max_by_key(|(gpus, rooms)| (rooms.len(), *gpus));
-    let Some((gpus, mut rooms)) = most else {
-        return Err(too_little(1, 0, &passed_over));
+    // All of one model: the one with the most room first, then what else holds it.
+    let mut models: Vec<(u16, Vec<Room>)> = rooms.into_iter().collect();
+    models.sort_by_key(|(shape, rooms)| {
+        let gpus = rooms.first().map_or(0, |room| estate.shape_of(room.rack).gpus());
+        (std::cmp::Reverse((rooms.len(), gpus)), *shape)
+    });
+    let mut first_against = None;
+    for (_, rooms) in models {
+        match place_in(estate, wanted, needed, rooms, why_model, &passed_over) {
+            Ok(placement) => return Ok(placement),
+            Err(against) => {
+                first_against.get_or_insert(against);
+            }
+        }
+    }
+    Err(first_against.unwrap_or_else(|| too_little(1, 0, &passed_over)))
+}
+
+/// The model that blocks are to be of, and why; none where any will do.
+fn model(
+    estate: &Estate,
+    wanted: &Wanted,
+) -> Result<(Option<String>, &'static str), NoRoom> {
+    let has = wanted.tranche.as_ref().map(|tranche| estate.models_of(tranche));
+    let has = has.unwrap_or_default();
+    if let Some(named) = &wanted.model {
+        let racks = 0..estate.racks().len();
+        let here: BTreeSet<&str> = racks
+            .map(|place| RackNo(super::estate::number(place)))
+            .map(|rack| estate.shape_of(rack).name.as_str())
+            .collect();
+        if !here.contains(named.as_str()) {
+            let here: Vec<&str> = here.into_iter().collect();
+            let here = if here.is_empty() { "none".into() } else { here.join(", ") };
+            return Err(NoRoom::NoSuchModel { named: named.clone(), here });
+        }
+        if !has.is_empty() && !has.contains(named.as_str()) {
+            let has = has.into_iter().collect::<Vec<&str>>().join(" or ");
+            return Err(NoRoom::OtherModel { named: named.clone(), has });
+        }
+        return Ok((Some(named.clone()), "as was asked for"));
+    }
+    match has.into_iter().next() {
+        Some(model) => Ok((Some(model.to_owned()), "as the tranche's other blocks are")),
+        None => Ok((None, "the model with the most room for it")),
+    }
+}
+
+/// Finds room in racks of one model.
+fn place_in(
+    estate: &Estate,
+    wanted: &Wanted,
+    needed: usize,
+    mut rooms: Vec<Room>,
+    why_model: &str,
+    passed_over: &BTreeMap<&'static str, u32>,
+) -> Result<Placement, NoRoom> {
+    let Some(shape) = rooms.first().map(|room| estate.shape_of(room.rack)) else {
+        return Err(too_little(1, 0, passed_over));
     };
-    let per_block = u32::try_from(needed).unwrap_or(u32::MAX) * u32::from(gpus);
+    let per_block =
+        u32::try_from(needed).unwrap_or(u32::MAX) * u32::from(shape.gpus_per_tray);
     if wanted.gpus == 0 || !wanted.gpus.is_multiple_of(per_block) {
         return Err(NoRoom::NotWhole { gpus: wanted.gpus, per_block });
     }
     let blocks_wanted = wanted.gpus / per_block;
+    let trays = match shape.is_joined() {
+        true => format!("{needed} trays of one domain"),
+        false => "a tray that is a domain of its own".to_owned(),
+    };
     let mut placement = Placement {
         blocks: Vec::new(),
         spares: Vec::new(),
         reasons: Vec::new(),
-        passed_over,
+        passed_over: passed_over.clone(),
     };
     // First without breaking into any rack's spares, then into those of the racks
     // that failed least.
@@ -162,14 +247,14 @@ pub fn place(estate: &Estate, wanted: &Wanted) -> Result<Placement, NoRoom> {
                 let name = &estate.rack(room.rack).name;
                 placement.reasons.push(match breaks_in {
                     false => format!(
-                        "{name}: {needed} trays of one domain, {} left with {} kept as \
+                        "{name}: {trays}, {} left with {} kept as \
                          spares, {} failures in its time",
                         room.free.len(),
                         room.keeps,
                         room.failures
                     ),
                     true => format!(
-                        "{name}: {needed} trays of one domain, out of its spares because \
+                        "{name}: {trays}, out of its spares because \
                          nothing else was left; {} failures in its time",
                         room.failures
                     ),
@@ -190,6 +275,7 @@ pub fn place(estate: &Estate, wanted: &Wanted) -> Result<Placement, NoRoom> {
         }
     }
     placement.spares.sort_unstable();
+    placement.reasons.push(format!("all of {}, {why_model}", shape.name));
     Ok(placement)
 }
 
@@ -204,6 +290,9 @@ fn room(
         && meant != tranche
     {
         return Err("meant for another tranche");
+    }
+    if needed > 1 && !estate.shape_of(rack).is_joined() {
+        return Err("each of its trays is an NVLink domain of its own");
     }
     let mut first_against = None;
     let mut free: Vec<TrayNo> = Vec::new();
@@ -220,7 +309,13 @@ fn room(
     if free.len() < needed {
         return Err(first_against.unwrap_or("too few trays for a block"));
     }
-    free.sort_by_key(|tray| (estate.tray(*tray).failures, *tray));
+    // What is to be worked on comes last, the soonest last of all.
+    let known = estate.known();
+    let works = |tray: &TrayNo| {
+        let work = estate.next_work(*tray, known);
+        work.map(|window| std::cmp::Reverse(window.during.start))
+    };
+    free.sort_by_key(|tray| (works(tray), estate.tray(*tray).failures, *tray));
     let keeps = wanted.spares.of(found.failures).saturating_sub(kept);
     Ok(Room { rack, free, failures: found.failures, keeps })
 }

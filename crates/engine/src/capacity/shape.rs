@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::RackShows;
+
 /// What a rack is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
@@ -27,6 +29,30 @@ impl Shape {
     /// GPUs of the whole rack.
     pub fn gpus(&self) -> u32 {
         u32::from(self.trays) * u32::from(self.gpus_per_tray)
+    }
+
+    /// Whether switch trays join its trays into one NVLink domain; else each tray is a
+    /// domain of its own, as a box of eight GPUs is.
+    pub fn is_joined(&self) -> bool {
+        self.switch_trays > 0
+    }
+
+    /// How many power shelves carry it at full load. Shelves are fitted twice over, so
+    /// that one feed of two may be lost: half of them, rounded up.
+    pub fn shelves_needed(&self) -> u8 {
+        self.power_shelves.div_ceil(2)
+    }
+
+    /// Switch trays that do not work, of what a look showed.
+    pub fn switches_down(&self, shows: &RackShows) -> u32 {
+        let all = (1_u32 << self.switch_trays) - 1;
+        (all & !u32::from(shows.switches)).count_ones()
+    }
+
+    /// Power shelves that work, of what a look showed.
+    pub fn shelves_up(&self, shows: &RackShows) -> u32 {
+        let all = (1_u32 << self.power_shelves) - 1;
+        (all & u32::from(shows.shelves)).count_ones()
     }
 
     /// The GPUs of a tray as bits.

@@ -5,6 +5,8 @@
 //! when they were handed over. A window of work is announced ahead (OFM01); work
 //! that is not done and looked over by its end counts against the site from then on.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use units::{Interval, Timestamp};
 
@@ -52,18 +54,62 @@ pub struct Window {
     pub id: String,
     /// The machines.
     pub trays: Vec<TrayNo>,
-    /// The seats that they had when it was announced.
+    /// The seats that they had when it was announced, or got since.
     pub seats: Vec<(BlockNo, u8)>,
+    /// When each of them was told.
+    pub since: Vec<Timestamp>,
     /// When.
     pub during: Interval,
     /// When it was announced; being put off does not change it.
     pub announced: Timestamp,
     /// Whether it could not wait.
     pub emergency: bool,
-    /// What is done, in words.
+    /// What is done, in the site's own words.
     pub why: String,
-    /// When it was done and looked over.
+    /// What tenants are told is done, where they are told more than that work is.
+    pub told: Option<String>,
+    /// When it was done and looked over, or called off.
     pub done: Option<Timestamp>,
+    /// Whether it was called off before it began.
+    pub cancelled: bool,
+}
+
+impl Window {
+    /// What tenants are told is done; none of it is the site's own words.
+    pub fn for_tenants(&self) -> &str {
+        match (&self.told, self.emergency) {
+            (Some(told), _) => told,
+            (None, false) => "planned work",
+            (None, true) => "work that could not wait",
+        }
+    }
+
+    /// The name of the notice that was given of it at an instant: its own when it was
+    /// announced, and one apart to whoever got a machine of it later, because whether
+    /// that was in time is another question.
+    pub(super) fn notice(&self, since: Timestamp) -> String {
+        match since == self.announced {
+            true => self.id.clone(),
+            false => format!("{}+{}", self.id, since.as_unix_seconds()),
+        }
+    }
+
+    /// The name of the notice that a seat was given of it.
+    pub(super) fn notice_of(&self, seat: (BlockNo, u8)) -> String {
+        let mut all = self.seats.iter().zip(&self.since);
+        let since = all.find(|(known, _)| **known == seat).map(|(_, since)| *since);
+        self.notice(since.unwrap_or(self.announced))
+    }
+
+    /// Its name and when it is, for whoever is refused because of it.
+    fn named(&self) -> String {
+        format!("`{}` ({})", self.id, self.during)
+    }
+
+    /// Whether it is at the same time as another interval.
+    fn meets(&self, other: Interval) -> bool {
+        self.during.start < other.end && other.start < self.during.end
+    }
 }
 
 /// Power that is held lower for a time, as a tranche's contract allows.
@@ -94,31 +140,111 @@ impl Estate {
         self.windows.iter().position(|window| window.id == id)
     }
 
+    /// The window that a tray is being worked on in, whether its time is over or not: of
+    /// several the one whose time it is, what was announced ahead before what could not
+    /// wait. What is only announced keeps nobody from a machine.
+    pub fn worked_on(&self, tray: TrayNo, at: Timestamp) -> Option<&Window> {
+        let open = self.tray(tray).windows.iter();
+        let begun = open
+            .map(|place| &self.windows[*place as usize])
+            .filter(|window| window.during.start <= at);
+        begun.min_by_key(|window| (window.during.end <= at, window.emergency))
+    }
+
+    /// The next window that a tray is to be worked on in, from an instant on.
+    pub fn next_work(&self, tray: TrayNo, at: Timestamp) -> Option<&Window> {
+        let open = self.tray(tray).windows.iter();
+        let to_come = open
+            .map(|place| &self.windows[*place as usize])
+            .filter(|window| window.during.start > at);
+        to_come.min_by_key(|window| window.during.start)
+    }
+
+    /// Another window of a tray at the time of an interval, named.
+    pub(super) fn other_work(
+        &self,
+        tray: TrayNo,
+        but: Option<usize>,
+        during: Interval,
+        emergency: bool,
+    ) -> Option<String> {
+        let open = self.tray(tray).windows.iter().map(|place| *place as usize);
+        let others = open.filter(|place| Some(*place) != but);
+        let mut others = others.map(|place| &self.windows[place]);
+        // What cannot wait does not wait for what was announced.
+        let meets =
+            |other: &&Window| other.meets(during) && !(emergency && !other.emergency);
+        let other = others.find(meets)?;
+        Some(format!("{} in {}", self.slot_name(tray), other.named()))
+    }
+
+    /// Whoever gets a machine that work is announced for is of those it is announced to,
+    /// from now on.
+    pub(super) fn seat_in_windows(&mut self, tray: TrayNo, led: &mut Led) {
+        let Some(seat) = self.tray(tray).seat else { return };
+        for place in self.trays[tray.place()].windows.clone() {
+            let window = &mut self.windows[place as usize];
+            if !window.seats.contains(&seat) {
+                window.seats.push(seat);
+                window.since.push(self.known);
+                let (notice, during) = (window.notice(self.known), window.during);
+                self.tell_notice(&notice, during, led);
+            }
+        }
+    }
+
+    /// The names of the notices that a tenant was given of work on its machines.
+    pub fn notices_of(&self, tenant: &str) -> BTreeSet<String> {
+        let mut given = BTreeSet::new();
+        for window in &self.windows {
+            for ((block, _), since) in window.seats.iter().zip(&window.since) {
+                if self.blocks[block.place()].tenant == tenant {
+                    given.insert(window.notice(*since));
+                }
+            }
+        }
+        given
+    }
+
     /// Takes in what is about windows and incidents.
     pub(super) fn keep_up(&mut self, event: &Event, led: &mut Led) {
         let at = event.at;
         match &event.body {
-            Body::Announce { id, trays, window, emergency, why } => {
-                let place = number(self.windows.len());
-                self.windows.push(Window {
-                    id: id.clone(),
-                    trays: trays.clone(),
-                    seats: trays
-                        .iter()
-                        .filter_map(|tray| self.tray(*tray).seat)
-                        .collect(),
-                    during: *window,
-                    announced: at,
-                    emergency: *emergency,
-                    why: why.clone(),
-                    done: None,
-                });
-                for tray in trays {
-                    self.trays[tray.place()].window = Some(place);
-                }
-                self.set_timers(place, *window);
-                self.tell_notice(id, *window, led);
-                self.count_window(place, at, led);
+            Body::Announce { id, trays, window, emergency, why, told } => {
+                self.announce(
+                    Window {
+                        id: id.clone(),
+                        trays: trays.clone(),
+                        seats: Vec::new(),
+                        since: Vec::new(),
+                        during: *window,
+                        announced: at,
+                        emergency: *emergency,
+                        why: why.clone(),
+                        told: told.clone(),
+                        done: None,
+                        cancelled: false,
+                    },
+                    led,
+                );
+            }
+            Body::AnnounceUntold { id, trays, window, emergency, why } => {
+                self.announce(
+                    Window {
+                        id: id.clone(),
+                        trays: trays.clone(),
+                        seats: Vec::new(),
+                        since: Vec::new(),
+                        during: *window,
+                        announced: at,
+                        emergency: *emergency,
+                        why: why.clone(),
+                        told: None,
+                        done: None,
+                        cancelled: false,
+                    },
+                    led,
+                );
             }
             Body::Defer { id, window } => {
                 let place = self.window_named(id).expect("checked");
@@ -129,20 +255,22 @@ impl Estate {
                     self.timers.remove(&(edge, Timer::Window(place)));
                 }
                 self.set_timers(place, *window);
-                self.tell_notice(id, *window, led);
+                let found = &self.windows[place as usize];
+                let mut notices: BTreeSet<String> =
+                    found.since.iter().map(|since| found.notice(*since)).collect();
+                notices.insert(id.clone());
+                for notice in notices {
+                    self.tell_notice(&notice, *window, led);
+                }
             }
             Body::Done { id } => {
                 let place = self.window_named(id).expect("checked");
-                let found = &mut self.windows[place];
-                found.done = Some(at);
-                let (trays, during) = (found.trays.clone(), found.during);
-                for edge in [during.start, during.end] {
-                    self.timers.remove(&(edge, Timer::Window(number(place))));
-                }
-                for tray in trays {
-                    self.trays[tray.place()].window = None;
-                    self.count(tray, at, led);
-                }
+                self.end_window(place, led);
+            }
+            Body::Cancel { id, .. } => {
+                let place = self.window_named(id).expect("checked");
+                self.windows[place].cancelled = true;
+                self.end_window(place, led);
             }
             Body::Flex { id, tranche, during } => {
                 let (id, tranche, during) = (id.clone(), tranche.clone(), *during);
@@ -200,6 +328,36 @@ impl Estate {
             | Body::Retry { .. }
             | Body::Release { .. }
             | Body::Wake => unreachable!("only windows and incidents come here"),
+        }
+    }
+
+    fn announce(&mut self, mut window: Window, led: &mut Led) {
+        let place = number(self.windows.len());
+        let (during, trays) = (window.during, window.trays.clone());
+        let seats = trays.iter().filter_map(|tray| self.tray(*tray).seat);
+        window.seats = seats.collect();
+        window.since = vec![self.known; window.seats.len()];
+        for tray in trays {
+            self.trays[tray.place()].windows.push(place);
+        }
+        self.set_timers(place, during);
+        self.tell_notice(&window.id, during, led);
+        self.windows.push(window);
+        self.count_window(place, self.known, led);
+    }
+
+    /// Work is over, or never begins.
+    fn end_window(&mut self, place: usize, led: &mut Led) {
+        let (number, at) = (number(place), self.known);
+        let found = &mut self.windows[place];
+        found.done = Some(at);
+        let (trays, during) = (found.trays.clone(), found.during);
+        for edge in [during.start, during.end] {
+            self.timers.remove(&(edge, Timer::Window(number)));
+        }
+        for tray in trays {
+            self.trays[tray.place()].windows.retain(|open| *open != number);
+            self.count(tray, at, led);
         }
     }
 

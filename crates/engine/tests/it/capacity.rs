@@ -2,17 +2,20 @@
 
 mod arrivals;
 mod dates;
+mod domains;
 mod estate;
 mod heard;
 mod metering;
 mod money;
 mod placing;
+mod woken;
+mod works;
 
 use std::collections::BTreeMap;
 
 use engine::capacity::{
     Actor, Asked, BlockNo, Body, Command, Estate, Event, NewFact, Output, Phase, Place,
-    Power, RackNo, RackShows, Refused, Reported, Shows, Sweep, TrancheOf, TrayNo,
+    Power, RackNo, RackShows, Refused, Reported, Shape, Shows, Sweep, TrancheOf, TrayNo,
 };
 use settle::contract::Hash;
 use units::{Seconds, Timestamp};
@@ -102,8 +105,24 @@ impl Campus {
         self.at = at(text);
     }
 
+    /// A generation that is not known without being told: four trays of eight GPUs, which
+    /// a switch tray joins into one domain.
+    pub(crate) fn small_shape() -> Shape {
+        Shape {
+            name: "small NVL".to_owned(),
+            trays: 4,
+            gpus_per_tray: 8,
+            switch_trays: 1,
+            power_shelves: 2,
+            leak_detectors: 1,
+        }
+    }
+
     /// Orders a rack, brings it in and puts it up.
     pub(crate) fn put_up(&mut self, name: &str, shape: &str) -> RackNo {
+        if shape == "small NVL" && self.estate.racks().is_empty() {
+            self.say(Body::Shape(Self::small_shape()));
+        }
         self.say(Body::Rack {
             name: name.to_owned(),
             shape: shape.to_owned(),
@@ -182,6 +201,20 @@ impl Campus {
             changed,
             silent: Vec::new(),
             racks: Vec::new(),
+        };
+        if let Err(refused) = self.tell(Actor::Site, Body::Sweep(sweep)) {
+            panic!("{refused}");
+        }
+    }
+
+    /// Shows the estate what one rack shows beside its trays, now.
+    pub(crate) fn see_rack(&mut self, rack: RackNo, shows: RackShows) {
+        let sweep = Sweep {
+            at: self.at,
+            of: Asked::Told,
+            changed: Vec::new(),
+            silent: Vec::new(),
+            racks: vec![(rack, shows)],
         };
         if let Err(refused) = self.tell(Actor::Site, Body::Sweep(sweep)) {
             panic!("{refused}");

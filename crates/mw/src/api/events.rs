@@ -194,7 +194,11 @@ fn text_of(events: &[Told], wants: &Wants) -> String {
         if is_last {
             text.push_str(&format!("id: {}\n", told.seq));
         }
-        text.push_str(&format!("event: {}\ndata: {}\n\n", told.kind.word(), told.data));
+        let data = match (wants, &told.own) {
+            (Wants::OfTenants(Some(_)), Some(own)) => own,
+            (Wants::OfTenants(_) | Wants::OfSite(_), _) => &told.data,
+        };
+        text.push_str(&format!("event: {}\ndata: {data}\n\n", told.kind.word()));
     }
     text
 }
@@ -210,6 +214,7 @@ mod tests {
             kind,
             tenant: tenant.map(str::to_owned),
             data: data.to_owned(),
+            own: tenant.map(|tenant| format!("{data} of {tenant}")),
         };
         let events = [
             told(7, EventKind::Request, None, "1"),
@@ -219,7 +224,10 @@ mod tests {
             told(8, EventKind::Alarm, None, "3"),
         ];
         let of = |tenant: &str| Wants::OfTenants(Some(tenant.to_owned()));
-        assert_eq!(text_of(&events, &of("blue")), "id: 7\nevent: racks\ndata: 5\n\n");
+        assert_eq!(
+            text_of(&events, &of("blue")),
+            "id: 7\nevent: racks\ndata: 5 of blue\n\n"
+        );
         assert_eq!(text_of(&events, &of("green")), "");
         assert_eq!(text_of(&events, &Wants::OfTenants(None)).matches("data").count(), 2);
         assert_eq!(

@@ -19,9 +19,9 @@ use super::document::{
 use super::problem::{Kind, ProblemDocument};
 use super::racks::RacksRead;
 use super::racks::act::{
-    AcceptBody, AnnounceBody, BlockBody, DeferBody, FlexBody, JudgeBody, RacksAct,
-    ReplaceBody, ReserveBody, ResourceBody, ResourceWhyBody, ReturnBody, SayBody,
-    WindowBody,
+    AcceptBody, AnnounceBody, BlockBody, CancelBody, DeferBody, FlexBody, JudgeBody,
+    RacksAct, ReplaceBody, ReserveBody, ResourceBody, ResourceWhyBody, ReturnBody,
+    SayBody, WindowBody,
 };
 use super::racks::document::{
     BlocksDocument, CapacityDocument, FactsDocument, FlexesDocument, ForecastDocument,
@@ -159,6 +159,10 @@ fn of_racks_act(act: RacksAct) -> (&'static str, Shape) {
         RacksAct::Done => (
             "Announced work is done, and its machines are looked over.",
             shape::<WindowBody>(),
+        ),
+        RacksAct::Cancel => (
+            "Call announced work off before it begins; its tenants are told.",
+            shape::<CancelBody>(),
         ),
         RacksAct::Flex => ("Call a contracted flex event.", shape::<FlexBody>()),
         RacksAct::Judge => (

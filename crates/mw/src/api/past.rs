@@ -90,7 +90,7 @@ pub async fn look(
             if at >= during.end + late {
                 break;
             }
-            let said = said(&record, site.as_ref())?;
+            let said = said(&record, site.as_ref(), None)?;
             if said.site.is_some() {
                 site = said.site;
             }

@@ -25,6 +25,7 @@ use serde_json::Value;
 use super::call::{Call, Caller};
 use super::problem::{Kind, Problem};
 use super::{Api, cursor, read};
+use crate::capacity::own::Own;
 use crate::live::control::speaker::Failed;
 use document::{
     BlockDocument, BlocksDocument, CapacityDocument, FlexDocument, FlexesDocument,
@@ -88,18 +89,24 @@ pub async fn answer(api: &Api, call: &Call, what: RacksRead) -> Result<Value, Pr
     let caller = call.caller.as_ref().ok_or_else(read::nobody)?;
     let estate = estate(api)?;
     let (who, tenant) = (actor(caller), own(caller));
+    let mut names = OwnOfAll { estate: &estate, known: BTreeMap::new() };
     match what {
         RacksRead::Overview => read::json(&overview(&estate, tenant)),
         RacksRead::Resources => {
             let wanted = call.asked("tranche")?;
             let all = index(&estate, tenant).into_iter();
             let all = all.filter(|one| wanted.is_none_or(|id| one.tranche.tranche == id));
-            let all = all.map(ResourceDocument::from).collect();
+            let all = all.map(|one| {
+                let own = names.of(&one.tenant);
+                ResourceDocument::of(one, own, tenant.is_some())
+            });
+            let all = all.collect();
             let (resources, next) = page(api, call, "resources", all)?;
             read::json(&ResourcesDocument { at: estate.known(), resources, next })
         }
         RacksRead::Blocks => {
-            let (blocks, next) = page(api, call, "blocks", blocks(&estate, tenant))?;
+            let all = blocks(&estate, tenant, &mut names);
+            let (blocks, next) = page(api, call, "blocks", all)?;
             read::json(&BlocksDocument { at: estate.known(), blocks, next })
         }
         RacksRead::Incidents => {
@@ -108,7 +115,15 @@ pub async fn answer(api: &Api, call: &Call, what: RacksRead) -> Result<Value, Pr
             let all = all
                 .filter(|one| tenant.is_none_or(|tenant| one.tenant == tenant))
                 .filter(|one| open.is_none_or(|open| one.closed.is_none() == open));
-            let all = all.map(|one| IncidentDocument::of(&estate, one)).collect();
+            let all = all.map(|one| {
+                IncidentDocument::of(
+                    &estate,
+                    one,
+                    names.of(&one.tenant),
+                    tenant.is_some(),
+                )
+            });
+            let all = all.collect();
             let (incidents, next) = page(api, call, "incidents", all)?;
             read::json(&IncidentsDocument { at: estate.known(), incidents, next })
         }
@@ -196,11 +211,31 @@ pub fn tranches(estate: &Estate, tenant: Option<&str>) -> Vec<TrancheDocument> {
     names.into_iter().map(of_name).collect()
 }
 
-fn blocks(estate: &Estate, tenant: Option<&str>) -> Vec<BlockDocument> {
+fn blocks(
+    estate: &Estate,
+    tenant: Option<&str>,
+    names: &mut OwnOfAll<'_>,
+) -> Vec<BlockDocument> {
     let all = (0..).zip(estate.blocks());
     all.filter(|(_, block)| tenant.is_none_or(|tenant| block.tenant == tenant))
-        .map(|(place, _)| BlockDocument::of(estate, BlockNo(place)))
+        .map(|(place, block)| {
+            let own = names.of(&block.tenant);
+            BlockDocument::of(estate, BlockNo(place), own, tenant.is_some())
+        })
         .collect()
+}
+
+/// What each tenant calls its own, counted once for each.
+struct OwnOfAll<'e> {
+    estate: &'e Estate,
+    known: BTreeMap<String, Own<'e>>,
+}
+
+impl<'e> OwnOfAll<'e> {
+    fn of(&mut self, tenant: &str) -> &Own<'e> {
+        let estate = self.estate;
+        self.known.entry(tenant.to_owned()).or_insert_with(|| Own::of(estate, tenant))
+    }
 }
 
 /// The names of seats that a window is about; a tenant's own alone.
@@ -213,8 +248,12 @@ pub fn seats_of<'a>(
         let whose = estate.block(block).map(|block| block.tenant.as_str());
         tenant.is_none_or(|tenant| whose == Some(tenant))
     };
+    let names = tenant.map(|tenant| Own::of(estate, tenant));
     let own = seats.iter().filter(move |(block, _)| theirs(*block));
-    own.map(|(block, seat)| estate.seat_name(*block, usize::from(*seat)))
+    own.map(move |(block, seat)| {
+        let name = estate.seat_name(*block, usize::from(*seat));
+        names.as_ref().map_or_else(|| name.clone(), |names| names.named(&name))
+    })
 }
 
 /// At most as many as are asked for, from where the list goes on.

@@ -211,6 +211,7 @@ pub const ROUTES: &[Route] = &[
     said("/v1/capacity/maintenance", Needs(RunRacks), RacksAct::Announce),
     said("/v1/capacity/defer-maintenance", Needs(UseRacks), RacksAct::Defer),
     said("/v1/capacity/end-maintenance", Needs(RunRacks), RacksAct::Done),
+    said("/v1/capacity/cancel-maintenance", Needs(RunRacks), RacksAct::Cancel),
     said("/v1/capacity/flex", Needs(RunRacks), RacksAct::Flex),
     said("/v1/capacity/results", Needs(RunRacks), RacksAct::Judge),
     said("/v1/capacity/say", Needs(RunRacks), RacksAct::Say),

@@ -20,6 +20,7 @@ use super::document::{
     PriceDocument,
 };
 use super::racks::act::told;
+use crate::capacity::own::Own;
 use crate::ledger::Use;
 use crate::live::journal::step_of;
 use crate::live::status::text::rfc3339;
@@ -35,6 +36,15 @@ pub struct Told {
     pub tenant: Option<String>,
     /// It, as JSON on one line.
     pub data: String,
+    /// The same under its tenant's own names, once they are known.
+    pub own: Option<String>,
+}
+
+impl Told {
+    /// Whether it is told a tenant whose names for it are not known yet.
+    pub fn waits_for_names(&self) -> bool {
+        self.tenant.is_some() && self.own.is_none()
+    }
 }
 
 /// The kinds of events.
@@ -91,19 +101,25 @@ pub struct Said {
     pub site: Option<Arc<Site>>,
 }
 
-/// Reads what a record says, by the site that was in force before it.
+/// Reads what a record says, by the site that was in force before it, and by an estate
+/// of the time or later: what tenants hear has their names where it is given.
 ///
 /// # Errors
 ///
 /// When the record is no record of this program.
-pub fn said(record: &Record, site: Option<&Arc<Site>>) -> anyhow::Result<Said> {
+pub fn said(
+    record: &Record,
+    site: Option<&Arc<Site>>,
+    estate: Option<&capacity::Estate>,
+) -> anyhow::Result<Said> {
     let Some(Step { input, outputs }) = step_of(record)? else {
         return Ok(Said::default());
     };
     let mut said = Said::default();
     let seq = record.seq;
     let mut tell = |kind: EventKind, data: Value| {
-        said.events.push(Told { seq, kind, tenant: None, data: data.to_string() });
+        let data = data.to_string();
+        said.events.push(Told { seq, kind, tenant: None, data, own: None });
     };
     let at = rfc3339(input.at);
     let mut site = site.cloned();
@@ -181,8 +197,11 @@ pub fn said(record: &Record, site: Option<&Arc<Site>>) -> anyhow::Result<Said> {
     for output in &outputs {
         if let Output::Estate(capacity::Output::Told { tenant, news }) = output {
             let data = told(&at, tenant, news).to_string();
+            let names = estate.map(|estate| Own::of(estate, tenant));
+            let names = names.filter(|names| names.knows(news));
+            let own = names.map(|names| told(&at, tenant, &names.news(news)).to_string());
             let (kind, tenant) = (EventKind::Racks, Some(tenant.clone()));
-            said.events.push(Told { seq, kind, tenant, data });
+            said.events.push(Told { seq, kind, tenant, data, own });
         }
     }
     Ok(said)

@@ -11,14 +11,17 @@ use settle::contract::Contract;
 use settle::facts::{Acceptance, Body, Facts, Size, State};
 use units::Timestamp;
 
-/// The facts that concern one tenant, or all of them; no other tenant's name or seat
-/// is in the former.
+use super::own::Own;
+
+/// The facts that concern one tenant, under its own names, or all of them; no other
+/// tenant's name or seat is in the former, and nothing from which they could be counted.
 pub fn of_tenant(
     estate: &Estate,
     facts: &[NewFact],
     tenant: Option<&str>,
 ) -> Vec<NewFact> {
     let Some(tenant) = tenant else { return facts.to_vec() };
+    let (names, notices) = (Own::of(estate, tenant), estate.notices_of(tenant));
     let mut own = BTreeSet::new();
     for (place, block) in estate.blocks().iter().enumerate() {
         if block.tenant == tenant {
@@ -32,14 +35,6 @@ pub fn of_tenant(
         .filter(|incident| incident.tenant == tenant)
         .map(|incident| incident.id.as_str())
         .collect();
-    let windows: BTreeSet<&str> = facts
-        .iter()
-        .filter_map(|fact| {
-            let Says::State { units, reference, .. } = &fact.says else { return None };
-            let theirs = units.iter().any(|unit| own.contains(unit));
-            reference.as_deref().filter(|_| theirs)
-        })
-        .collect();
     let mut kept = Vec::new();
     for fact in facts {
         let mut fact = fact.clone();
@@ -51,7 +46,7 @@ pub fn of_tenant(
                 units.retain(|unit| own.contains(unit));
                 !units.is_empty()
             }
-            Says::Notice { id } => windows.contains(id.as_str()),
+            Says::Notice { id } => notices.contains(id),
             Says::Flex { tranche, .. } => estate
                 .blocks()
                 .iter()
@@ -61,10 +56,34 @@ pub fn of_tenant(
             }
         };
         if theirs {
+            rename(&names, &mut fact.says);
             kept.push(fact);
         }
     }
     kept
+}
+
+/// Puts a tenant's names for its own into a fact of its.
+fn rename(names: &Own<'_>, says: &mut Says) {
+    let own = |name: &mut String| *name = names.named(name);
+    match says {
+        Says::Acceptance { units, .. } => {
+            units.iter_mut().for_each(|one| own(&mut one.0))
+        }
+        Says::Succession { units, replaces, .. } => {
+            units.iter_mut().for_each(|one| own(&mut one.0));
+            replaces.iter_mut().for_each(own);
+        }
+        Says::State { units, reference, .. } => {
+            units.iter_mut().for_each(own);
+            reference.iter_mut().for_each(own);
+        }
+        Says::Classification { incident, evidence, .. } => {
+            own(incident);
+            evidence.iter_mut().for_each(own);
+        }
+        Says::Notice { .. } | Says::Flex { .. } => {}
+    }
 }
 
 /// The facts as lines of a record.

@@ -10,7 +10,7 @@ use adapters::store::{Key, PublicKey};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use engine::capacity::index::index;
-use engine::capacity::{Actor, Event, Phase, TrancheOf, TrayNo};
+use engine::capacity::{Actor, BlockNo, Event, Phase, TrancheOf, TrayNo};
 use serde_json::json;
 use settle::facts::Facts;
 use units::Timestamp;
@@ -21,6 +21,7 @@ use super::backtest::print;
 use crate::capacity::facts::{lines, of_tenant, recount};
 use crate::capacity::grounds::{Claims, Rests, rests};
 use crate::capacity::judging::{dropped, judge_racks};
+use crate::capacity::own::Own;
 use crate::capacity::stake::stakes;
 use crate::capacity::{LOG, Record};
 use crate::contract_files;
@@ -151,7 +152,14 @@ impl Show {
     fn run(self) -> anyhow::Result<Ending> {
         let record = Record::open(&self.folder)?;
         let estate = &record.estate;
-        let seats = index(estate, self.tenant.as_deref());
+        let mut seats = index(estate, self.tenant.as_deref());
+        if let Some(tenant) = &self.tenant {
+            let own = Own::of(estate, tenant);
+            for seat in &mut seats {
+                seat.id = own.named(&seat.id);
+                seat.block = own.block(BlockNo(seat.block));
+            }
+        }
         let mut tranches: BTreeMap<TrancheOf, u32> = BTreeMap::new();
         for seat in &seats {
             *tranches.entry(seat.tranche.clone()).or_default() += u32::from(seat.gpus);
@@ -194,7 +202,11 @@ impl Show {
             print(&(serde_json::to_string_pretty(&value)? + "\n"))?;
             return Ok(Ending::Well);
         }
-        let mut text = format!("as of {}, {} events\n", estate.known(), estate.events());
+        let mut text = format!("as of {}", estate.known());
+        if self.tenant.is_none() {
+            let _ = write!(text, ", {} events", estate.events());
+        }
+        text.push('\n');
         if self.tenant.is_none() {
             let racks = estate.racks().len();
             let _ = writeln!(text, "{racks} racks, {} trays", estate.trays().len());

@@ -17,6 +17,7 @@ use crate::api::problem::Problem;
 use crate::api::racks::document::{TrancheDocument, percent};
 use crate::api::racks::{self, facts};
 use crate::api::read;
+use crate::capacity::own::Own;
 use crate::capacity::stake::Stake;
 
 /// How many lines a list has at most; the API has them all.
@@ -185,6 +186,7 @@ fn view(
     });
     let odd: Vec<&_> =
         seats.iter().filter(|seat| !seat.healthy || !seat.in_use).collect();
+    let own = tenant.map(|tenant| Own::of(estate, tenant));
     let late = tranches.iter().filter(|one| one.late).count();
     let verdict = verdict(gpus, in_use, open, late);
     Capacity {
@@ -193,7 +195,7 @@ fn view(
         incidents: incidents
             .iter()
             .take(LINES_MAX)
-            .map(|one| incident(one, now))
+            .map(|one| incident(one, now, own.as_ref()))
             .collect(),
         incidents_more,
         windows: windows
@@ -205,7 +207,10 @@ fn view(
                     text::instant(one.during.start),
                     text::clock_or_day(one.during.end, one.during.start)
                 ),
-                why: one.why.clone(),
+                why: match tenant {
+                    Some(_) => one.for_tenants().to_owned(),
+                    None => one.why.clone(),
+                },
                 resources: racks::seats_of(estate, &one.seats, tenant).count(),
                 emergency: one.emergency,
             })
@@ -214,7 +219,10 @@ fn view(
         seats: odd
             .iter()
             .take(LINES_MAX)
-            .map(|seat| SeatLine { id: seat.id.clone(), reason: seat.reason.clone() })
+            .map(|seat| SeatLine {
+                id: called(own.as_ref(), &seat.id),
+                reason: seat.reason.clone(),
+            })
             .collect(),
         waits: if tenant.is_none() { waits(estate) } else { Vec::new() },
         whole_site: tenant.is_none(),
@@ -409,10 +417,19 @@ fn look(phase: Phase) -> &'static str {
     }
 }
 
-fn incident(one: &engine::capacity::Incident, now: Timestamp) -> IncidentLine {
+/// What whoever looks calls something.
+fn called(own: Option<&Own<'_>>, name: &str) -> String {
+    own.map_or_else(|| name.to_owned(), |own| own.named(name))
+}
+
+fn incident(
+    one: &engine::capacity::Incident,
+    now: Timestamp,
+    own: Option<&Own<'_>>,
+) -> IncidentLine {
     let slots: Vec<&str> = one.machines.iter().map(|(slot, _)| slot.as_str()).collect();
     IncidentLine {
-        id: one.id.clone(),
+        id: called(own, &one.id),
         since: text::clock_or_day(one.opened, now),
         until: one.closed.map(|at| text::clock_or_day(at, now)),
         fault: one.fault.clone(),

@@ -149,6 +149,7 @@ fn test(estate: &Estate) -> Option<Said> {
 
 fn reserve(estate: &Estate) -> Option<Said> {
     let wanted = Wanted {
+        model: None,
         gpus: GPUS,
         trays_per_block: TRAYS_PER_BLOCK,
         tranche: Some(tranche()),

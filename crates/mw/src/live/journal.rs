@@ -7,7 +7,7 @@ use adapters::store::{
     Access, Key, Kind, NewRecord, Record, Store, StoreAddress, StoreError,
 };
 use anyhow::{Context, bail};
-use engine::journal::{FORMAT, Head, OLDEST, Step, is_read};
+use engine::journal::{FORMAT, Head, OLDEST, Step, is_read, is_state_read};
 use engine::{Engine, Person, Site};
 use units::{Interval, Timestamp};
 
@@ -78,7 +78,8 @@ impl Journal {
         if head.program != program() {
             notes.push(format!("the journal was begun by {}", head.program));
         }
-        let snapshot = store.last_snapshot().await?.filter(|kept| is_read(kept.format));
+        let kept = store.last_snapshot().await?;
+        let snapshot = kept.filter(|kept| is_state_read(kept.format));
         let (mut engine, after) = match snapshot {
             Some(kept) => {
                 if !kept.passed_over.is_empty() {

@@ -106,6 +106,7 @@ fn said(look: u64, now: Timestamp) -> Vec<(Actor, Body)> {
                 ),
                 emergency: true,
                 why: "a valve".to_owned(),
+                told: None,
             },
         )],
         // Later than the window, so that a part of it overruns.

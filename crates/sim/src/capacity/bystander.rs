@@ -8,12 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine::capacity::index::index;
 use engine::capacity::meter::{Counted, Says};
 use engine::capacity::{
-    Actor, Asked, BlockNo, Body, Class, Command, Estate, Event, Output, Phase, Power,
-    RackNo, RackShows, Refused, Reported, Shows, Sweep, TrayNo,
+    Actor, Asked, BlockNo, Body, Class, Command, Estate, Event, Output, Phase, Place,
+    Power, RackNo, RackShows, Refused, Reported, Shows, Sweep, TrayNo,
 };
 use units::{Interval, Timestamp};
 
 use super::Holds;
+
+/// What the site's people call the work they announce.
+pub(super) const SITE_WORDS: &str = "for another's ticket";
 
 /// What does not hold, and how it shows.
 pub(super) type Found = Result<(), (Holds, String)>;
@@ -22,6 +25,7 @@ pub(super) type Found = Result<(), (Holds, String)>;
 #[derive(Clone, Debug)]
 struct Noted {
     tenant: String,
+    tranche: String,
     rack: RackNo,
     seats: Vec<Option<TrayNo>>,
     accepted: Option<Timestamp>,
@@ -38,7 +42,8 @@ struct Seen {
     /// The last order of each kind: its number and when.
     orders: BTreeMap<Command, (u32, Timestamp)>,
     seat: Option<(usize, usize)>,
-    window: Option<(Interval, String)>,
+    /// Work that is announced for it and not done.
+    windows: Vec<(Interval, String)>,
     cycled: Option<Timestamp>,
     /// Since when its tenant waits for it in place of one that worked.
     wished: Option<Timestamp>,
@@ -148,18 +153,22 @@ impl Bystander {
                 }
             }
             Body::Sweep(sweep) => self.note_sweep(sweep, estate),
-            Body::Reserve { tenant, blocks, spares, .. } => {
+            Body::Reserve { tenant, tranche, blocks, spares, .. } => {
+                let tranche = &tranche.tranche;
                 for place in blocks {
                     let block = self.blocks.len();
+                    self.is_alike(place, tranche, estate)?;
                     let first = estate.rack(place.rack).first.0;
                     let mut seats = Vec::new();
                     for (seat, slot) in place.slots.iter().enumerate() {
                         let tray = TrayNo(first + u32::from(*slot));
-                        self.take_seat(tray, block, seat)?;
+                        self.take_seat(tray, block, seat, at)?;
+                        self.is_whole(tray, estate, "promised")?;
                         seats.push(Some(tray));
                     }
                     self.blocks.push(Noted {
                         tenant: tenant.clone(),
+                        tranche: tranche.clone(),
                         rack: place.rack,
                         seats,
                         accepted: None,
@@ -187,15 +196,17 @@ impl Bystander {
                 let wished = worked && matches!(event.by, Actor::Tenant(_));
                 let leaves = self.trays.entry(*out).or_default();
                 (leaves.seat, leaves.wished) = (None, None);
-                self.take_seat(*into, block, seat)?;
+                self.take_seat(*into, block, seat, at)?;
                 self.trays.entry(*into).or_default().wished = wished.then_some(at);
                 self.blocks[block].seats[seat] = Some(*into);
                 self.trays.entry(*into).or_default().first = false;
             }
             Body::Accept { block, .. } | Body::AcceptByHand { block, .. } => {
+                self.are_whole(*block, estate, "accepted")?;
                 self.blocks[block.0 as usize].accepted = Some(at);
             }
             Body::HandOver { block } => {
+                self.are_whole(*block, estate, "handed over")?;
                 let block = &mut self.blocks[block.0 as usize];
                 block.handed = Some(at);
                 for tray in block.seats.iter().flatten() {
@@ -220,26 +231,31 @@ impl Bystander {
                     self.trays.entry(*tray).or_default().cycled = Some(at);
                 }
             }
-            Body::Announce { id, trays, window, .. } => {
+            Body::Announce { id, trays, window, .. }
+            | Body::AnnounceUntold { id, trays, window, .. } => {
                 for tray in trays {
                     let seen = self.trays.entry(*tray).or_default();
-                    seen.window = Some((*window, id.clone()));
+                    seen.windows.push((*window, id.clone()));
                 }
             }
             Body::Defer { id, window } => {
                 for seen in self.trays.values_mut() {
-                    if let Some((during, of)) = &mut seen.window
-                        && of == id
-                    {
-                        *during = *window;
+                    for (during, of) in &mut seen.windows {
+                        if of == id {
+                            *during = *window;
+                        }
                     }
                 }
             }
-            Body::Done { id } => {
+            Body::Cancel { id, .. } | Body::Done { id } => {
+                let called_off = matches!(event.body, Body::Cancel { .. });
                 for seen in self.trays.values_mut() {
-                    if seen.window.as_ref().is_some_and(|(_, of)| of == id) {
-                        seen.window = None;
+                    let of_it = seen.windows.iter().filter(|(_, of)| of == id);
+                    if called_off && of_it.clone().any(|(during, _)| during.start <= at) {
+                        let text = format!("{id} was called off while it went on");
+                        return wrong(Holds::EverySecond, text);
                     }
+                    seen.windows.retain(|(_, of)| of != id);
                 }
             }
             Body::Times(_)
@@ -284,7 +300,7 @@ impl Bystander {
             let mut trays = self
                 .trays
                 .iter()
-                .filter(|(_, seen)| seen.window.as_ref().is_some_and(|(_, of)| of == id));
+                .filter(|(_, seen)| seen.windows.iter().any(|(_, of)| of == id));
             return trays.all(|(tray, _)| self.owner(*tray) == Some(name));
         }
         false
@@ -304,8 +320,56 @@ impl Bystander {
         Ok(())
     }
 
-    fn take_seat(&mut self, tray: TrayNo, block: usize, seat: usize) -> Found {
+    /// Whether a block is of one domain, and of the model of its tranche's others.
+    fn is_alike(&self, place: &Place, tranche: &String, estate: &Estate) -> Found {
+        let shape = estate.shape_of(place.rack);
+        if shape.switch_trays == 0 && place.slots.len() > 1 {
+            let text = format!("{} boxes are one domain", place.slots.len());
+            return wrong(Holds::OneDomain, text);
+        }
+        let live = self.blocks.iter().filter(|one| one.returned_by_tenant.is_none());
+        for other in live.filter(|one| one.tranche == *tranche) {
+            let has = &estate.shape_of(other.rack).name;
+            if *has != shape.name {
+                let text = format!("{tranche} has {has}, and gets {}", shape.name);
+                return wrong(Holds::OneDomain, text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a machine's domain is whole, as it was last seen.
+    fn is_whole(&self, tray: TrayNo, estate: &Estate, what: &str) -> Found {
+        let rack = estate.tray(tray).rack;
+        let shape = estate.shape_of(rack);
+        let shows = self.racks.get(&rack).copied().unwrap_or_default();
+        let down = (0..shape.switch_trays).any(|bit| shows.switches & (1 << bit) == 0);
+        if shape.switch_trays > 0 && (down || shows.leaks != 0) {
+            let text = format!("tray {} is {what} in a broken domain: {shows:?}", tray.0);
+            return wrong(Holds::OneDomain, text);
+        }
+        Ok(())
+    }
+
+    fn are_whole(&self, block: BlockNo, estate: &Estate, what: &str) -> Found {
+        let seats = self.blocks[block.0 as usize].seats.iter().flatten();
+        seats.copied().try_for_each(|tray| self.is_whole(tray, estate, what))
+    }
+
+    fn take_seat(
+        &mut self,
+        tray: TrayNo,
+        block: usize,
+        seat: usize,
+        at: Timestamp,
+    ) -> Found {
         let seen = self.trays.entry(tray).or_default();
+        if let Some((_, work)) =
+            seen.windows.iter().find(|(during, _)| during.start <= at)
+        {
+            let text = format!("tray {} is promised while {work} goes on", tray.0);
+            return wrong(Holds::OneDomain, text);
+        }
         if let Some((other, _)) = seen.seat {
             let text = format!("tray {} is in blocks {other} and {block}", tray.0);
             return wrong(Holds::CountedOnce, text);
@@ -528,7 +592,8 @@ impl Bystander {
             | Phase::Validating
             | Phase::BurnIn => {}
         }
-        if from == Some(Phase::Retired) {
+        // Another machine may come into its slot, and that it is another was noted.
+        if from == Some(Phase::Retired) && seen.serial.is_empty() {
             return wrong(Holds::CountedOnce, "a retired machine came back");
         }
         Ok(())
@@ -568,6 +633,11 @@ impl Bystander {
             listed += list.len();
             let theirs: Vec<Option<String>> =
                 list.iter().map(|seat| seat.serial.clone()).collect();
+            // Nor does it read what the site's people say to each other.
+            let read = |words: &str| list.iter().any(|seat| seat.reason.contains(words));
+            if read(SITE_WORDS) {
+                return wrong(Holds::OwnAlone, format!("{tenant} reads `{SITE_WORDS}`"));
+            }
             if own != theirs || list.iter().any(|seat| seat.tenant != *tenant) {
                 let text = format!("{tenant} sees {theirs:?}, has {own:?}");
                 return wrong(Holds::OwnAlone, text);
@@ -615,13 +685,11 @@ impl Bystander {
         }
         let Some(tray) = block.seats[seat] else { return Counted::Down };
         let seen = &self.trays[&tray];
-        if let Some((window, _)) = &seen.window {
-            if window.contains(now) {
-                return Counted::Planned;
-            }
-            if now >= window.end {
-                return Counted::Down;
-            }
+        if seen.windows.iter().any(|(window, _)| window.contains(now)) {
+            return Counted::Planned;
+        }
+        if seen.windows.iter().any(|(window, _)| now >= window.end) {
+            return Counted::Down;
         }
         if seen.cycled.is_some_and(|at| now < at + estate.times().response) {
             return Counted::CustomerCaused;
@@ -643,6 +711,7 @@ impl Bystander {
         let shape = estate.shape_of(block.rack);
         let rack = self.racks.get(&block.rack).copied().unwrap_or_default();
         let switches = (1_u32 << shape.switch_trays) - 1;
+        let joined = switches != 0;
         // Its first boot takes power and GPUs away for as long as an order may take.
         let given = seen.orders.get(&Command::HandOver).map(|(_, given)| *given);
         let boots = seen.phase == Some(Phase::Accepted)
@@ -655,7 +724,7 @@ impl Bystander {
             () if shows.health == Reported::Warning => Counted::Degraded,
             () if shows.gpus != shape.all_gpus() && !boots => Counted::Degraded,
             () if u32::from(rack.switches) & switches != switches => Counted::Degraded,
-            () if rack.leaks != 0 => Counted::Degraded,
+            () if joined && rack.leaks != 0 => Counted::Degraded,
             () => Counted::Available,
         }
     }

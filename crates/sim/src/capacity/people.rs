@@ -2,19 +2,33 @@
 
 use engine::capacity::place::{Sparing, Wanted, place};
 use engine::capacity::{
-    Actor, Asked, BlockNo, Body, Phase, Place, RackNo, RackShows, Sweep, TrancheOf,
-    TrayNo, Window,
+    Actor, Asked, BlockNo, Body, Phase, Place, RackNo, RackShows, Shape, Sweep,
+    TrancheOf, TrayNo, Window,
 };
 use settle::contract::Hash;
 use units::{Interval, Seconds};
 
-use super::bystander::Bystander;
+use super::bystander::{Bystander, SITE_WORDS};
 use super::{Broken, Holds, ROUNDS, Walk};
 
 const TENANTS: [&str; 4] = ["red", "blue", "green", "amber"];
 
 /// Racks of a walk; most are small, so that many can be walked through.
 const RACKS: u32 = 100;
+
+/// Generations of four trays that a switch tray joins.
+const SMALL: [&str; 2] = ["small NVL", "small NVL next"];
+
+fn small(name: &str) -> Shape {
+    Shape {
+        name: name.to_owned(),
+        trays: 4,
+        gpus_per_tray: 8,
+        switch_trays: 1,
+        power_shelves: 2,
+        leak_detectors: 1,
+    }
+}
 
 fn operator() -> Actor {
     Actor::Operator("ada".to_owned())
@@ -86,9 +100,20 @@ impl Walk {
 
     fn rack_comes(&mut self) -> Result<(), Broken> {
         let racks = self.estate.racks().len() as u32;
+        if racks == 0 {
+            for name in SMALL {
+                self.say(operator(), Body::Shape(small(name)), "shapes told")?;
+            }
+        }
         if racks < RACKS {
-            let shape =
-                if self.draws.chance(150_000) { "GB300 NVL72" } else { "HGX B300" };
+            let shape = match self.draws.below(100) {
+                0..=11 => "GB300 NVL72",
+                12..=16 => "GB200 NVL72",
+                17..=31 => "HGX B300",
+                32..=36 => "HGX H100",
+                37..=79 => SMALL[0],
+                _ => SMALL[1],
+            };
             let body = Body::Rack {
                 name: format!("R{racks:03}"),
                 shape: shape.to_owned(),
@@ -246,10 +271,22 @@ impl Walk {
         let trays_per_block = *self.draws.pick(&[1, 2, 3, 8, 16]);
         let small = trays_per_block < 4;
         let per_block = u32::from(trays_per_block) * if small { 8 } else { 4 };
+        let tranche = TrancheOf {
+            contract: "CAP".to_owned(),
+            tranche: format!("{tenant}{}", self.draws.below(4)),
+        };
+        let named = self.draws.chance(200_000);
+        let model = named.then(|| {
+            (*self.draws.pick(&["GB200 NVL72", "HGX B300", "HGX H100", SMALL[1]]))
+                .to_owned()
+        });
+        // Somebody finds room for one tranche and reserves it for another.
+        let for_it = !self.draws.chance(100_000);
         let wanted = Wanted {
             gpus: per_block * self.draws.integer(1..=2) as u32,
             trays_per_block,
-            tranche: None,
+            model,
+            tranche: for_it.then(|| tranche.clone()),
             spares: Sparing { failures_per_spare: 5, ..Sparing::default() },
         };
         let found = match place(&self.estate, &wanted) {
@@ -265,11 +302,19 @@ impl Walk {
         {
             // Somebody writes places down by hand.
             let tray = self.estate.tray(tray);
-            blocks.push(Place { rack: tray.rack, slots: vec![tray.slot] });
+            let mut slots = vec![tray.slot];
+            if self.draws.chance(500_000) {
+                slots.push((tray.slot + 1) % self.estate.rack(tray.rack).trays);
+            }
+            let hand = Place { rack: tray.rack, slots };
+            match self.draws.chance(400_000) {
+                true => blocks = vec![hand],
+                false => blocks.push(hand),
+            }
         }
         let body = Body::Reserve {
             tenant: tenant.to_owned(),
-            tranche: TrancheOf { contract: "CAP".to_owned(), tranche: tenant.to_owned() },
+            tranche,
             blocks,
             spares: found.spares,
             within: None,
@@ -337,7 +382,10 @@ impl Walk {
             let body = Body::Pull { tray, why: "does not work".to_owned() };
             return self.say(operator(), body, "trays pulled");
         }
-        let Some(tray) = self.in_phase(Phase::Repair) else { return Ok(()) };
+        let slot_of =
+            |retired: bool| if retired { Phase::Retired } else { Phase::Repair };
+        let retired = self.draws.chance(100_000);
+        let Some(tray) = self.in_phase(slot_of(retired)) else { return Ok(()) };
         let gpus = self.estate.shape_of(self.estate.tray(tray).rack).all_gpus();
         let serial = match self.draws.below(4) {
             // Another machine: new, or one off the shelf, with whatever is on it.
@@ -354,7 +402,7 @@ impl Walk {
             if self.draws.chance(850_000) {
                 self.machines.mend(tray, gpus);
             }
-            self.count("trays repaired");
+            self.count(if retired { "retired slots filled" } else { "trays repaired" });
         }
         Ok(())
     }
@@ -430,13 +478,27 @@ impl Walk {
                 let body = Body::Defer { id: window.id, window: during };
                 return self.say(by, body, "work put off");
             }
+            if self.draws.chance(250_000) {
+                let (id, why) = (window.id, SITE_WORDS.to_owned());
+                let body = Body::Cancel { id, why };
+                return self.say(operator(), body, "work called off");
+            }
             return self.say(operator(), Body::Done { id: window.id }, "work done");
         }
         let mut trays: Vec<TrayNo> =
             (0..self.draws.below(4) + 1).filter_map(|_| self.any_tray()).collect();
         trays.sort_unstable();
         trays.dedup();
-        let emergency = self.draws.chance(800_000);
+        let emergency = self.draws.chance(600_000);
+        // What happens to be announced already is hit again.
+        if self.draws.chance(300_000)
+            && let Some(tray) =
+                self.tray_that(|walk, tray| !walk.estate.tray(tray).windows.is_empty())
+            && !trays.contains(&tray)
+        {
+            trays.push(tray);
+        }
+        let beside = trays.iter().any(|tray| !self.estate.tray(*tray).windows.is_empty());
         let ahead = if emergency { 2 } else { 14 * 24 };
         let start = self.at
             + Seconds::hours(ahead)
@@ -447,9 +509,14 @@ impl Walk {
             trays,
             window: Interval::starting(start, long),
             emergency,
-            why: "firmware".to_owned(),
+            why: SITE_WORDS.to_owned(),
+            told: self.draws.chance(300_000).then(|| "firmware".to_owned()),
         };
-        self.say(operator(), body, "work announced")
+        let what = match (emergency, beside) {
+            (true, true) => "emergencies beside other work",
+            (true, false) | (false, _) => "work announced",
+        };
+        self.say(operator(), body, what)
     }
 
     fn classify(&mut self) -> Result<(), Broken> {
@@ -520,15 +587,20 @@ impl Walk {
                 }
             }
         };
-        let open: Vec<String> = self
+        let open: Vec<_> = self
             .estate
             .windows()
             .iter()
             .filter(|window| window.done.is_none())
-            .map(|window| window.id.clone())
+            .map(|window| (window.id.clone(), window.during.start))
             .collect();
-        for id in open {
-            said(self, Body::Done { id })?;
+        for (id, begins) in open {
+            let why = "the end".to_owned();
+            let body = match begins > self.at {
+                true => Body::Cancel { id, why },
+                false => Body::Done { id },
+            };
+            said(self, body)?;
         }
         for block in 0..self.estate.blocks().len() {
             if self.estate.blocks()[block].is_live() {

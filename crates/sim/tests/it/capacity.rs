@@ -22,6 +22,7 @@ fn fixed_seeds_hold_and_everything_happens_in_them() {
         "blocks handed over",
         "controller silent",
         "critical health",
+        "emergencies beside other work",
         "everything came free",
         "health warning",
         "incidents classified",
@@ -36,6 +37,7 @@ fn fixed_seeds_hold_and_everything_happens_in_them() {
         "refused",
         "released by two",
         "reservations",
+        "retired slots filled",
         "spares take over",
         "tenants swap machines",
         "trays given back",
@@ -43,6 +45,7 @@ fn fixed_seeds_hold_and_everything_happens_in_them() {
         "trays retired",
         "two tenants in one fault",
         "work announced",
+        "work called off",
         "work done",
         "work put off",
     ] {

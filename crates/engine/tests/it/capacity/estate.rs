@@ -68,7 +68,7 @@ fn a_rack_goes_from_the_dock_to_its_tenant_and_comes_back_clean() {
 #[test]
 fn an_effect_is_done_only_when_a_newer_look_shows_it() {
     let mut campus = Campus::new("2026-05-01");
-    let rack = campus.put_up("R1", "HGX B300");
+    let rack = campus.put_up("R1", "small NVL");
     campus.burn_in(rack);
     let block = campus.deliver("red", "H1", rack, 0..4);
     campus.say(Body::HandOver { block });
@@ -105,7 +105,7 @@ fn an_effect_is_done_only_when_a_newer_look_shows_it() {
 #[test]
 fn a_machine_is_ordered_again_only_after_a_look_has_shown_that_nothing_came_of_it() {
     let mut campus = Campus::new("2026-05-01");
-    let rack = campus.put_up("R1", "HGX B300");
+    let rack = campus.put_up("R1", "small NVL");
     campus.pass(60);
     let tray = campus.tray(rack, 0);
     for shows in campus.shows.values_mut() {
@@ -141,7 +141,7 @@ fn a_machine_is_ordered_again_only_after_a_look_has_shown_that_nothing_came_of_i
 #[test]
 fn an_order_that_works_in_the_end_needs_nobody_any_more() {
     let mut campus = Campus::new("2026-05-01");
-    let rack = campus.put_up("R1", "HGX B300");
+    let rack = campus.put_up("R1", "small NVL");
     campus.burn_in(rack);
     let block = campus.deliver("red", "H1", rack, 0..1);
     campus.say(Body::HandOver { block });
@@ -165,7 +165,7 @@ fn an_order_that_works_in_the_end_needs_nobody_any_more() {
 #[test]
 fn a_wait_says_what_is_expected_and_what_is_observed() {
     let mut campus = Campus::new("2026-05-01");
-    let rack = campus.put_up("R1", "HGX B300");
+    let rack = campus.put_up("R1", "small NVL");
     let tray = campus.tray(rack, 2);
     let wait = |campus: &Campus| campus.estate.wait(tray).expect("waits").to_string();
     campus.pass(60);
@@ -198,7 +198,8 @@ fn a_wait_says_what_is_expected_and_what_is_observed() {
 #[test]
 fn a_dead_machine_is_released_by_two_people_and_wiped_before_anybody_has_it() {
     let mut campus = Campus::new("2026-05-01");
-    let (one, other) = (campus.put_up("R1", "HGX B300"), campus.put_up("R2", "HGX B300"));
+    let (one, other) =
+        (campus.put_up("R1", "small NVL"), campus.put_up("R2", "small NVL"));
     campus.burn_in(one);
     let block = campus.deliver("red", "H1", one, 0..1);
     campus.say(Body::HandOver { block });
@@ -249,7 +250,7 @@ fn a_dead_machine_is_released_by_two_people_and_wiped_before_anybody_has_it() {
 #[test]
 fn a_machine_that_is_not_the_slots_cannot_answer_for_it() {
     let mut campus = Campus::new("2026-05-01");
-    let rack = campus.put_up("R1", "HGX B300");
+    let rack = campus.put_up("R1", "small NVL");
     campus.burn_in(rack);
     let block = campus.deliver("red", "H1", rack, 0..1);
     campus.say(Body::HandOver { block });
@@ -309,7 +310,7 @@ fn a_tenant_moves_what_is_theirs_and_cannot_tell_what_is_not() {
 #[test]
 fn a_serial_number_is_in_one_slot_at_a_time() {
     let mut campus = Campus::new("2026-05-01");
-    let rack = campus.put_up("R1", "HGX B300");
+    let rack = campus.put_up("R1", "small NVL");
     let tray = campus.tray(rack, 0);
     campus.say(Body::Pull { tray, why: "a look inside".to_owned() });
     let taken = Body::Repaired { tray, serial: Some("R1-3".to_owned()) };
@@ -323,7 +324,7 @@ fn a_serial_number_is_in_one_slot_at_a_time() {
 #[test]
 fn a_block_is_promised_whole_or_not_at_all() {
     let mut campus = Campus::new("2026-05-01");
-    let rack = campus.put_up("R1", "HGX B300");
+    let rack = campus.put_up("R1", "small NVL");
     campus.burn_in(rack);
     campus.reserve("red", "H1", rack, 2..3);
     let blocks = vec![
@@ -345,10 +346,11 @@ fn a_block_is_promised_whole_or_not_at_all() {
 #[test]
 fn a_rack_that_never_came_can_be_removed() {
     let mut campus = Campus::new("2026-05-01");
+    campus.say(Body::Shape(Campus::small_shape()));
     for name in ["R1", "R2"] {
         campus.say(Body::Rack {
             name: name.to_owned(),
-            shape: "HGX B300".to_owned(),
+            shape: "small NVL".to_owned(),
             hall: "north".to_owned(),
             due: None,
             meant_for: None,
@@ -436,7 +438,7 @@ fn two_requests_at_once_come_to_no_more_than_the_contract_promises() {
 #[test]
 fn a_snapshot_is_the_estate() {
     let mut campus = Campus::new("2026-05-01");
-    let rack = campus.put_up("R1", "HGX B300");
+    let rack = campus.put_up("R1", "small NVL");
     campus.burn_in(rack);
     let block = campus.deliver("red", "H1", rack, 0..2);
     campus.say(Body::HandOver { block });

@@ -62,7 +62,7 @@ fn tenants_hear_what_happens_to_their_own_and_nothing_else() {
     let rack = engine::capacity::RackNo(0);
     let trays = vec![campus.tray(rack, 3), campus.tray(rack, 4)];
     let (id, why) = ("W1".to_owned(), "a valve".to_owned());
-    let body = Body::Announce { id, trays, window, emergency: false, why };
+    let body = Body::Announce { id, trays, window, emergency: false, why, told: None };
     let said = Event { at: now, by: operator(), body };
     let outputs = kept.take(&said, now).expect("announced");
     let seats = |tenant| match &heard(&outputs, tenant)[..] {
@@ -193,6 +193,70 @@ fn an_engine_wakes_for_its_racks_and_folds_to_the_same() {
     assert_eq!(folded.facts_told(), engine.facts_told());
     let again: Engine = postcard::from_bytes(&bytes(&engine)).expect("a snapshot");
     assert_eq!(again.estate(), engine.estate());
+}
+
+/// A journal was written by the rules of then: what was refused stays so, what was taken
+/// in too, and the facts that have numbers are those that were told.
+#[test]
+fn a_record_of_before_is_folded_as_it_was() {
+    let mut campus = Campus::new("2026-05-01");
+    let rack = campus.put_up("A1", "HGX H100");
+    campus.burn_in(rack);
+    let mut engine = Engine::live(world::site(), at("2026-05-01"));
+    for event in std::mem::take(&mut campus.events) {
+        let input = Input { at: event.at, event: engine::Event::Estate(Box::new(event)) };
+        let outputs = engine.step(&input);
+        assert!(!outputs.iter().any(|output| {
+            matches!(output, engine::Output::Notice(engine::Notice::EstateRefused { .. }))
+        }));
+    }
+    let told = engine.facts_told();
+    let reserve = |slots: &[u8]| Body::Reserve {
+        tenant: "red".to_owned(),
+        tranche: tranche("H1"),
+        blocks: vec![Place { rack, slots: slots.to_vec() }],
+        spares: Vec::new(),
+        within: None,
+    };
+    let step = |body, outputs| engine::journal::Step {
+        input: Input {
+            at: campus.at,
+            event: engine::Event::Estate(Box::new(Event {
+                at: campus.at,
+                by: operator(),
+                body,
+            })),
+        },
+        outputs,
+    };
+    // Four boxes were one block once.
+    let refused = |outputs: &[engine::Output]| {
+        outputs.iter().any(|output| {
+            matches!(output, engine::Output::Notice(engine::Notice::EstateRefused { .. }))
+        })
+    };
+    let four = step(reserve(&[0, 1]), Vec::new());
+    assert!(refused(&engine.clone().step(&four.input)));
+    let fact = NewFact {
+        valid_from: campus.at,
+        valid_to: None,
+        known_at: campus.at,
+        says: engine::capacity::meter::Says::Notice { id: "fw".to_owned() },
+    };
+    let four = engine::journal::Step {
+        outputs: vec![engine::Output::Estate(Output::Fact(fact))],
+        ..four
+    };
+    engine.fold(&four);
+    let blocks = |engine: &Engine| engine.estate().expect("racks").blocks().len();
+    assert_eq!((blocks(&engine), engine.facts_told()), (1, told + 1));
+    // What was refused then may be today, and did not happen.
+    let why = engine::capacity::Refused::NotForYou { by: "ada".to_owned() };
+    let notice = engine::Notice::EstateRefused { by: operator(), why };
+    let one = step(reserve(&[3]), vec![engine::Output::Notice(notice)]);
+    assert!(!refused(&engine.clone().step(&one.input)));
+    engine.fold(&one);
+    assert_eq!((blocks(&engine), engine.facts_told()), (1, told + 1));
 }
 
 #[test]

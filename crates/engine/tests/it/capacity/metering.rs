@@ -8,7 +8,7 @@ use units::{Interval, Seconds};
 /// A campus with two seats in service and one second look at them a minute.
 fn served() -> (Campus, TrayNo, TrayNo) {
     let mut campus = Campus::new("2026-05-01");
-    let rack = campus.put_up("R1", "HGX B300");
+    let rack = campus.put_up("R1", "small NVL");
     campus.burn_in(rack);
     let block = campus.deliver("red", "H1", rack, 0..2);
     campus.say(Body::HandOver { block });
@@ -72,7 +72,7 @@ fn tally(campus: &Campus, seat: usize) -> Tally {
 #[test]
 fn acceptance_says_what_every_seat_counts_as_from_then_on() {
     let mut campus = Campus::new("2026-05-01");
-    let rack = campus.put_up("R1", "HGX B300");
+    let rack = campus.put_up("R1", "small NVL");
     campus.burn_in(rack);
     let block = campus.reserve("red", "H1", rack, 0..2);
     campus.until("2026-05-01T00:10:07Z");
@@ -89,7 +89,7 @@ fn acceptance_says_what_every_seat_counts_as_from_then_on() {
 #[test]
 fn an_acceptance_names_what_it_may_replace_the_longest_gone_first() {
     let mut campus = Campus::new("2026-05-01");
-    let racks = ["R1", "R2"].map(|name| campus.put_up(name, "HGX B300"));
+    let racks = ["R1", "R2"].map(|name| campus.put_up(name, "small NVL"));
     for rack in racks {
         campus.burn_in(rack);
     }
@@ -208,6 +208,7 @@ fn announced_work_is_planned_inside_its_window_and_down_beyond_it() {
         window,
         emergency: false,
         why: "firmware".to_owned(),
+        told: None,
     };
     let soon = Interval { start: at("2026-05-14T00:00Z"), ..window };
     let refused = campus.tell(operator(), announce(soon)).expect_err("too soon");
@@ -249,6 +250,7 @@ fn a_tenant_puts_work_off_and_not_for_ever() {
         window,
         emergency: false,
         why: "firmware".to_owned(),
+        told: None,
     });
     let red = || Actor::Tenant("red".to_owned());
     let to = |text| Body::Defer {
@@ -284,6 +286,7 @@ fn how_long_work_takes_is_not_the_tenants_to_say() {
         window: Interval::starting(start, Seconds::hours(8)),
         emergency: false,
         why: "firmware".to_owned(),
+        told: None,
     });
     let start = start + Seconds::hours(24);
     let defer = |long| Body::Defer {

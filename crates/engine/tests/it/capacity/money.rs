@@ -56,7 +56,7 @@ fn versions() -> Versions {
 /// H2, which was late too.
 fn delivered() -> Campus {
     let mut campus = Campus::new("2026-03-20");
-    let racks = ["R1", "R2", "R3"].map(|name| campus.put_up(name, "HGX B300"));
+    let racks = ["R1", "R2", "R3"].map(|name| campus.put_up(name, "small NVL"));
     for rack in racks {
         campus.burn_in(rack);
     }
@@ -211,7 +211,7 @@ fn a_block_in_the_place_of_another_counts_from_its_acceptance_on() {
         (cordoned, 6_912_000, 0),
     ] {
         let mut campus = delivered();
-        let r4 = campus.put_up("R4", "HGX B300");
+        let r4 = campus.put_up("R4", "small NVL");
         campus.burn_in(r4);
         all_was_well(&mut campus);
         watch(&mut campus, "2026-05-10T06:00:05Z");

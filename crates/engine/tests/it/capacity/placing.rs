@@ -16,7 +16,13 @@ fn campus(racks: u32) -> Campus {
 }
 
 fn wanted(gpus: u32, trays_per_block: u8) -> Wanted {
-    Wanted { gpus, trays_per_block, tranche: None, spares: Sparing::default() }
+    Wanted {
+        gpus,
+        trays_per_block,
+        model: None,
+        tranche: None,
+        spares: Sparing::default(),
+    }
 }
 
 fn racks(found: &Placement) -> Vec<u32> {

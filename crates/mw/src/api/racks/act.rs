@@ -3,10 +3,12 @@
 //! Names become numbers here, and room is found; whether it may be, the estate says.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use adapters::acceptance::Dropped;
 use engine::capacity::news::{BlockIs, News};
-use engine::capacity::place::{Sparing, Wanted as Room, place};
+use engine::capacity::place::{NoRoom, Sparing, Wanted as Room, place};
 use engine::capacity::{
     Actor, BlockNo, Body, Estate, Output, Refused, TrancheOf, TrayNo,
 };
@@ -25,8 +27,12 @@ use crate::api::call::Call;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{Api, read, wall};
 use crate::capacity::grounds::{covers, evidence};
+use crate::capacity::own::Own;
 use crate::live::control::speaker::NotJudged;
 use crate::live::status::text::rfc3339;
+
+/// How often it is looked whether the board knows what the loop did.
+const BOARD_EVERY: Duration = Duration::from_millis(10);
 
 /// What can be asked about racks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +59,8 @@ pub enum RacksAct {
     Defer,
     /// Announced work is done and looked over.
     Done,
+    /// Announced work is called off before it begins.
+    Cancel,
     /// Power is held lower for a time, as the contract allows.
     Flex,
     /// Judge trays in burn-in by what their tools wrote.
@@ -112,6 +120,11 @@ pub struct ReserveBody {
     /// Trays of each block.
     #[schema(example = 16)]
     trays_per_block: u8,
+    /// The model they are to be of; that of the tranche's other blocks, or the one with
+    /// the most room, where it is left out.
+    #[serde(default)]
+    #[schema(example = "GB300 NVL72")]
+    model: Option<String>,
 }
 
 /// A block.
@@ -192,10 +205,24 @@ pub struct AnnounceBody {
     start: String,
     /// And ends.
     end: String,
-    /// Whether it cannot wait for the tenant's time to hand back.
+    /// Whether it cannot wait for the tenant's time to hand back. Then it may be at the
+    /// time of other work.
     #[serde(default)]
     emergency: bool,
-    /// What is done.
+    /// What is done, in the site's own words; no tenant reads them.
+    why: String,
+    /// What tenants are told is done; without it, that there is work on so many machines.
+    #[serde(default)]
+    told: Option<String>,
+}
+
+/// Announced work that is called off.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CancelBody {
+    /// Its name.
+    window: String,
+    /// Why, in the site's own words.
     why: String,
 }
 
@@ -302,7 +329,7 @@ impl RacksAct {
                 Body::Substitute { out, into: names.spare(out, with.as_deref())? }
             }
             Self::Announce => {
-                let AnnounceBody { window, slots, start, end, emergency, why } =
+                let AnnounceBody { window, slots, start, end, emergency, why, told } =
                     body(call)?;
                 let trays: Result<Vec<TrayNo>, Problem> =
                     slots.iter().map(|slot| names.tray(slot)).collect();
@@ -313,6 +340,7 @@ impl RacksAct {
                     window: during,
                     emergency,
                     why,
+                    told,
                 }
             }
             Self::Defer => {
@@ -322,6 +350,10 @@ impl RacksAct {
             Self::Done => {
                 let WindowBody { window } = body(call)?;
                 Body::Done { id: window }
+            }
+            Self::Cancel => {
+                let CancelBody { window, why } = body(call)?;
+                Body::Cancel { id: window, why }
             }
             Self::Flex => {
                 let FlexBody { id, contract, tranche, start, end } = body(call)?;
@@ -358,12 +390,11 @@ impl Names<'_> {
     }
 
     fn block(&self, number: u32) -> Result<BlockNo, Problem> {
-        let block = self.estate.block(BlockNo(number));
-        let theirs = |whose: &str| self.tenant.is_none_or(|tenant| tenant == whose);
-        match block.is_some_and(|block| theirs(&block.tenant)) {
-            true => Ok(BlockNo(number)),
-            false => Err(self.none("a block", "/block")),
-        }
+        let block = match self.tenant {
+            Some(tenant) => Own::of(self.estate, tenant).block_of(number),
+            None => self.estate.block(BlockNo(number)).map(|_| BlockNo(number)),
+        };
+        block.ok_or_else(|| self.none("a block", "/block"))
     }
 
     /// What is said to rest on evidence has to: of what the run does not keep, it knows
@@ -409,11 +440,12 @@ impl Names<'_> {
     /// The tray of a seat, or for the site's people of a slot.
     fn tray(&self, name: &str) -> Result<TrayNo, Problem> {
         let none = || self.none("a resource", "/resource");
-        if let Some((block, seat)) = self.estate.seat_named(name) {
+        let seat = match self.tenant {
+            Some(tenant) => Own::of(self.estate, tenant).seat_of(name),
+            None => self.estate.seat_named(name),
+        };
+        if let Some((block, seat)) = seat {
             let found = self.estate.block(block).ok_or_else(none)?;
-            if self.tenant.is_some_and(|tenant| tenant != found.tenant) {
-                return Err(none());
-            }
             return found.seats[usize::from(seat)].ok_or_else(|| {
                 Kind::Refused.because("expected a machine in the seat, found none")
             });
@@ -434,11 +466,12 @@ impl Names<'_> {
             Some(name) => free.find(|tray| estate.slot_name(*tray) == name),
             None => free.min_by_key(|tray| {
                 let tray_of = estate.tray(*tray);
-                (!tray_of.spare, tray_of.failures, *tray)
+                let work = estate.next_work(*tray, estate.known()).is_some();
+                (work, !tray_of.spare, tray_of.failures, *tray)
             }),
         };
         found.ok_or_else(|| {
-            let why = "expected a free tray in the same NVLink domain, found none";
+            let why = "expected a free tray in the same rack, found none";
             Kind::Refused.because(why)
         })
     }
@@ -450,7 +483,7 @@ fn reserve(
     wanted: ReserveBody,
     notes: &mut Vec<String>,
 ) -> Result<Body, Problem> {
-    let ReserveBody { tenant, contract, tranche, gpus, trays_per_block } = wanted;
+    let ReserveBody { tenant, contract, tranche, gpus, trays_per_block, model } = wanted;
     let tranche = TrancheOf { contract, tranche };
     let for_whom = match (names.tenant, tenant) {
         (Some(own), None) => own.to_owned(),
@@ -476,17 +509,20 @@ fn reserve(
     let wanted = Room {
         gpus,
         trays_per_block,
+        model: model.clone(),
         tranche: Some(tranche.clone()),
         spares: Sparing::default(),
     };
     let found = place(names.estate, &wanted).map_err(|no_room| {
-        // How much is free beside is the site's own affair.
-        Kind::Refused.because(match names.tenant {
-            Some(_) => format!(
-                "expected room for {gpus} GPUs in blocks of {trays_per_block} trays of one \
-                 NVLink domain, found too little"
+        // How much is free beside is the site's own affair; what it is made of is not.
+        let of_model = model.as_ref().map_or(String::new(), |name| format!(" of {name}"));
+        Kind::Refused.because(match (names.tenant, &no_room) {
+            (Some(_), NoRoom::TooLittle { .. } | NoRoom::NotWhole { .. }) => format!(
+                "expected room for {gpus} GPUs{of_model} in blocks of {trays_per_block} \
+                 trays of one NVLink domain, found too little"
             ),
-            None => no_room.to_string(),
+            (Some(_), NoRoom::NoSuchModel { .. } | NoRoom::OtherModel { .. })
+            | (None, _) => no_room.to_string(),
         })
     })?;
     *notes = found.reasons;
@@ -562,6 +598,29 @@ pub async fn done(api: &Api, asked: &Asked, dry_run: bool) -> (u16, String) {
     }
 }
 
+/// The estate once the board knows the blocks that came of something: a tenant's numbers
+/// are counted over its own.
+async fn estate_after(
+    api: &Api,
+    outputs: &[Said],
+    dry_run: bool,
+) -> Result<Arc<Estate>, Problem> {
+    let blocks = outputs.iter().filter_map(|output| match output {
+        Said::Estate(Output::Told { news: News::Block { block, .. }, .. }) => {
+            Some(block.0)
+        }
+        _ => None,
+    });
+    let last = blocks.max().filter(|_| !dry_run);
+    loop {
+        let estate = estate(api)?;
+        if last.is_none_or(|last| estate.block(BlockNo(last)).is_some()) {
+            return Ok(estate);
+        }
+        tokio::time::sleep(BOARD_EVERY).await;
+    }
+}
+
 /// Has it go into the record, once as many people as it takes have said so.
 async fn say(
     api: &Api,
@@ -573,7 +632,10 @@ async fn say(
     match api.second.agree(by, body, &*estate(api)?, wall(), dry_run)? {
         Agreed::Yes(body) => {
             match api.speaker.ask_racks(by.clone(), body, dry_run).await {
-                Ok(outputs) => done_of(asked, &outputs, dry_run),
+                Ok(outputs) => {
+                    let estate = estate_after(api, &outputs, dry_run).await?;
+                    done_of(asked, &outputs, &estate, dry_run)
+                }
                 Err(failed) => Err(failed.into()),
             }
         }
@@ -594,6 +656,7 @@ async fn say(
 fn done_of(
     asked: &Asked,
     outputs: &[Said],
+    estate: &Estate,
     dry_run: bool,
 ) -> Result<RacksDoneDocument, Problem> {
     let tenant = match &asked.by {
@@ -625,6 +688,8 @@ fn done_of(
             Said::Estate(Output::Told { tenant: whose, news })
                 if tenant.is_none_or(|tenant| tenant == whose) =>
             {
+                let own = tenant.map(|tenant| Own::of(estate, tenant).news(news));
+                let news = own.as_ref().unwrap_or(news);
                 done.says.push(words(news));
                 if let News::Block { block, .. } = news {
                     done.blocks.push(block.0);
@@ -675,6 +740,7 @@ pub fn words(news: &News) -> String {
             let is = if *done { "is done" } else { "is announced" };
             format!("work {id} {is}: {start} to {end}")
         }
+        News::Cancelled { id, .. } => format!("work {id} is called off"),
         News::Flex { id, during } => {
             let (start, end) = (rfc3339(during.start), rfc3339(during.end));
             format!("flex event {id}: {start} to {end}")
@@ -712,6 +778,10 @@ pub fn told(at: &str, tenant: &str, news: &News) -> Value {
                 "window": id, "start": rfc3339(during.start), "end": rfc3339(during.end),
                 "resources": seats, "emergency": emergency, "done": done,
             }),
+        ),
+        News::Cancelled { id, seats } => (
+            "maintenance",
+            serde_json::json!({ "window": id, "resources": seats, "cancelled": true }),
         ),
         News::Flex { id, during } => (
             "flex",

@@ -7,6 +7,7 @@ use serde::Serialize;
 use units::Timestamp;
 use utoipa::ToSchema;
 
+use crate::capacity::own::Own;
 use crate::capacity::stake::StakeDocument;
 use crate::live::status::text::{instant, maybe_instant};
 
@@ -126,8 +127,10 @@ pub struct ResourcesDocument {
 /// One resource: a seat, whatever machine is in it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ResourceDocument {
-    /// Its name, for as long as the block lives.
+    /// Its name, for as long as the block lives. A tenant reads names of its own.
     pub id: String,
+    /// What its tenant calls it.
+    pub tenant_id: String,
     /// Whose it is.
     pub tenant: String,
     /// The contract.
@@ -136,8 +139,10 @@ pub struct ResourceDocument {
     pub tranche: String,
     /// The block, which is given and taken whole.
     pub block: u32,
-    /// Its NVLink domain.
+    /// Its NVLink domain: a rack, or a slot where a tray is a domain of its own.
     pub nvlink_domain: String,
+    /// What its machines are.
+    pub model: String,
     /// The slot of the machine that is in it.
     pub slot: Option<String>,
     /// The serial number of that machine.
@@ -146,7 +151,7 @@ pub struct ResourceDocument {
     pub gpus: u8,
     /// Whether it was accepted.
     pub delivered: bool,
-    /// Whether it was seen healthy lately.
+    /// Whether it was seen healthy lately, and its NVLink domain whole.
     pub healthy: bool,
     /// Whether it is promised.
     pub reserved: bool,
@@ -162,15 +167,19 @@ pub struct ResourceDocument {
     pub since: Timestamp,
 }
 
-impl From<Resource> for ResourceDocument {
-    fn from(one: Resource) -> Self {
+impl ResourceDocument {
+    pub(super) fn of(one: Resource, names: &Own<'_>, for_tenant: bool) -> Self {
+        let tenant_id = names.named(&one.id);
+        let block = if for_tenant { names.block(BlockNo(one.block)) } else { one.block };
         Self {
-            id: one.id,
+            id: if for_tenant { tenant_id.clone() } else { one.id },
+            tenant_id,
             tenant: one.tenant,
             contract: one.tranche.contract,
             tranche: one.tranche.tranche,
-            block: one.block,
+            block,
             nvlink_domain: one.nvlink_domain,
+            model: one.model,
             slot: one.slot,
             serial: one.serial,
             gpus: one.gpus,
@@ -201,16 +210,20 @@ pub struct BlocksDocument {
 /// One block: trays of one NVLink domain that are given and taken together.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BlockDocument {
-    /// Its number, never used again.
+    /// Its number, never used again. A tenant reads numbers of its own.
     pub block: u32,
+    /// What its tenant calls it.
+    pub tenant_block: u32,
     /// Whose it is.
     pub tenant: String,
     /// The contract.
     pub contract: String,
     /// The tranche that it delivers.
     pub tranche: String,
-    /// Its NVLink domain.
+    /// Its NVLink domain: a rack, or a slot where a tray is a domain of its own.
     pub nvlink_domain: String,
+    /// What its machines are.
+    pub model: String,
     /// Its seats.
     pub resources: Vec<String>,
     /// When it was promised.
@@ -234,17 +247,27 @@ pub struct BlockDocument {
 }
 
 impl BlockDocument {
-    pub(super) fn of(estate: &Estate, number: BlockNo) -> Self {
+    pub(super) fn of(
+        estate: &Estate,
+        number: BlockNo,
+        names: &Own<'_>,
+        for_tenant: bool,
+    ) -> Self {
         let block = estate.block(number).expect("a block of the estate");
+        let tenant_block = names.block(number);
+        let name = |seat| {
+            let name = estate.seat_name(number, seat);
+            if for_tenant { names.named(&name) } else { name }
+        };
         Self {
-            block: number.0,
+            block: if for_tenant { tenant_block } else { number.0 },
+            tenant_block,
             tenant: block.tenant.clone(),
             contract: block.tranche.contract.clone(),
             tranche: block.tranche.tranche.clone(),
-            nvlink_domain: estate.rack(block.rack).name.clone(),
-            resources: (0..block.seats.len())
-                .map(|seat| estate.seat_name(number, seat))
-                .collect(),
+            nvlink_domain: estate.domain_of(block),
+            model: estate.shape_of(block.rack).name.clone(),
+            resources: (0..block.seats.len()).map(name).collect(),
             reserved_at: block.reserved,
             accepted_at: block.accepted,
             handed_over_at: block.handed_over,
@@ -270,12 +293,14 @@ pub struct IncidentsDocument {
 /// One break-fix event.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct IncidentDocument {
-    /// Its name, for ever.
+    /// Its name, for ever. A tenant reads names of its own.
     pub id: String,
+    /// What its tenant calls it.
+    pub tenant_id: String,
     /// Whose seats they were.
     pub tenant: String,
-    /// Their NVLink domain.
-    pub nvlink_domain: String,
+    /// Their rack.
+    pub rack: String,
     /// What was wrong.
     pub fault: String,
     /// The machines.
@@ -314,12 +339,19 @@ pub struct MachineDocument {
 }
 
 impl IncidentDocument {
-    pub(super) fn of(estate: &Estate, one: &Incident) -> Self {
+    pub(super) fn of(
+        estate: &Estate,
+        one: &Incident,
+        names: &Own<'_>,
+        for_tenant: bool,
+    ) -> Self {
         let machines = one.machines.iter();
+        let tenant_id = names.named(&one.id);
         Self {
-            id: one.id.clone(),
+            id: if for_tenant { tenant_id.clone() } else { one.id.clone() },
+            tenant_id,
             tenant: one.tenant.clone(),
-            nvlink_domain: estate.rack(one.rack).name.clone(),
+            rack: estate.rack(one.rack).name.clone(),
             fault: one.fault.clone(),
             machines: machines
                 .map(|(slot, serial)| MachineDocument {
@@ -376,9 +408,13 @@ pub struct WindowDocument {
     pub may_start_by: Option<Timestamp>,
     /// Whether it could not wait.
     pub emergency: bool,
-    /// What is done.
+    /// What is done: the site's own words to its people, `told` to tenants.
     pub why: String,
-    /// When it was done and looked over.
+    /// What tenants are told is done.
+    pub told: String,
+    /// Whether it was called off before it began.
+    pub cancelled: bool,
+    /// When it was done and looked over, or called off.
     #[serde(with = "maybe_instant")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub done_at: Option<Timestamp>,
@@ -389,15 +425,29 @@ impl WindowDocument {
         let may =
             !one.emergency && one.done.is_none() && one.during.start > estate.known();
         let twice = estate.times().hand_back + estate.times().hand_back;
+        let resources: Vec<String> =
+            super::seats_of(estate, &one.seats, tenant).collect();
+        let told = |seats: usize| match &one.told {
+            Some(told) => told.clone(),
+            None => {
+                let machines = if seats == 1 { "machine" } else { "machines" };
+                format!("{} on {seats} {machines}", one.for_tenants())
+            }
+        };
         Self {
             id: one.id.clone(),
-            resources: super::seats_of(estate, &one.seats, tenant).collect(),
             start: one.during.start,
             end: one.during.end,
             announced_at: one.announced,
             may_start_by: may.then(|| one.announced + twice),
             emergency: one.emergency,
-            why: one.why.clone(),
+            why: match tenant {
+                Some(_) => told(resources.len()),
+                None => one.why.clone(),
+            },
+            told: told(resources.len()),
+            resources,
+            cancelled: one.cancelled,
             done_at: one.done,
         }
     }

@@ -18,6 +18,7 @@ use crate::api::call::Call;
 use crate::api::problem::{Kind, Problem};
 use crate::api::{Api, read};
 use crate::capacity::beside::{Part, Whose, together};
+use crate::capacity::own::Own as OwnNames;
 use crate::capacity::stake::{Stake, stakes};
 use crate::live::control::speaker::Failed;
 use crate::tenancy::Tenancy;
@@ -35,7 +36,7 @@ pub struct Records {
 struct Own {
     units: BTreeSet<String>,
     incidents: BTreeSet<String>,
-    windows: BTreeSet<String>,
+    notices: BTreeSet<String>,
     /// Contract and tranche of its blocks.
     tranches: BTreeSet<(String, String)>,
 }
@@ -45,16 +46,14 @@ impl Own {
         let mut own = Self {
             units: BTreeSet::new(),
             incidents: BTreeSet::new(),
-            windows: BTreeSet::new(),
+            notices: estate.notices_of(tenant),
             tranches: BTreeSet::new(),
         };
-        let mut blocks = BTreeSet::new();
         for (place, block) in (0..).zip(estate.blocks()) {
             if block.tenant != tenant {
                 continue;
             }
             let number = BlockNo(place);
-            blocks.insert(number);
             let seats = 0..block.seats.len();
             own.units.extend(seats.map(|seat| estate.seat_name(number, seat)));
             let (contract, id) = (&block.tranche.contract, &block.tranche.tranche);
@@ -63,11 +62,6 @@ impl Own {
         let incidents = estate.incidents().iter();
         let theirs = incidents.filter(|incident| incident.tenant == tenant);
         own.incidents.extend(theirs.map(|incident| incident.id.clone()));
-        let windows = estate.windows().iter();
-        let theirs = windows.filter(|window| {
-            window.seats.iter().any(|(block, _)| blocks.contains(block))
-        });
-        own.windows.extend(theirs.map(|window| window.id.clone()));
         own
     }
 
@@ -93,7 +87,7 @@ impl Own {
                 });
                 (!units.is_empty()).then_some(kept)
             }
-            "notice" => has(&self.windows, "id").then(|| fact.clone()),
+            "notice" => has(&self.notices, "id").then(|| fact.clone()),
             "incident_classification" => {
                 has(&self.incidents, "incident").then(|| fact.clone())
             }
@@ -130,14 +124,17 @@ fn lines(
     let own = Own::of(estate, tenant);
     let whose: Vec<Whose> = of_tenant(contracts, Some(tenant)).map(whose).collect();
     let mut beside = Part::of(&whose);
-    all.filter_map(|fact: Value| match own.part(&fact) {
-        Some(part) => {
-            beside.leave(&part);
-            Some(part)
-        }
-        None => beside.read(&fact),
-    })
-    .collect()
+    let mut theirs: Vec<Value> = all
+        .filter_map(|fact: Value| match own.part(&fact) {
+            Some(part) => {
+                beside.leave(&part);
+                Some(part)
+            }
+            None => beside.read(&fact),
+        })
+        .collect();
+    OwnNames::of(estate, tenant).facts(&mut theirs);
+    theirs
 }
 
 fn whose(versions: &Versions) -> Whose {

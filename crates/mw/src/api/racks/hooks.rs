@@ -243,7 +243,8 @@ async fn post(hook: Hook, sent: PathBuf, feed: Feed) {
         for (place, told) in theirs.iter().enumerate() {
             let of_record = theirs[..place].iter().filter(|one| one.seq == told.seq);
             let id = format!("{}-{}", told.seq, of_record.count());
-            let data = serde_json::from_str(&told.data).expect("an event is JSON");
+            let data = told.own.as_ref().unwrap_or(&told.data);
+            let data = serde_json::from_str(data).expect("an event is JSON");
             deliver(&hook, &receiver, &id, &data).await;
         }
         let more = events.len() >= BATCH;

@@ -258,23 +258,35 @@ fn a_tenant_reserves_uses_and_gives_back_and_sees_its_own_alone() {
             ids.push(one["id"].as_str().expect("a name").to_owned());
         }
     }
-    assert_eq!((ids.len(), ids[3].as_str()), (16, "H1/R1/b0.03"));
+    assert_eq!((ids.len(), ids[3].as_str()), (16, "H1/R1/b-0.03"));
     let foreign = format!("/v1/capacity/resources?limit=10&cursor={next}");
     assert_eq!(desk.door.get(&foreign, &blue).problem(), "bad-request");
 
     // What is another's is not there.
     let theirs = desk.post("power-cycle", &blue, &json!({ "resource": ids[3] }));
-    let nobodys = desk.post("power-cycle", &blue, &json!({ "resource": "H9/R9/b9.00" }));
+    let nobodys = desk.post("power-cycle", &blue, &json!({ "resource": "H9/R9/b-9.00" }));
     assert_eq!((theirs.status, &theirs.body), (404, &nobodys.body));
     for (path, body) in [
-        ("return", json!({ "block": 0, "why": "x" })),
-        ("accept", json!({ "block": 0, "by_hand": by_hand })),
+        ("return", json!({ "block": 1, "why": "x" })),
+        ("accept", json!({ "block": 1, "by_hand": by_hand })),
+        ("cordon", json!({ "resource": "H1/R1/b0.03", "why": "x" })),
         ("cordon", json!({ "resource": ids[0], "why": "x" })),
         ("replace", json!({ "resource": ids[0] })),
         ("return-resource", json!({ "resource": "R1.t03", "why": "x" })),
     ] {
         assert_eq!(desk.post(path, &blue, &body).problem(), "not-found", "{path}");
     }
+
+    // Each counts its own blocks alone: the site's second is blue's first.
+    let of_blue = &desk.get("/blocks", &blue)["blocks"][0];
+    assert_eq!(
+        (&of_blue["block"], &of_blue["model"]),
+        (&json!(0), &json!("GB300 NVL72"))
+    );
+    assert_eq!(of_blue["resources"][0], "B1/R2/b-0.00");
+    let of_site = &desk.get("/blocks", &desk.ana)["blocks"][1];
+    assert_eq!((&of_site["block"], &of_site["tenant_block"]), (&json!(1), &json!(0)));
+    assert_eq!(of_site["resources"][0], "B1/R2/b1.00");
 
     // Its own it may use, and hears of.
     let bearer = format!("Bearer {red}");
@@ -293,6 +305,7 @@ fn a_tenant_reserves_uses_and_gives_back_and_sees_its_own_alone() {
         let (_, told) = events_to(&mut events, "racks");
         assert_eq!(told["tenant"], "red");
         if told["about"] == "resource" && told["slot"] == "R1.t16" {
+            assert_eq!(told["resource"], ids[5].as_str());
             break;
         }
     }
@@ -340,6 +353,9 @@ fn a_tenant_reserves_uses_and_gives_back_and_sees_its_own_alone() {
     let found = desk.get("/maintenance", &red);
     assert_eq!(found["windows"][0]["resources"], json!([ids[3]]), "{found}");
     assert_eq!(desk.get("/maintenance", &blue)["windows"], json!([]));
+    assert_eq!(found["windows"][0]["why"], "planned work on 1 machine");
+    let of_site = desk.get("/maintenance", &desk.ana);
+    assert_eq!(of_site["windows"][0]["why"], "a valve");
     let later = json!({ "window": "W1", "start": day(20), "end": day(21) });
     assert_eq!(desk.post("defer-maintenance", &blue, &later).problem(), "not-found");
     assert_eq!(desk.red("defer-maintenance", &later).status, 200);
@@ -347,6 +363,15 @@ fn a_tenant_reserves_uses_and_gives_back_and_sees_its_own_alone() {
         instant(&desk.get("/maintenance", &red)["windows"][0]["start"]),
         units::Timestamp::parse(&day(20))
     );
+
+    // What has not begun is called off by the site's people.
+    let off = json!({ "window": "W1", "why": "no valve" });
+    assert_eq!(desk.red("cancel-maintenance", &off).problem(), "forbidden");
+    desk.ana("cancel-maintenance", &off);
+    let window = &desk.get("/maintenance", &red)["windows"][0];
+    assert_eq!(window["cancelled"], true, "{window}");
+    let again = desk.post("cancel-maintenance", &desk.ana.clone(), &off);
+    assert!(again.body.contains("`W1`, which is called off"), "{}", again.body);
 
     // A flex event is the contract's affair, and on the record.
     let flex = json!({
@@ -364,6 +389,12 @@ fn a_tenant_reserves_uses_and_gives_back_and_sees_its_own_alone() {
         facts["facts"].as_array().expect("facts").iter().map(Value::to_string).collect();
     let file = desk.door.run.folder().join("red.jsonl");
     fs::write(&file, lines.join("\n") + "\n").expect("a file");
+    // They are numbered through: it sees that none is missing, and none of another's.
+    let all = facts["facts"].as_array().expect("facts");
+    let of_racks = all.iter().filter(|fact| fact["source"] == "capacity");
+    for (number, fact) in (1..).zip(of_racks) {
+        assert_eq!(fact["source_seq"], number, "{fact}");
+    }
     let until = overview["at"].as_str().expect("an instant");
     let file = file.display().to_string();
     let counted = mw(&["capacity", "verify", &file, "--until", until, "--json"]);

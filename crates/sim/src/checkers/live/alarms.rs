@@ -73,7 +73,8 @@ pub(super) fn are_over(
             | What::PriceStale { .. }
             | What::HashpriceStale { .. }
             | What::Program(_)
-            | What::TraysOverdue { .. } => false,
+            | What::TraysOverdue { .. }
+            | What::OfRacks(_) => false,
         };
         if is_over {
             broken.push(format!(
