@@ -66,7 +66,19 @@ impl Plan {
     /// What contracts earn by site and month of service.
     fn earned_by_site(&self, lived: &Lived) -> Vec<Vec<Money>> {
         let mut earned = vec![vec![Money::ZERO; self.months]; self.sites.len()];
-        for (serving, receipts) in lived.arrivals.serving.iter().zip(&lived.receipts) {
+        let deals = lived.arrivals.serving.iter().zip(&lived.receipts).enumerate();
+        for (deal, (serving, receipts)) in deals {
+            for (tranche, months) in receipts.power.iter().enumerate() {
+                for (place, money) in months.iter().enumerate() {
+                    if money.is_zero() {
+                        continue;
+                    }
+                    let weights = self.metered(&lived.sites, deal, tranche, place);
+                    for (part, months) in split(*money, &weights).zip(&mut earned) {
+                        months[place] += part;
+                    }
+                }
+            }
             for (tranche, months) in receipts.earned.iter().enumerate() {
                 for (place, money) in months.iter().enumerate() {
                     if money.is_zero() {

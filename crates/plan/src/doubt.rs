@@ -5,6 +5,7 @@ use settle::calendar::Date;
 use settle::contract::{PowerMode, PriceUnit};
 use settle::exact::Exact;
 use sim::scenario::blocks::Blocks;
+use std::collections::BTreeSet;
 use units::{Money, Power, Share};
 
 use crate::terms::{Conversion, LoanKind, Plan, Serves};
@@ -116,21 +117,17 @@ impl Plan {
                     "plan it in dollars, or leave it out",
                 );
             }
-            if contract.power.mode != PowerMode::Included {
-                doubts.add(
-                    key("file"),
-                    "a contract whose fee includes power",
-                    "one that charges power".to_owned(),
-                    "a plan knows no meter of the tenant's; state the fee with power",
-                );
-            }
+            self.doubt_charges(place, key("file"), doubts);
             for tranche in &contract.tranches {
-                if tranche.price.index.is_some() {
+                let index = tranche.price.index.as_ref().map(|index| &*index.name);
+                let is_assumed =
+                    |name| self.futures.escalators.iter().any(|one| one.name == name);
+                if let Some(index) = index.filter(|index| !is_assumed(*index)) {
                     doubts.add(
                         key("file"),
-                        "prices that are stated",
-                        format!("tranche {} moves with an index", tranche.id),
-                        "a plan draws no such index; state the price by steps",
+                        "prices that are stated, or an index of the plan",
+                        format!("tranche {} moves with {index}", tranche.id),
+                        "state what the index is at and how it grows in [futures.indexes], or the price by steps",
                     );
                 }
                 let prices = tranche.price.steps.iter().map(|step| step.amount);
@@ -164,6 +161,46 @@ impl Plan {
                     "100 is a contract that is signed",
                 );
             }
+        }
+    }
+
+    /// Power that the tenant pays for is charged by what a plan has: meters, the price at a
+    /// site's settlement point, and a site's bill.
+    fn doubt_charges(&self, deal: usize, key: String, doubts: &mut Doubts) {
+        let power = &self.deals[deal].contract.power;
+        if power.mode == PowerMode::Included {
+            return;
+        }
+        let is_billed = power.mode == PowerMode::PassThrough && power.true_up;
+        let sites = self.sites_of(deal);
+        if is_billed && sites.len() > 1 {
+            let names: Vec<&str> =
+                sites.iter().map(|at| &*self.sites[*at].name).collect();
+            doubts.add(
+                key,
+                "one site whose bill is passed through",
+                format!("a contract served from {}", names.join(" and ")),
+                "settlement splits the bills of one site by its meters: let each site have a contract, or charge an index or an estimate without a true-up",
+            );
+            return;
+        }
+        let is_estimated =
+            power.mode == PowerMode::PassThrough && power.estimate_per_mwh.is_some();
+        if is_billed || is_estimated {
+            return;
+        }
+        let points = self.sites.iter().map(|p| &*p.site.market.settlement_point);
+        let points: BTreeSet<&str> = points.collect();
+        let points: Vec<&str> = points.into_iter().collect();
+        let known = power.index.as_deref().map(|index| self.site_of_index(deal, index));
+        if known.flatten().is_none() {
+            let found = power.index.as_deref().unwrap_or("none");
+            doubts.add(
+                key,
+                &format!("an energy price that a plan draws: {}", points.join(", ")),
+                format!("power charged by {found}"),
+                "name a site's settlement point as the index, pass the bill through with a true-up, or state an estimate",
+            );
         }
     }
 

@@ -17,6 +17,7 @@
 mod answer;
 mod by_site;
 mod cash;
+mod charged;
 mod doubt;
 mod finance;
 mod markets;
@@ -43,8 +44,8 @@ pub use schedule::{
     Glimpse, How, Reason, Run, Schedule, Search, Start, Trials, Tried, Worth,
 };
 pub use terms::{
-    Bounds, Conversion, Covenant, Deal, Equipment, Futures, Loan, LoanKind, OnLongStop,
-    Place, Plan, Prices, Repayment, Rules, Running, Serves, Works,
+    Bounds, Conversion, Covenant, Deal, Equipment, Escalator, Futures, Loan, LoanKind,
+    OnLongStop, Place, Plan, Prices, Repayment, Rules, Running, Serves, Works,
 };
 pub use tornado::Lever;
 pub use value::{irr, monthly_rate, npv, quantile};

@@ -13,6 +13,7 @@ use units::{
 };
 
 use crate::cash::{Line, Month};
+use crate::charged::Meter;
 use crate::markets::{Markets, Peaks};
 use crate::path::{Use, UseTotals};
 use crate::terms::{Place, Plan};
@@ -55,6 +56,8 @@ pub(crate) struct Ran {
     pub(crate) idle_value_usd: f64,
     /// What markets were like, by month, as far as they were run.
     pub(crate) markets: Vec<MonthMarket>,
+    /// What was metered of deals whose tenant pays for power, in their order.
+    pub(crate) meters: Vec<Meter>,
 }
 
 /// What markets were like in a month, and how much was mined.
@@ -108,6 +111,7 @@ pub(crate) fn run(
     mut markets: Markets<'_>,
     mut peaks: Peaks<'_>,
     happenings: &[Happening],
+    meters: Vec<Meter>,
     months: &mut [Month],
 ) -> Ran {
     let zone = plan.zone();
@@ -131,6 +135,7 @@ pub(crate) fn run(
         idle_wh: 0,
         idle_value_usd: 0.0,
         markets: Vec::with_capacity(months.len()),
+        meters,
     };
     let mut happenings = happenings.iter().peekable();
     let mut hashprice_known = None;
@@ -174,6 +179,11 @@ pub(crate) fn run(
                     sums.cost[of] += watts * cost;
                 }
                 gigahash_hours += i128::from(standing.gigahashes);
+                let began = at + Seconds::hours(hour as i64);
+                for meter in &mut ran.meters {
+                    let all = standing.watts.iter().sum();
+                    meter.note(began, (all, cost), settled, |load| site.serving(load));
+                }
                 if standing.lets {
                     site.let_an_hour();
                 }
@@ -187,7 +197,6 @@ pub(crate) fn run(
                     block_price +=
                         i128::from(*watts) * i128::from(gain.as_micro_usd_per_mwh());
                 }
-                let began = at + Seconds::hours(hour as i64);
                 peaks.note(began, hour_of_day, site.kernel.draw());
             }
 
@@ -284,6 +293,12 @@ impl Site<'_> {
             Some(Becomes::There) => uncommitted,
             Some(Becomes::Gone) | None => false,
         }
+    }
+
+    /// The watts that racks draw for their tenant.
+    fn serving(&self, load: LoadIx) -> i64 {
+        let serves = self.there[load] == Some(Becomes::There);
+        if serves { self.kernel.draws()[load].as_watts() } else { 0 }
     }
 
     /// Racks that are let earn yesterday's rent for as much of them as is let.

@@ -99,7 +99,7 @@ pub struct Outcome {
     /// The rate a year that the conversion earns on what owners put in beyond
     /// staying as it is, in millionths; `None` where no single rate does.
     pub irr_ppm: Option<i64>,
-    /// Present value of everything tenants pay.
+    /// Present value of everything tenants pay, power that they are charged for left out.
     pub contract_value: Money,
     /// Present value of taxes beyond those of staying.
     pub tax_value: Money,
@@ -167,7 +167,8 @@ impl Plan {
     /// Lives future `number` of those that `seed` grows.
     pub fn path(&self, seed: u64, number: u64) -> Outcome {
         let lived = self.live(seed, number);
-        let stays = self.operate(None, seed, number, &self.untouched(), self.months);
+        let stays =
+            self.operate(None, (seed, number), &self.untouched(), self.months, false);
         self.outcome(number, lived, &stays)
     }
 
@@ -181,21 +182,25 @@ impl Plan {
         self.live_in(None, seed, number)
     }
 
-    /// Runs the hours of every site, so many months of them.
+    /// Runs the hours of every site, so many months of them, metering what tenants are
+    /// charged for.
     fn operate(
         &self,
         past: Option<&Past>,
-        seed: u64,
-        number: u64,
+        (seed, number): (u64, u64),
         happenings: &[Vec<Happening>],
         run: usize,
+        is_metered: bool,
     ) -> Vec<AtSite> {
+        let all = happenings;
         let at_site = |(site, happenings): (usize, &Vec<Happening>)| {
             let mut months = vec![Month::default(); self.months];
             let markets = self.markets_of(site, past, seed, number);
             let peaks = Peaks::new(self, site, seed, number);
             let running = &mut months[..run];
-            let mut ran = operate::run(self, site, markets, peaks, happenings, running);
+            let meters = if is_metered { self.meters(site, all) } else { Vec::new() };
+            let mut ran =
+                operate::run(self, site, markets, peaks, happenings, meters, running);
             ran.contract_power.resize(self.months, Money::ZERO);
             ran.contract_running.resize(self.months, Money::ZERO);
             AtSite { ran, months }
@@ -208,12 +213,13 @@ impl Plan {
     pub(crate) fn live_in(&self, past: Option<&Past>, seed: u64, number: u64) -> Lived {
         let arrivals = self.arrivals(Luck::Drawn { seed, path: number });
         let run = past.map_or(self.months, |past| past.months().min(self.months));
-        let mut sites = self.operate(past, seed, number, &arrivals.happenings, run);
+        let happenings = &arrivals.happenings;
+        let mut sites = self.operate(past, (seed, number), happenings, run, true);
         let sold = self.build(&arrivals, |site, place, line, money| {
             sites[site].months[place].add(line, money);
         });
         let mut months = together(&sites, self.months);
-        let receipts = self.receipts(&arrivals);
+        let receipts = self.receipts(&arrivals, &sites);
         let mut available = self.collect(&receipts, &mut months);
         for (place, available) in available.iter_mut().enumerate() {
             for AtSite { ran, .. } in &sites {
@@ -222,7 +228,8 @@ impl Plan {
         }
         finance::borrow(self, &mut months);
         let mut served = vec![Money::ZERO; self.months];
-        for months in receipts.iter().flat_map(|receipts| &receipts.earned) {
+        let earned = receipts.iter().flat_map(|one| one.earned.iter().chain(&one.power));
+        for months in earned {
             for (place, earned) in months.iter().enumerate() {
                 served[place] += *earned;
             }
@@ -232,12 +239,15 @@ impl Plan {
         Lived { arrivals, receipts, sites, months, coverage }
     }
 
-    /// What tenants pay.
-    fn receipts(&self, arrivals: &Arrivals) -> Vec<Receipts> {
-        let of = self.deals.iter().zip(&arrivals.serving);
-        of.map(|(deal, serving)| {
+    /// What tenants pay; power as far as sites were run.
+    fn receipts(&self, arrivals: &Arrivals, sites: &[AtSite]) -> Vec<Receipts> {
+        let of = self.deals.iter().zip(&arrivals.serving).enumerate();
+        of.map(|(number, (deal, serving))| {
             let contract = aggregate(&deal.contract);
-            receipts(&contract, self.span(), &serving.batches, &serving.ended)
+            let mut power = self.power_facts(sites, number);
+            power.extend(self.index_facts(number));
+            let (batches, ended) = (&serving.batches, &serving.ended);
+            receipts(&contract, self.span(), batches, ended, power)
         })
         .collect()
     }
@@ -260,6 +270,13 @@ impl Plan {
             - worth(&of(&stays, &|month| month.of(Line::Tax)));
         let tenants =
             of(months, &|month| month.of(Line::Contract) + month.of(Line::Prepayment));
+        // Power that is passed on is nothing of the price of capacity.
+        let tenants: Vec<Money> = (0..tenants.len())
+            .map(|place| {
+                let power = lived.receipts.iter().map(|one| one.power_paid[place]);
+                tenants[place] - power.sum::<Money>()
+            })
+            .collect();
         let mut uses = <[UseTotals; Use::ALL.len()]>::default();
         for (of, uses) in uses.iter_mut().enumerate() {
             sites.iter().for_each(|site| uses.add(site.uses[of]));
@@ -310,7 +327,8 @@ impl Plan {
                     ..batch.clone()
                 })
                 .collect();
-            let could = receipts(&aggregate(contract), self.span(), &on_time, &[]);
+            let could =
+                receipts(&aggregate(contract), self.span(), &on_time, &[], Vec::new());
             let sum = |months: &[Money]| months.iter().copied().sum::<Money>();
             let serving = self.conversions.iter().filter(|conversion| {
                 conversion.serves.is_some_and(|serves| {
@@ -607,7 +625,7 @@ impl Plan {
         let arrivals = self.arrivals(Luck::Best);
         let mut months = vec![Month::default(); self.months];
         self.build(&arrivals, |_, place, line, money| months[place].add(line, money));
-        let available = self.collect(&self.receipts(&arrivals), &mut months);
+        let available = self.collect(&self.receipts(&arrivals, &[]), &mut months);
         finance::borrow(self, &mut months);
         finance::coverage(self, &months, &available)
     }

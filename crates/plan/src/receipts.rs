@@ -44,8 +44,13 @@ pub struct Receipts {
     pub paid: Vec<Money>,
     /// Prepayments received, by month.
     pub ahead: Vec<Money>,
-    /// What each tranche comes to by the month of service, without what is paid ahead.
+    /// What each tranche comes to by the month of service, without what is paid ahead and
+    /// without power.
     pub earned: Vec<Vec<Money>>,
+    /// Power charged to each tranche, by the month of service.
+    pub power: Vec<Vec<Money>>,
+    /// The same of all tranches, by the month of payment; it is in `paid`, too.
+    pub power_paid: Vec<Money>,
 }
 
 /// The first of the plan and how many months it has.
@@ -72,7 +77,8 @@ pub(crate) fn aggregate(contract: &Contract) -> Contract {
     contract
 }
 
-/// What `contract` pays for `batches`, where some tranches ended.
+/// What `contract` pays for `batches`, where some tranches ended and meters, prices, bills and
+/// indexes say what is told.
 ///
 /// Panics when settlement sets one of the facts aside: they are all made here.
 pub(crate) fn receipts(
@@ -80,13 +86,16 @@ pub(crate) fn receipts(
     span: Span,
     batches: &[Batch],
     ended: &[Ended],
+    told: Vec<Said>,
 ) -> Receipts {
     let mut receipts = Receipts {
         paid: vec![Money::ZERO; span.months],
         ahead: vec![Money::ZERO; span.months],
         earned: vec![vec![Money::ZERO; span.months]; contract.tranches.len()],
+        power: vec![vec![Money::ZERO; span.months]; contract.tranches.len()],
+        power_paid: vec![Money::ZERO; span.months],
     };
-    let (text, any) = facts(contract, span, batches, ended, &mut receipts.ahead);
+    let (text, any) = facts(contract, span, (batches, ended, told), &mut receipts.ahead);
     if !any {
         return receipts;
     }
@@ -118,9 +127,16 @@ pub(crate) fn receipts(
             continue;
         }
         *totals.entry(service).or_insert(Money::ZERO) += amount;
-        let earned = kind != LineKind::Prepayment;
-        if let (Some(of), Some(place), true) = (of, span.place(service), earned) {
-            receipts.earned[of][place] += amount;
+        if kind == LineKind::Power
+            && let Some(place) = pay_place(service)
+        {
+            receipts.power_paid[place] += amount;
+        }
+        let Some((of, place)) = of.zip(span.place(service)) else { continue };
+        match kind {
+            LineKind::Prepayment => {}
+            LineKind::Power => receipts.power[of][place] += amount,
+            _ => receipts.earned[of][place] += amount,
         }
     }
     let mut credit = Money::ZERO;
@@ -136,24 +152,24 @@ pub(crate) fn receipts(
 }
 
 /// One line of a record, not yet numbered.
-struct Said {
-    known: Timestamp,
-    kind: &'static str,
-    from: Timestamp,
-    to: Option<Timestamp>,
-    body: String,
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) known: Timestamp,
+    pub(crate) kind: &'static str,
+    pub(crate) from: Timestamp,
+    pub(crate) to: Option<Timestamp>,
+    pub(crate) body: String,
 }
 
 /// The record as text, and whether there is anything in it. Notes what is paid ahead.
 fn facts(
     contract: &Contract,
     span: Span,
-    batches: &[Batch],
-    ended: &[Ended],
+    (batches, ended, told): (&[Batch], &[Ended], Vec<Said>),
     ahead: &mut [Money],
 ) -> (String, bool) {
     let zone = &contract.zone;
-    let mut said = Vec::new();
+    let mut said = told;
     for (place, tranche) in contract.tranches.iter().enumerate() {
         let served = batches.iter().any(|batch| batch.tranche == place)
             || ended.iter().any(|ended| ended.tranche == place);

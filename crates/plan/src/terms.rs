@@ -272,8 +272,21 @@ pub struct Futures {
     /// How much of the first market's level the levels of power of other markets share: a
     /// correlation of the draws of a day.
     pub markets_together: f64,
+    /// Indexes that prices of contracts move with.
+    pub escalators: Vec<Escalator>,
     /// How much of what makes deliveries late they share.
     pub delivery_correlation: f64,
+}
+
+/// An index that prices of contracts move with, such as consumer prices: assumed, not drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Escalator {
+    /// What contracts call it.
+    pub name: String,
+    /// What it is at when the plan begins, and was before.
+    pub value: f64,
+    /// How it grows a year, as a share of itself; known month by month.
+    pub per_year: f64,
 }
 
 impl Plan {

@@ -213,6 +213,7 @@ pub(crate) fn still() -> Futures {
         power_days: None,
         together: Copula::APART,
         markets_together: 0.0,
+        escalators: Vec::new(),
         delivery_correlation: 0.0,
     }
 }
@@ -440,7 +441,7 @@ fn sum(months: &[Money]) -> Money {
 
 #[test]
 fn what_is_paid_ahead_is_credited_in_the_second_year() {
-    let receipts = receipts(&contract(), span(), &[batch("2026-04-01")], &[]);
+    let receipts = receipts(&contract(), span(), &[batch("2026-04-01")], &[], Vec::new());
     let value = Money::from_usd(2 * 720 * 17_544);
     assert_eq!(sum(&receipts.earned[0]), value);
     // All of the term lies in the plan, and so do its payments.
@@ -454,7 +455,7 @@ fn a_month_below_its_target_is_credited_by_the_contracts_tiers() {
     let mut one = batch("2026-04-01");
     one.lost[4] = 0.0101;
     one.lost[5] = 0.0099;
-    let receipts = receipts(&contract(), span(), &[one], &[]);
+    let receipts = receipts(&contract(), span(), &[one], &[], Vec::new());
     let fee = Money::from_usd(2 * 720 * 24 * 31);
     assert_eq!(
         receipts.earned[0][4],
@@ -465,14 +466,14 @@ fn a_month_below_its_target_is_credited_by_the_contracts_tiers() {
 
 #[test]
 fn a_late_tranche_is_credited_by_the_day_and_an_ended_one_gives_back() {
-    let late = receipts(&contract(), span(), &[batch("2026-05-01")], &[]);
+    let late = receipts(&contract(), span(), &[batch("2026-05-01")], &[], Vec::new());
     // Thirty days late less ten of grace, a hundredth of a month's fee each.
     let fee = Money::from_usd(2 * 720 * 24 * 31);
     let credit = Money::from_micro_usd(fee.as_micro_usd() / 5);
     assert_eq!(late.earned[0][4], fee - credit);
 
     let ended = Ended { tranche: 0, at: day("2026-06-30") };
-    let gone = receipts(&contract(), span(), &[], &[ended]);
+    let gone = receipts(&contract(), span(), &[], &[ended], Vec::new());
     assert_eq!(sum(&gone.ahead), Money::from_micro_usd(5_052_672_000_000));
     assert_eq!(sum(&gone.paid), -sum(&gone.ahead));
     assert_eq!(sum(&gone.earned[0]), Money::ZERO);

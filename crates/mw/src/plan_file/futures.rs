@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use plan::{Futures, Place};
+use plan::{Escalator, Futures, Place};
 use sim::scenario::HOURS_PER_YEAR;
 use sim::scenario::coin::Coin;
 use sim::scenario::copula::{Copula, FACTORS};
@@ -258,6 +258,17 @@ impl Reading {
             ),
         };
         let correlation = written.delivery.correlation_percent;
+        let mut escalators = Vec::new();
+        for (name, index) in &written.indexes {
+            let table = format!("indexes.{name}");
+            let percent = index.percent_per_year;
+            escalators.push(Escalator {
+                name: name.clone(),
+                value: part(self, &table, "value", index.value, 1e-3, 1e9),
+                per_year: part(self, &table, "percent_per_year", percent, -50.0, 100.0)
+                    / 100.0,
+            });
+        }
         let common = self.prices(file, sites, folder, hashed)?;
         let together = written.together.as_ref().map_or(0.0, |told| told.markets_percent);
         let markets_together =
@@ -273,6 +284,7 @@ impl Reading {
             failures,
             together: self.together(written.together.as_ref())?,
             markets_together,
+            escalators,
             delivery_correlation: part(
                 self,
                 "delivery",

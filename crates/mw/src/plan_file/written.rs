@@ -2,6 +2,8 @@
 //!
 //! Amounts in `_musd` are millions of dollars. Unknown keys are errors.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::value::Datetime;
 
@@ -198,6 +200,9 @@ pub(super) struct Futures {
     pub(super) failures: Failures,
     pub(super) delivery: Delivery,
     pub(super) together: Option<Together>,
+    /// What contracts' prices move with, by name.
+    #[serde(default)]
+    pub(super) indexes: BTreeMap<String, Index>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -230,6 +235,13 @@ pub(super) struct Network {
     pub(super) better_percent_per_year: f64,
     pub(super) lag_up_days: f64,
     pub(super) lag_down_days: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Index {
+    pub(super) value: f64,
+    pub(super) percent_per_year: f64,
 }
 
 /// What is not told does not move together.

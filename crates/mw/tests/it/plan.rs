@@ -293,8 +293,8 @@ fn what_is_wrong_with_a_plan_is_told_by_file_and_key() {
         ("gpus = 19008", "gpus = 19009", &["the 19009 of tranche H1", "19008"]),
         (
             "mode   = \"included\"",
-            "mode   = \"pass-through\"\nestimate_per_mwh = \"40\"",
-            &["fee includes power"],
+            "mode   = \"index\"\nindex = \"HENRY_HUB\"",
+            &["contracts[0].file", "HENRY_HUB", "a site's settlement point"],
         ),
     ];
     for (number, (from, to, parts)) in cases.into_iter().enumerate() {

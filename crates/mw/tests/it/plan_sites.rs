@@ -277,3 +277,36 @@ fn the_command_calibrates_runs_over_history_and_writes_each_site() {
     let page = fs::read_to_string(&page).expect("it was written");
     assert!(page.contains("<svg id=\"sites\""), "the sites' picture is missing");
 }
+
+#[test]
+fn a_contract_of_two_sites_is_charged_power_and_moves_with_an_index() {
+    let to = "[futures.indexes.CPI]\nvalue = 325.0\npercent_per_year = 2.5\n\n[futures.together]";
+    let folder = changed("plan-sites-charged", "[futures.together]", to);
+    let plain = loaded(&folder);
+    let contract = fs::read_to_string(folder.join("contract.toml")).expect("a contract");
+    let write = |power: &str| {
+        let text = contract.replace("mode   = \"included\"", power).replace(
+            "amount = \"3.60\" }",
+            "amount = \"3.60\", index = { name = \"CPI\", base = \"320\", share = \"1\" } }",
+        );
+        fs::write(folder.join("contract.toml"), text).expect("written");
+    };
+    write("mode = \"pass-through\"");
+    let said = plan_file::load(&folder).expect_err("a bill of two sites").to_string();
+    assert!(said.contains("served from mesa and ridge"), "{said}");
+    write("mode = \"index\"\nindex = \"HB_WEST\"\nadder = \"4\"");
+    let charged = loaded(&folder);
+    let (plain, charged) = (paths(&plain, 0..2), paths(&charged, 0..2));
+    for (plain, charged) in plain.outcomes.iter().zip(&charged.outcomes) {
+        let used = charged.uses[1];
+        assert_eq!(used.power, plain.uses[1].power, "what is drawn is the same");
+        // The index begins at 1.6 % above its base and grows to some 10 % in four years,
+        // and power is some three hundredths of the fee.
+        let [before, after] =
+            [plain.uses[1].earned, used.earned].map(|money| money.as_micro_usd() as f64);
+        assert!((1.04..1.15).contains(&(after / before)), "{after} for {before}");
+        let sum: units::Money =
+            charged.sites.iter().map(|site| site.uses[1].earned).sum();
+        assert_eq!(sum, used.earned);
+    }
+}

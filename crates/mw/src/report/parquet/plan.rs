@@ -116,7 +116,7 @@ pub(super) const OF_PATHS: &[Column<Futures>] = &[
     },
     Column {
         name: "contract_value_micro_usd",
-        meaning: "Present value of everything tenants pay.",
+        meaning: "Present value of everything tenants pay, power that they are charged for left out.",
         values: Values::Whole(|r| r.contract_value.as_micro_usd()),
     },
     Column {
@@ -144,7 +144,7 @@ pub(super) const OF_PATHS: &[Column<Futures>] = &[
     of_use!("contract_power_micro_usd", "What it cost, with adders.", Contract, power),
     of_use!(
         "contract_earned_micro_usd",
-        "What contracts earned by the month of service, before what was paid ahead is taken off.",
+        "What contracts earned by the month of service, power charged to tenants included, before what was paid ahead is taken off.",
         Contract,
         earned
     ),
