@@ -178,6 +178,7 @@ impl Reading {
                         self.percent(&key, "signed_percent", written.signed_percent);
                     let on_long_stop = match written.on_long_stop {
                         written::OnLongStop::Ends => OnLongStop::Ends,
+                        written::OnLongStop::EndsOrder => OnLongStop::EndsOrder,
                         written::OnLongStop::Waits => OnLongStop::Waits,
                     };
                     deals.push(Deal { contract, signed, on_long_stop });

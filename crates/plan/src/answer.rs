@@ -104,6 +104,11 @@ pub struct BreakEven {
     pub usd_per_gpu_hour: Option<f64>,
     /// The contracts' price of a GPU-hour now, beside it.
     pub price_now: Option<f64>,
+    /// The rent of a kW and month at which converting is worth as much as staying, before
+    /// tax, in USD.
+    pub usd_per_kw_month: Option<f64>,
+    /// The contracts' rent of a kW and month now, beside it.
+    pub rent_now: Option<f64>,
 }
 
 /// The answer of a plan.
@@ -180,6 +185,9 @@ fn usd(money: Money) -> f64 {
 impl Answer {
     /// What `outcomes` say, in the order of their paths; `None` of none.
     pub fn of(plan: &Plan, outcomes: &[Outcome]) -> Option<Self> {
+        if outcomes.is_empty() {
+            return None;
+        }
         let count = outcomes.len() as f64;
         let band = |of: &dyn Fn(&Outcome) -> f64| {
             Band::of(&outcomes.iter().map(of).collect::<Vec<_>>())
@@ -350,13 +358,17 @@ fn break_even(plan: &Plan, outcomes: &[Outcome]) -> BreakEven {
     let gain = mean(&|o| usd(o.npv - o.npv_stay) - usd(o.tax_value));
     let tenants = mean(&|o| usd(o.contract_value));
     let price_now = price_per_gpu_hour(plan);
+    let rent_now = rent_per_kw_month(plan);
+    let even = |now: Option<f64>| {
+        now.filter(|_| tenants > 0.0).map(|price| price * (1.0 - gain / tenants))
+    };
     BreakEven {
         hashprice_usd_per_ph_day: (earned > 0.0).then(|| hashprice_mean * power / earned),
         hashprice_mean,
-        usd_per_gpu_hour: price_now
-            .filter(|_| tenants > 0.0)
-            .map(|price| price * (1.0 - gain / tenants)),
+        usd_per_gpu_hour: even(price_now),
         price_now,
+        usd_per_kw_month: even(rent_now),
+        rent_now,
     }
 }
 
@@ -373,6 +385,21 @@ fn price_per_gpu_hour(plan: &Plan) -> Option<f64> {
         price += tranche.quantity.count() as f64 * each;
     }
     (gpus > 0.0).then(|| price / gpus)
+}
+
+/// The mean rent of a kW and month over contracts for megawatts, by kW; nothing where one
+/// is for something else.
+fn rent_per_kw_month(plan: &Plan) -> Option<f64> {
+    let (mut kw, mut rent) = (0.0, 0.0);
+    for tranche in plan.deals.iter().flat_map(|deal| &deal.contract.tranches) {
+        if tranche.price.unit != settle::contract::PriceUnit::MwMonth {
+            return None;
+        }
+        let amount = tranche.price.amount;
+        kw += tranche.quantity.count() as f64;
+        rent += amount.numerator() as f64 / amount.denominator() as f64;
+    }
+    (kw > 0.0).then(|| rent / kw)
 }
 
 impl Answer {

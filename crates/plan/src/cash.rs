@@ -14,6 +14,9 @@ pub enum Line {
     Contract,
     /// What tenants pay ahead.
     Prepayment,
+    /// What tenants still owe when the plan ends, less what they paid ahead and were not
+    /// served for: settled then.
+    Closed,
     /// Power of rigs, with adders.
     PowerMining,
     /// Power of racks, with adders.
@@ -44,11 +47,12 @@ pub enum Line {
 
 impl Line {
     /// Every line, in order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Mining,
         Self::Spot,
         Self::Contract,
         Self::Prepayment,
+        Self::Closed,
         Self::PowerMining,
         Self::PowerRacks,
         Self::Blocks,
@@ -71,6 +75,7 @@ impl Line {
             Self::Spot => "spot",
             Self::Contract => "contract",
             Self::Prepayment => "prepayment",
+            Self::Closed => "closed",
             Self::PowerMining => "power_mining",
             Self::PowerRacks => "power_racks",
             Self::Blocks => "blocks",
@@ -87,7 +92,8 @@ impl Line {
         }
     }
 
-    /// Whether it is of running the site: not of building it, nor of paying for that.
+    /// Whether it is of running the site: not of building it, of paying for that, or of
+    /// ending the plan.
     pub const fn is_operating(self) -> bool {
         match self {
             Self::Mining
@@ -99,7 +105,8 @@ impl Line {
             | Self::Blocks
             | Self::Peaks
             | Self::Running => true,
-            Self::Works
+            Self::Closed
+            | Self::Works
             | Self::Equipment
             | Self::Resale
             | Self::Drawn

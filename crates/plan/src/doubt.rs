@@ -8,7 +8,7 @@ use sim::scenario::blocks::Blocks;
 use std::collections::BTreeSet;
 use units::{Money, Power, Share};
 
-use crate::terms::{Conversion, LoanKind, Plan, Serves};
+use crate::terms::{Conversion, LoanKind, Owner, Plan, Serves};
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,9 @@ const DAYS_MAX: i64 = 3_650;
 
 /// The dearest GPU-hour that is believed, USD: anything more is a month's or a slip.
 const GPU_HOUR_MAX_USD: i128 = 1_000;
+
+/// How long racks may stand idle before a delivery that the plan never comes to.
+const IDLE_DAYS_MAX: i64 = 366;
 
 struct Doubts(Vec<Doubt>);
 
@@ -51,8 +54,10 @@ impl Plan {
         for (place, conversion) in self.conversions.iter().enumerate() {
             self.doubt_conversion(place, conversion, &mut doubts);
         }
+        self.doubt_names(&mut doubts);
         self.doubt_loads(&mut doubts);
         self.doubt_loans(&mut doubts);
+        self.doubt_limits(&mut doubts);
         self.doubt_quantities(&mut doubts);
         if doubts.0.is_empty() {
             // These rest on everything else being right.
@@ -295,6 +300,26 @@ impl Plan {
                 }
             }
         }
+        if conversion.machines == Owner::Tenant {
+            let expected = "the site's machines, or a tenant who brings them";
+            if conversion.equipment.is_some() {
+                doubts.add(
+                    key("machines"),
+                    expected,
+                    "the tenant's, and an order for them in equipment".to_owned(),
+                    "leave equipment out, or say machines = \"site\"",
+                );
+            }
+            if conversion.serves.is_none() {
+                doubts.add(
+                    key("machines"),
+                    expected,
+                    "the tenant's, where the racks serve none".to_owned(),
+                    "name racks under a contract of the plan, or say machines = \"site\"",
+                );
+            }
+        }
+        self.doubt_dates(place, conversion, doubts);
         if conversion.serves.is_none()
             && conversion
                 .racks
@@ -307,6 +332,60 @@ impl Plan {
                 "racks under another, or under none with a price".to_owned(),
                 "add the contract's file, or make the racks uncommitted in the site file",
             );
+        }
+    }
+
+    /// What serves a tranche can be accepted within the plan, where it is due there.
+    fn doubt_dates(&self, place: usize, conversion: &Conversion, doubts: &mut Doubts) {
+        let Some((deal, tranche)) = self.served(conversion) else { return };
+        if conversion.dropped {
+            return;
+        }
+        let end = self.end().first_day();
+        let stop = deal.contract.delay.as_ref().and_then(|delay| delay.long_stop_days);
+        let stop = stop.map(|days| tranche.delivery.plus_days(days));
+        if let Some(stop) = stop.filter(|stop| *stop < end && conversion.ready >= end) {
+            doubts.add(
+                format!("conversions[{place}].ready"),
+                &format!("a day by {stop}, the long stop of tranche {}", tranche.id),
+                format!("{}, after the plan's end: no future meets it", conversion.ready),
+                "be ready earlier, plan further, or leave the tranche out",
+            );
+        }
+        let waits = tranche.delivery.days_since(conversion.ready);
+        if waits > IDLE_DAYS_MAX && tranche.delivery >= end && !tranche.early {
+            doubts.add(
+                format!("conversions[{place}].ready"),
+                &format!(
+                    "a day within a year before {}, the delivery of tranche {}",
+                    tranche.delivery, tranche.id
+                ),
+                format!(
+                    "{}: racks would be idle until after the plan's end",
+                    conversion.ready
+                ),
+                "check the year of the contract's delivery, or be ready later",
+            );
+        }
+    }
+
+    /// Conversions and loans are told apart by their names.
+    fn doubt_names(&self, doubts: &mut Doubts) {
+        let conversions = self.conversions.iter().map(|one| &*one.name).collect();
+        let loans = self.loans.iter().map(|one| &*one.name).collect();
+        for (of, names) in
+            [("conversions", conversions), ("loans", loans)] as [(&str, Vec<&str>); 2]
+        {
+            for (place, name) in names.iter().enumerate() {
+                let key = format!("{of}[{place}].name");
+                let remedy = "answers tell them apart by it";
+                if name.trim().is_empty() {
+                    doubts.add(key, "a name", "none".to_owned(), remedy);
+                } else if names[..place].contains(name) {
+                    let expected = format!("a name that no other of {of} has");
+                    doubts.add(key, &expected, format!("\"{name}\" again"), remedy);
+                }
+            }
         }
     }
 
@@ -330,6 +409,20 @@ impl Plan {
                     &format!("load {}{at} in one conversion", shape.name),
                     format!("it in {}", comes.max(leaves)),
                     "split the load in the site file, or name it once",
+                );
+            }
+            let own = || self.conversions.iter().filter(|one| one.site == site);
+            let again = |of: &dyn Fn(&Conversion) -> &[LoadIx]| {
+                let times = |one| of(one).iter().filter(|named| **named == load).count();
+                own().map(times).max().unwrap_or(0)
+            };
+            let times = again(&|one| &one.racks).max(again(&|one| &one.rigs_out));
+            if times > 1 {
+                doubts.add(
+                    "conversions".to_owned(),
+                    &format!("load {}{at} once in a conversion", shape.name),
+                    format!("it {times} times"),
+                    "name it once",
                 );
             }
             if matches!(shape.kind, LoadKind::Battery(_)) {
@@ -392,16 +485,64 @@ impl Plan {
                     "draw before it is repaid",
                 );
             }
-            if let LoanKind::Notes { issue } = loan.kind
-                && self.place(issue) < 0
-            {
-                doubts.add(
+            let months = format!("{} to {}", self.first, self.end().previous());
+            match loan.kind {
+                LoanKind::Notes { issue } if self.place(issue) < 0 => doubts.add(
                     key("issue"),
                     &format!("a month from {} on", self.first),
                     issue.to_string(),
                     "a plan knows no debt of before it began; begin it earlier",
+                ),
+                LoanKind::Notes { issue } if issue >= self.end() => doubts.add(
+                    key("issue"),
+                    &format!("a month of {months}"),
+                    format!("{issue}: nothing would be lent"),
+                    "issue it earlier, plan further, or leave the loan out",
+                ),
+                LoanKind::DelayedDraw { until, .. } if self.place(until) < 0 => doubts
+                    .add(
+                        key("draws_until"),
+                        &format!("a month from {} on", self.first),
+                        format!("{until}: nothing could be drawn"),
+                        "let it be drawn later, or leave the loan out",
+                    ),
+                LoanKind::Notes { .. } | LoanKind::DelayedDraw { .. } => {}
+            }
+        }
+    }
+
+    /// Lenders lend no more than what is bought for it: machines, and for notes buildings,
+    /// too. What is dropped counts, since limits are agreed before.
+    fn doubt_limits(&self, doubts: &mut Doubts) {
+        let machines: Money =
+            self.conversions.iter().filter_map(|one| Some(one.equipment?.price)).sum();
+        let works: Money = self.conversions.iter().map(|one| one.works.cost).sum();
+        for (place, loan) in self.loans.iter().enumerate() {
+            let (for_it, most) = match loan.kind {
+                LoanKind::DelayedDraw { .. } => ("machines", machines),
+                LoanKind::Notes { .. } => ("works and machines", works + machines),
+            };
+            if loan.limit > most {
+                doubts.add(
+                    format!("loans[{place}].limit_musd"),
+                    &format!("no more than the {most} of {for_it}"),
+                    loan.limit.to_string(),
+                    "lower it, or state what it pays for",
                 );
             }
+        }
+        let all: Money = self.loans.iter().map(|loan| loan.limit).sum();
+        let alone = self.loans.iter().all(|loan| loan.limit <= works + machines);
+        if alone && all > works + machines {
+            doubts.add(
+                "loans".to_owned(),
+                &format!(
+                    "limits of no more than works and machines: {}",
+                    works + machines
+                ),
+                format!("{all} together"),
+                "lower them, or state what they pay for",
+            );
         }
     }
 
@@ -518,6 +659,15 @@ impl Plan {
     /// A covenant that is missed even when everything goes right.
     fn doubt_covenant(&self, doubts: &mut Doubts) {
         let Some(covenant) = self.covenant else { return };
+        if covenant.from >= self.end() {
+            doubts.add(
+                "covenant.from".to_owned(),
+                &format!("a month up to {}, the plan's last", self.end().previous()),
+                covenant.from.to_string(),
+                "test earlier, plan further, or leave the covenant out",
+            );
+            return;
+        }
         let best = self.best_coverage();
         let from = usize::try_from(self.place(covenant.from)).unwrap_or(0);
         let least = best
@@ -532,9 +682,9 @@ impl Plan {
             }
             doubts.add(
                 "covenant".to_owned(),
-                "debt that is served in the months it is tested in",
+                "debt that is served and still owed at the end of a month it is tested in",
                 "none".to_owned(),
-                "state loans, or leave the covenant out",
+                "state loans, test earlier, or leave the covenant out",
             );
             return;
         };
@@ -542,11 +692,11 @@ impl Plan {
             doubts.add(
                 "covenant.ratio_min".to_owned(),
                 &format!(
-                    "{:.3} to be met when everything is on time, nothing fails and power costs nothing",
+                    "{:.3} to be met when every offer is signed, everything is on time, nothing fails and power costs nothing",
                     covenant.ratio_min.as_ppm() as f64 / 1e6
                 ),
                 format!("{:.3} at best in {}", ratio as f64 / 1e6, self.period(place)),
-                "borrow less, repay over longer, or test later: no future of this plan meets it",
+                "borrow less, repay over longer, run racks for less, or test later: no future of this plan meets it",
             );
         }
     }

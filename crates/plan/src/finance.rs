@@ -103,7 +103,8 @@ fn repayment(
 /// Adds tax at the end of each twelve months: on what was earned less interest,
 /// depreciation and what things that were sold stood in the books at, after the losses of
 /// years before. When the plan ends, all that is left is sold. What tenants owe is earned
-/// in the month of service, whenever it is paid; everything else is when it is paid.
+/// in the month of service, whenever it is paid, and what was paid ahead for a tranche that
+/// ended when it ends; everything else is when it is paid.
 pub(crate) fn tax(plan: &Plan, months: &mut [Month], served: &[Money], sold: &[Money]) {
     let life = plan.rules.depreciation_months;
     let mut loss = 0_i128;
@@ -145,7 +146,8 @@ pub(crate) fn tax(plan: &Plan, months: &mut [Month], served: &[Money], sold: &[M
 }
 
 /// Cash of the contracts against debt service, in millionths, at the end of each month
-/// that the covenant is tested in; `None` where no debt was served.
+/// from the covenant's first on; `None` where no debt was served, and where nothing is
+/// owed any more when the month ends: lenders that are repaid test nothing.
 ///
 /// `available` is what the contracts paid, less the power and the running of their
 /// racks; what is paid ahead is for buying machines and does not count.
@@ -156,6 +158,14 @@ pub(crate) fn coverage(
 ) -> Vec<Option<i64>> {
     let Some(covenant) = plan.covenant else { return Vec::new() };
     let from = usize::try_from(plan.place(covenant.from)).unwrap_or(0);
+    let mut debt = Money::ZERO;
+    let owed: Vec<Money> = months
+        .iter()
+        .map(|month| {
+            debt += month.of(Line::Drawn) + month.of(Line::Repaid);
+            debt
+        })
+        .collect();
     (from..months.len())
         .map(|place| {
             let window = (place + 1).saturating_sub(covenant.over_months)..=place;
@@ -165,7 +175,7 @@ pub(crate) fn coverage(
                 .sum();
             let cash: Money = available[window].iter().copied().sum();
             let (cash, service) = (cash.as_micro_usd(), service.as_micro_usd());
-            (service > 0).then(|| {
+            (service > 0 && owed[place] > Money::ZERO).then(|| {
                 let ratio = i128::from(cash) * 1_000_000 / i128::from(service);
                 i64::try_from(ratio).unwrap_or(i64::MAX)
             })

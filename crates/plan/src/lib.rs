@@ -38,14 +38,14 @@ pub use doubt::Doubt;
 pub use markets::{Day, HOURS, Markets};
 pub use operate::{Becomes, Happening};
 pub use past::{Figure, Held, Past, Stretch, Verdict};
-pub use path::{Delivered, Outcome, Use, UseTotals};
+pub use path::{Delivered, Outcome, SpentBefore, Use, UseTotals};
 pub use receipts::Receipts;
 pub use schedule::{
     Glimpse, How, Reason, Run, Schedule, Search, Start, Trials, Tried, Worth,
 };
 pub use terms::{
     Bounds, Conversion, Covenant, Deal, Equipment, Escalator, Futures, Loan, LoanKind,
-    OnLongStop, Place, Plan, Prices, Repayment, Rules, Running, Serves, Works,
+    OnLongStop, Owner, Place, Plan, Prices, Repayment, Rules, Running, Serves, Works,
 };
 pub use tornado::Lever;
 pub use value::{irr, monthly_rate, npv, quantile};
@@ -56,4 +56,4 @@ mod tests;
 
 /// Raised whenever the same plan and seed come to other figures: parts of a run are put
 /// together only where they are of one.
-pub const MODEL: u32 = 3;
+pub const MODEL: u32 = 4;

@@ -49,8 +49,6 @@ pub(crate) struct Ran {
     pub(crate) contract_power: Vec<Money>,
     /// Running of racks under contract, by month: a cost below nought.
     pub(crate) contract_running: Vec<Money>,
-    /// What GPU-hours let brought, by load.
-    pub(crate) let_by_load: Vec<Money>,
     /// Rig capacity that stood idle, and what its energy cost at settlement.
     pub(crate) idle_wh: i128,
     pub(crate) idle_value_usd: f64,
@@ -131,7 +129,6 @@ pub(crate) fn run(
         uses: Default::default(),
         contract_power: vec![Money::ZERO; months.len()],
         contract_running: vec![Money::ZERO; months.len()],
-        let_by_load: vec![Money::ZERO; shape.loads.len()],
         idle_wh: 0,
         idle_value_usd: 0.0,
         markets: Vec::with_capacity(months.len()),
@@ -233,6 +230,20 @@ pub(crate) fn run(
         ran.markets.push(market);
     }
     ran
+}
+
+/// What it costs to run a load that stands there for a day of a month of so many.
+pub(crate) fn run_for_a_day(place: &Place, load: LoadIx, days: i64) -> Money {
+    let shape = &place.site.loads[load];
+    let Some(machines) = shape.machines() else { return Money::ZERO };
+    let pue = place.site.pue_of(load, None);
+    let watts = pue.at_meter(machines.ceiling()).as_watts();
+    let per_mw = match &shape.kind {
+        LoadKind::Rigs(_) => place.running.mining_per_mw_month,
+        LoadKind::Racks(_) | LoadKind::Battery(_) => place.running.racks_per_mw_month,
+    };
+    let exact = i128::from(per_mw.as_micro_usd()) * i128::from(watts);
+    money(exact / 1_000_000 / i128::from(days))
 }
 
 fn money(micro: i128) -> Money {
@@ -383,12 +394,11 @@ impl Site<'_> {
     fn let_out(&mut self, rent_usd: f64, month: &mut Month, ran: &mut Ran) {
         let micro = rent_usd * self.plan.futures.let_share.as_ppm() as f64;
         let price = GpuHourPrice::from_micro_usd(micro.round() as i64);
-        for (load, hours) in self.let_hours.iter_mut().enumerate() {
+        for hours in &mut self.let_hours {
             let earned = price.of(GpuSeconds::from_seconds(*hours * 3_600));
             *hours = 0;
             month.add(Line::Spot, earned);
             ran.uses[Use::Spot as usize].earned += earned;
-            ran.let_by_load[load] += earned;
         }
     }
 
@@ -396,20 +406,12 @@ impl Site<'_> {
     fn run_a_day(&self, of: Seconds, month: &mut Month, contract: &mut Money) {
         let days = of.as_seconds() / 86_400;
         for (load, shape) in self.place.site.loads.iter().enumerate() {
-            let Some(machines) = shape.machines().filter(|_| self.there[load].is_some())
-            else {
+            if self.there[load].is_none() {
                 continue;
-            };
-            let pue = self.place.site.pue_of(load, None);
-            let watts = pue.at_meter(machines.ceiling()).as_watts();
-            let (per_mw, under_contract) = match &shape.kind {
-                LoadKind::Rigs(_) => (self.place.running.mining_per_mw_month, false),
-                LoadKind::Racks(_) | LoadKind::Battery(_) => {
-                    (self.place.running.racks_per_mw_month, !self.is_let(load))
-                }
-            };
-            let exact = i128::from(per_mw.as_micro_usd()) * i128::from(watts);
-            let cost = money(exact / 1_000_000 / i128::from(days));
+            }
+            let under_contract =
+                !matches!(shape.kind, LoadKind::Rigs(_)) && !self.is_let(load);
+            let cost = run_for_a_day(self.place, load, days);
             month.add(Line::Running, -cost);
             if under_contract {
                 *contract -= cost;

@@ -192,7 +192,7 @@ impl Plan {
         };
         Held {
             foreseen: figures(&self.live(seed, number)),
-            happened: figures(&self.live_in(Some(past), seed, number)),
+            happened: figures(&self.live_in(Some(past), (seed, number), None)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use engine::site::{LoadIx, LoadKind, Racks, Terms};
 use settle::calendar::Date;
-use settle::contract::Quantity;
+use settle::contract::{Quantity, Tranche};
 use sim::scenario::delivery;
 use sim::scenario::draw::Draws;
 use units::Money;
@@ -14,7 +14,7 @@ use crate::markets::Peaks;
 use crate::operate::{self, Becomes, Happening, MonthMarket, Ran};
 use crate::past::Past;
 use crate::receipts::{Batch, Ended, Receipts, Span, aggregate, receipts};
-use crate::terms::{Conversion, OnLongStop, Place, Plan};
+use crate::terms::{Conversion, Deal, OnLongStop, Owner, Place, Plan, Serves};
 use crate::value;
 
 /// What energy was drawn for.
@@ -67,9 +67,9 @@ pub struct Delivered {
     pub days_late: i64,
     /// Whether that was after the long stop.
     pub missed: bool,
-    /// What missing it cost within the plan: what a tranche accepted on its day would
-    /// have earned, less what it earned, less what its racks were let for instead.
-    /// Nothing where it was not missed.
+    /// What missing it cost: present value, after tax, of the same future with this
+    /// tranche accepted on its day, less that of the future as it was. Nothing where it was
+    /// not missed.
     pub cost: Money,
 }
 
@@ -166,7 +166,8 @@ pub(crate) enum Luck {
 impl Plan {
     /// Lives future `number` of those that `seed` grows.
     pub fn path(&self, seed: u64, number: u64) -> Outcome {
-        let lived = self.live(seed, number);
+        let mut lived = self.live(seed, number);
+        self.cost_what_was_missed(&mut lived, seed, number);
         let stays =
             self.operate(None, (seed, number), &self.untouched(), self.months, false);
         self.outcome(number, lived, &stays)
@@ -174,12 +175,13 @@ impl Plan {
 
     /// When each load of a site comes and goes in a future.
     pub fn happenings(&self, site: usize, seed: u64, number: u64) -> Vec<Happening> {
-        self.arrivals(Luck::Drawn { seed, path: number }).happenings.swap_remove(site)
+        let luck = Luck::Drawn { seed, path: number };
+        self.arrivals(luck, None).happenings.swap_remove(site)
     }
 
     /// Lives a future of the plan alone.
     pub(crate) fn live(&self, seed: u64, number: u64) -> Lived {
-        self.live_in(None, seed, number)
+        self.live_in(None, (seed, number), None)
     }
 
     /// Runs the hours of every site, so many months of them, metering what tenants are
@@ -203,15 +205,23 @@ impl Plan {
                 operate::run(self, site, markets, peaks, happenings, meters, running);
             ran.contract_power.resize(self.months, Money::ZERO);
             ran.contract_running.resize(self.months, Money::ZERO);
+            if let Some(last) = months.last_mut() {
+                last.add(Line::Resale, self.worth_of_what_was_paid_before(site));
+            }
             AtSite { ran, months }
         };
         happenings.iter().enumerate().map(at_site).collect()
     }
 
     /// The same; with a past, only the months that it has are run, and markets are as
-    /// they were.
-    pub(crate) fn live_in(&self, past: Option<&Past>, seed: u64, number: u64) -> Lived {
-        let arrivals = self.arrivals(Luck::Drawn { seed, path: number });
+    /// they were; a tranche that is to be on time is accepted on its day at the latest.
+    pub(crate) fn live_in(
+        &self,
+        past: Option<&Past>,
+        (seed, number): (u64, u64),
+        on_time: Option<Serves>,
+    ) -> Lived {
+        let arrivals = self.arrivals(Luck::Drawn { seed, path: number }, on_time);
         let run = past.map_or(self.months, |past| past.months().min(self.months));
         let happenings = &arrivals.happenings;
         let mut sites = self.operate(past, (seed, number), happenings, run, true);
@@ -232,6 +242,11 @@ impl Plan {
         for months in earned {
             for (place, earned) in months.iter().enumerate() {
                 served[place] += *earned;
+            }
+        }
+        for kept in receipts.iter().map(|receipts| &receipts.kept) {
+            for (place, kept) in kept.iter().enumerate() {
+                served[place] += *kept;
             }
         }
         finance::tax(self, &mut months, &served, &sold);
@@ -268,20 +283,25 @@ impl Plan {
         let gain: Vec<Money> = net.iter().zip(&stay).map(|(a, b)| *a - *b).collect();
         let tax = worth(&of(months, &|month| month.of(Line::Tax)))
             - worth(&of(&stays, &|month| month.of(Line::Tax)));
-        let tenants =
-            of(months, &|month| month.of(Line::Contract) + month.of(Line::Prepayment));
+        let tenants = of(months, &|month| {
+            month.of(Line::Contract) + month.of(Line::Prepayment) + month.of(Line::Closed)
+        });
         // Power that is passed on is nothing of the price of capacity.
         let tenants: Vec<Money> = (0..tenants.len())
             .map(|place| {
-                let power = lived.receipts.iter().map(|one| one.power_paid[place]);
-                tenants[place] - power.sum::<Money>()
+                let is_last = place + 1 == self.months;
+                let power = |one: &Receipts| {
+                    let open = if is_last { one.power_open } else { Money::ZERO };
+                    one.power_paid[place] + open
+                };
+                tenants[place] - lived.receipts.iter().map(power).sum::<Money>()
             })
             .collect();
         let mut uses = <[UseTotals; Use::ALL.len()]>::default();
         for (of, uses) in uses.iter_mut().enumerate() {
             sites.iter().for_each(|site| uses.add(site.uses[of]));
         }
-        let delivered = self.costs(&lived);
+        let delivered = lived.arrivals.delivered.clone();
         let at = &lived.sites;
         let idle_wh = at.iter().map(|at| at.ran.idle_wh).sum::<i128>();
         let idle_usd = at.iter().map(|at| at.ran.idle_value_usd).sum::<f64>();
@@ -312,38 +332,21 @@ impl Plan {
         }
     }
 
-    /// What each missed tranche cost.
-    fn costs(&self, lived: &Lived) -> Vec<Delivered> {
-        let arrivals = &lived.arrivals;
-        let mut delivered = arrivals.delivered.clone();
+    /// Notes what each missed tranche cost: the same future is lived once more with it on
+    /// its day.
+    fn cost_what_was_missed(&self, lived: &mut Lived, seed: u64, number: u64) {
+        let rate = value::monthly_rate(self.rules.discount);
+        let worth = |months: &[Month]| {
+            let net: Vec<Money> = months.iter().map(Month::net).collect();
+            usd(value::npv(rate, &net))
+        };
+        let was = worth(&lived.months);
+        let delivered = &mut lived.arrivals.delivered;
         for one in delivered.iter_mut().filter(|one| one.missed && one.signed) {
-            let contract = &self.deals[one.deal].contract;
-            let on_time: Vec<Batch> = arrivals.serving[one.deal]
-                .meant
-                .iter()
-                .filter(|batch| batch.tranche == one.tranche)
-                .map(|batch| Batch {
-                    accepted: contract.tranches[one.tranche].delivery,
-                    ..batch.clone()
-                })
-                .collect();
-            let could =
-                receipts(&aggregate(contract), self.span(), &on_time, &[], Vec::new());
-            let sum = |months: &[Money]| months.iter().copied().sum::<Money>();
-            let serving = self.conversions.iter().filter(|conversion| {
-                conversion.serves.is_some_and(|serves| {
-                    serves.deal == one.deal && serves.tranche == one.tranche
-                })
-            });
-            let let_for: Money = serving
-                .flat_map(|c| c.racks.iter().map(|load| (c.site, *load)))
-                .map(|(site, load)| lived.sites[site].ran.let_by_load[load])
-                .sum();
-            one.cost = sum(&could.earned[one.tranche])
-                - sum(&lived.receipts[one.deal].earned[one.tranche])
-                - let_for;
+            let on_time = Serves { deal: one.deal, tranche: one.tranche };
+            let other = self.live_in(None, (seed, number), Some(on_time));
+            one.cost = worth(&other.months) - was;
         }
-        delivered
     }
 
     pub(crate) fn span(&self) -> Span {
@@ -355,28 +358,38 @@ impl Plan {
         self.zone().midnight(day)
     }
 
-    /// The sites if nothing is converted: rigs, and racks that no conversion brings.
+    /// The sites if nothing is converted: rigs, and racks that no conversion brings. Rigs
+    /// that left before the plan are gone whatever is decided.
     fn untouched(&self) -> Vec<Vec<Happening>> {
         // Before anything else happens.
         let start = units::Timestamp::from_unix_seconds(0);
         let at_site = |(site, place): (usize, &Place)| {
-            let comes = |load: &LoadIx| {
-                let brings = |c: &Conversion| c.site == site && c.racks.contains(load);
-                self.conversions.iter().any(brings)
+            let is_gone = |load: &LoadIx| {
+                let gone = |c: &Conversion| {
+                    c.racks.contains(load)
+                        || self.has_begun(c) && c.rigs_out.contains(load)
+                };
+                self.conversions.iter().any(|c| c.site == site && gone(c))
             };
             (0..place.site.loads.len())
                 .map(|load| Happening {
                     at: start,
                     load,
-                    becomes: if comes(&load) { Becomes::Gone } else { Becomes::There },
+                    becomes: if is_gone(&load) { Becomes::Gone } else { Becomes::There },
                 })
                 .collect()
         };
         self.sites.iter().enumerate().map(at_site).collect()
     }
 
-    /// When everything comes and goes, and what serves whom by it.
-    fn arrivals(&self, luck: Luck) -> Arrivals {
+    /// Whether the work on a conversion began before the plan.
+    pub(crate) fn has_begun(&self, conversion: &Conversion) -> bool {
+        conversion.begins < self.first.first_day()
+    }
+
+    /// When everything comes and goes, and what serves whom by it; a tranche that is to be
+    /// on time is accepted on its day at the latest.
+    fn arrivals(&self, luck: Luck, on_time: Option<Serves>) -> Arrivals {
         let mut happenings = self.untouched();
         for conversion in self.conversions.iter().filter(|conversion| !conversion.dropped)
         {
@@ -402,7 +415,13 @@ impl Plan {
                 Luck::Drawn { .. } | Luck::Best => 0,
             };
             // Drawn all the same, so that another's draw is not moved.
-            let arrives = conversion.ready.plus_days(late);
+            let mut arrives = conversion.ready.plus_days(late);
+            if let (Some((_, tranche)), true) = (
+                self.served(conversion),
+                on_time.is_some() && conversion.serves == on_time,
+            ) {
+                arrives = arrives.min(tranche.delivery);
+            }
             arrived.push((!conversion.dropped).then_some(arrives));
         }
         let mut found =
@@ -436,56 +455,73 @@ impl Plan {
                 let unit = Draws::of(seed, path, "deals").unit(place as u64);
                 unit * 1e6 < deal.signed.as_ppm() as f64
             }
-            Luck::Best => true,
+            Luck::Best => !deal.signed.is_zero(),
         };
+        // An offer that is not signed by the day it was to take effect never is.
+        let declined = contract.effective.max(self.first.first_day());
         let mut serving_it = Serving::default();
         let days = found.arrived.clone();
+        let accepted = |at: usize, tranche: &Tranche| {
+            let day = days[at]?;
+            Some(if tranche.early { day } else { day.max(tranche.delivery) })
+        };
+        let serving = |number: usize| {
+            let by = Serves { deal: place, tranche: number };
+            (0..self.conversions.len())
+                .filter(move |at| self.conversions[*at].serves == Some(by))
+        };
+        // The first and the last acceptance of a tranche, and its long stop where missed.
+        let coming = |number: usize| {
+            let tranche = &contract.tranches[number];
+            let all = || serving(number).filter_map(|at| accepted(at, tranche));
+            let (first, last) = (all().min()?, all().max()?);
+            let stop = contract.delay.as_ref().and_then(|delay| delay.long_stop_days);
+            let stop = stop.map(|days| tranche.delivery.plus_days(days));
+            Some((first, last, stop.filter(|stop| last > *stop)))
+        };
+        let order_end = order_end(deal, &coming);
         for (number, tranche) in contract.tranches.iter().enumerate() {
-            let serving: Vec<usize> = (0..self.conversions.len())
-                .filter(|at| {
-                    let serves = self.conversions[*at].serves;
-                    serves.is_some_and(|s| s.deal == place && s.tranche == number)
-                })
-                .collect();
-            let accepted = |at: usize| {
-                let day = days[at]?;
-                Some(if tranche.early { day } else { day.max(tranche.delivery) })
-            };
-            let all = || serving.iter().filter_map(|at| accepted(*at));
-            let (Some(first), Some(last)) = (all().min(), all().max()) else { continue };
+            let Some((first, last, stop)) = coming(number) else { continue };
             // Service is counted from the first acceptance.
             let anchor = contract.zone.midnight(first);
             let term = contract.zone.months_after(anchor, tranche.months);
-            let stop = contract.delay.as_ref().and_then(|delay| delay.long_stop_days);
-            let stop = stop.map(|days| tranche.delivery.plus_days(days));
-            let missed = stop.is_some_and(|stop| last > stop);
-            let end = stop.filter(|_| missed && deal.on_long_stop == OnLongStop::Ends);
+            // What ended with the order before its own stop was not missed by itself.
+            let stop = stop.filter(|stop| order_end.is_none_or(|end| *stop <= end));
+            let own_end = stop.filter(|_| deal.on_long_stop != OnLongStop::Waits);
+            let end = [own_end, order_end].into_iter().flatten().min();
             found.delivered.push(Delivered {
                 deal: place,
                 tranche: number,
                 signed,
                 days_late: last.days_since(tranche.delivery),
-                missed,
+                missed: stop.is_some(),
                 cost: Money::ZERO,
             });
             if let (Some(end), true) = (end, signed) {
                 serving_it.ended.push(Ended { tranche: number, at: end });
             }
-            for at in serving.iter().copied() {
+            for at in serving(number) {
                 let conversion = &self.conversions[at];
-                let Some(day) = accepted(at) else { continue };
+                let (Some(arrives), Some(day)) = (days[at], accepted(at, tranche)) else {
+                    continue;
+                };
                 let size = self.size(conversion, tranche.quantity);
                 let lost = self.lost(at, size, luck);
                 let batch =
                     Batch { tranche: number, unit: at, size, accepted: day, lost };
                 serving_it.meant.push(batch.clone());
-                let gone = end.is_some_and(|end| self.is_cancelled(conversion, day, end));
-                if signed && gone {
+                let left = if signed { end } else { Some(declined) };
+                if left.is_some_and(|left| self.is_cancelled(conversion, arrives, left)) {
                     found.arrived[at] = None;
                     continue;
                 }
                 let serves = signed && end.is_none_or(|end| day <= end);
-                let becomes = if serves { Becomes::There } else { Becomes::Let };
+                let after = match conversion.machines {
+                    Owner::Site => Becomes::Let,
+                    // A tenant takes its machines away, or never brings them.
+                    Owner::Tenant => Becomes::Gone,
+                };
+                let becomes = if serves { Becomes::There } else { after };
                 let until = end.map_or(term, |end| term.min(self.midnight(end)));
                 for load in &conversion.racks {
                     let load = *load;
@@ -493,8 +529,7 @@ impl Plan {
                     let happenings = &mut found.happenings[conversion.site];
                     happenings.push(Happening { at, load, becomes });
                     if serves {
-                        let becomes = Becomes::Let;
-                        happenings.push(Happening { at: until, load, becomes });
+                        happenings.push(Happening { at: until, load, becomes: after });
                     }
                 }
                 if serves {
@@ -507,10 +542,29 @@ impl Plan {
 
     /// Whether an order is cancelled when the tenant leaves on a day.
     fn is_cancelled(&self, conversion: &Conversion, ready: Date, end: Date) -> bool {
+        let paid = self.is_paid_before(conversion);
         conversion.equipment.is_some_and(|equipment| {
             let ships = ready.plus_days(-equipment.ships_days_before);
-            equipment.cancellable && ships > end
+            equipment.cancellable && ships > end && !paid
         })
+    }
+
+    /// Whether machines were paid before the plan, had they been on time: then they were,
+    /// and it is their coming alone that may be late.
+    pub(crate) fn is_paid_before(&self, conversion: &Conversion) -> bool {
+        conversion.equipment.is_some_and(|equipment| {
+            let paid = conversion.ready.plus_days(equipment.paid_after_days());
+            paid < self.first.first_day()
+        })
+    }
+
+    /// What machines at a site that were paid before the plan are worth when it ends. They
+    /// are there whatever is decided, so that they are sold in either life.
+    fn worth_of_what_was_paid_before(&self, site: usize) -> Money {
+        let own = self.conversions.iter().filter(|one| one.site == site);
+        let before = own.filter(|one| self.is_paid_before(one));
+        let orders = before.filter_map(|one| one.equipment);
+        orders.map(|order| order.residual.of_money(order.price)).sum()
     }
 
     /// What a conversion brings, as the tranche counts.
@@ -554,6 +608,9 @@ impl Plan {
                 month.add(Line::Prepayment, receipts.ahead[place]);
                 available[place] += receipts.paid[place];
             }
+            if let Some(last) = months.last_mut() {
+                last.add(Line::Closed, receipts.open);
+            }
         }
         available
     }
@@ -594,8 +651,10 @@ impl Plan {
             else {
                 continue;
             };
-            let paid =
-                arrived.plus_days(equipment.payable_days - equipment.ships_days_before);
+            if self.is_paid_before(conversion) {
+                continue;
+            }
+            let paid = arrived.plus_days(equipment.paid_after_days());
             add(place(paid), Line::Equipment, -equipment.price);
             if paid < self.end().first_day() {
                 let worth = equipment.residual.of_money(equipment.price);
@@ -605,10 +664,10 @@ impl Plan {
         sold
     }
 
-    /// What buildings cost before the first month, as far as the plan knows: it is spent,
-    /// whatever is decided, and counts nowhere.
-    pub fn spent_before(&self) -> Money {
-        let of = |conversion: &Conversion| -> Money {
+    /// What buildings and machines cost before the first month, as far as the plan knows: it
+    /// is spent, whatever is decided, and counts nowhere.
+    pub fn spent_before(&self) -> SpentBefore {
+        let works = |conversion: &Conversion| -> Money {
             let works = &conversion.works;
             let first = conversion.begins.period().first_day();
             let due = |after: usize| self.place(first.plus_months(after as i64).period());
@@ -616,18 +675,57 @@ impl Plan {
             let before = paid.filter(|(after, _)| due(*after) < 0);
             before.map(|(_, share)| share.of_money(works.cost)).sum()
         };
-        self.conversions.iter().map(of).sum()
+        let before = self.conversions.iter().filter(|one| self.is_paid_before(one));
+        SpentBefore {
+            works: self.conversions.iter().map(works).sum(),
+            machines: before.filter_map(|one| Some(one.equipment?.price)).sum(),
+        }
     }
 
-    /// The best that coverage can be: everything on time, nothing fails, and power and
-    /// running cost nothing.
+    /// The best that coverage can be: every deal that may be is signed, everything is on
+    /// time, nothing fails and power costs nothing. What it costs to run racks is certain.
     pub(crate) fn best_coverage(&self) -> Vec<Option<i64>> {
-        let arrivals = self.arrivals(Luck::Best);
+        let arrivals = self.arrivals(Luck::Best, None);
         let mut months = vec![Month::default(); self.months];
         self.build(&arrivals, |_, place, line, money| months[place].add(line, money));
-        let available = self.collect(&self.receipts(&arrivals, &[]), &mut months);
+        let mut available = self.collect(&self.receipts(&arrivals, &[]), &mut months);
+        for (available, cost) in available.iter_mut().zip(self.running_under(&arrivals)) {
+            *available -= cost;
+        }
         finance::borrow(self, &mut months);
         finance::coverage(self, &months, &available)
+    }
+
+    /// What it costs to run racks while they serve a contract, by month.
+    fn running_under(&self, arrivals: &Arrivals) -> Vec<Money> {
+        let zone = self.zone();
+        let mut costs = vec![Money::ZERO; self.months];
+        for (place, happenings) in self.sites.iter().zip(&arrivals.happenings) {
+            let mut serves = vec![false; place.site.loads.len()];
+            let mut happenings = happenings.iter().peekable();
+            for (month, cost) in costs.iter_mut().enumerate() {
+                let during = zone.month(self.period(month));
+                let days = during.duration().as_seconds() / 86_400;
+                for day in 0..days {
+                    let at = during.start + units::Seconds::hours(24 * day);
+                    while let Some(next) = happenings.next_if(|next| next.at <= at) {
+                        let is_racks = matches!(
+                            place.site.loads[next.load].kind,
+                            LoadKind::Racks(Racks {
+                                terms: Terms::Contracted { .. },
+                                ..
+                            })
+                        );
+                        serves[next.load] = is_racks && next.becomes == Becomes::There;
+                    }
+                    let serving = (0..serves.len()).filter(|load| serves[*load]);
+                    *cost += serving
+                        .map(|load| operate::run_for_a_day(place, load, days))
+                        .sum::<Money>();
+                }
+            }
+        }
+        costs
     }
 
     /// Whether a load of a site is one of racks under contract.
@@ -648,6 +746,30 @@ impl Lived {
     }
 }
 
+/// What was spent before a plan's first month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpentBefore {
+    /// On buildings.
+    pub works: Money,
+    /// On machines.
+    pub machines: Money,
+}
+
+/// When a tenant ends the whole order, if it does: at the long stop of the tranche that was
+/// to come first. `coming` says of a tranche its first and last acceptance, and its long
+/// stop where that is missed.
+fn order_end(
+    deal: &Deal,
+    coming: &dyn Fn(usize) -> Option<(Date, Date, Option<Date>)>,
+) -> Option<Date> {
+    if deal.on_long_stop != OnLongStop::EndsOrder {
+        return None;
+    }
+    let tranches = &deal.contract.tranches;
+    let first = (0..tranches.len()).min_by_key(|at| tranches[*at].delivery)?;
+    coming(first)?.2
+}
+
 /// The months of every site together.
 fn together(sites: &[AtSite], months: usize) -> Vec<Month> {
     let mut all = vec![Month::default(); months];
@@ -664,3 +786,6 @@ fn together(sites: &[AtSite], months: usize) -> Vec<Month> {
 pub(crate) fn usd(value: f64) -> Money {
     Money::from_micro_usd((value * 1e6).round() as i64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,12 +4,12 @@
 //! A tranche is settled as an aggregate: what one conversion brings is one unit, and
 //! what its GPUs lose in a month is one stretch of it being down. Lost time is drawn as
 //! the contract counts it, so the contract's block rule and its shortest incident are
-//! taken out of the copy that is settled; everything else stands as signed. The
-//! stretch lies at the month's beginning, which moves no amount: availability is counted
+//! taken out of the copy that is settled, and a tenant who has to ask for a credit always
+//! does; everything else stands as signed. The stretch lies at the month's beginning, which moves no amount: availability is counted
 //! by the month.
 
 use settle::calendar::{Date, Period};
-use settle::contract::{Basis, Contract, Quantity, Versions};
+use settle::contract::{Basis, Claim, Contract, Quantity, Versions};
 use settle::facts::Facts;
 use settle::settlement::{Settlement, cut};
 use settle::statement::LineKind;
@@ -44,6 +44,13 @@ pub struct Receipts {
     pub paid: Vec<Money>,
     /// Prepayments received, by month.
     pub ahead: Vec<Money>,
+    /// Prepayments that are kept although their tranche ended, by the month of its end.
+    pub kept: Vec<Money>,
+    /// What the tenant owes at the plan's end for what was served within it, less what was
+    /// paid ahead by then and not yet credited.
+    pub open: Money,
+    /// What of that is power.
+    pub power_open: Money,
     /// What each tranche comes to by the month of service, without what is paid ahead and
     /// without power.
     pub earned: Vec<Vec<Money>>,
@@ -65,6 +72,12 @@ impl Span {
         let place = usize::try_from(period.months_since(self.first)).ok()?;
         (place < self.months).then_some(place)
     }
+
+    /// Whether a month comes after the plan.
+    fn is_past(self, period: Period) -> bool {
+        let place = i64::from(period.months_since(self.first));
+        place >= i64::try_from(self.months).expect("months fit")
+    }
 }
 
 /// The contract as an aggregate is settled by.
@@ -73,6 +86,7 @@ pub(crate) fn aggregate(contract: &Contract) -> Contract {
     if let Some(sla) = &mut contract.sla {
         sla.basis = Basis::GpuSeconds;
         sla.min_incident_seconds = 0;
+        sla.claim = Claim::Automatic;
     }
     contract
 }
@@ -91,11 +105,17 @@ pub(crate) fn receipts(
     let mut receipts = Receipts {
         paid: vec![Money::ZERO; span.months],
         ahead: vec![Money::ZERO; span.months],
+        kept: vec![Money::ZERO; span.months],
+        open: Money::ZERO,
+        power_open: Money::ZERO,
         earned: vec![vec![Money::ZERO; span.months]; contract.tranches.len()],
         power: vec![vec![Money::ZERO; span.months]; contract.tranches.len()],
         power_paid: vec![Money::ZERO; span.months],
     };
-    let (text, any) = facts(contract, span, (batches, ended, told), &mut receipts.ahead);
+    // What was paid ahead by the plan's end, and is neither credited nor given back.
+    let mut held = vec![Money::ZERO; contract.tranches.len()];
+    let paid_ahead = (&mut receipts.ahead[..], &mut held[..]);
+    let (text, any) = facts(contract, span, (batches, ended, told), paid_ahead);
     if !any {
         return receipts;
     }
@@ -111,9 +131,9 @@ pub(crate) fn receipts(
     assert!(aside.is_empty(), "a fact of a plan was set aside: {:?}", aside.first());
 
     let scale = 10_i64.pow(6 - u32::from(contract.currency.places).min(6));
-    let pay_place = |service: Period| {
+    let paid_in = |service: Period| {
         let day = contract.zone.date(cut(contract, service));
-        span.place(day.plus_days(contract.billing.due_days).period())
+        day.plus_days(contract.billing.due_days).period()
     };
     let mut totals: BTreeMap<Period, Money> = BTreeMap::new();
     for ((id, service, kind), amount) in owed {
@@ -121,16 +141,22 @@ pub(crate) fn receipts(
         let of = contract.tranches.iter().position(|tranche| tranche.id == id);
         if kind == LineKind::Refund {
             // Nothing is left to set it off against: it is paid.
-            if let Some(place) = pay_place(service) {
-                receipts.paid[place] += amount;
+            receipts.pay(span, paid_in(service), amount);
+            if let Some(of) = of {
+                held[of] += amount;
             }
             continue;
         }
+        if let (Some(of), LineKind::Prepayment) = (of, kind) {
+            held[of] += amount;
+        }
         *totals.entry(service).or_insert(Money::ZERO) += amount;
-        if kind == LineKind::Power
-            && let Some(place) = pay_place(service)
-        {
-            receipts.power_paid[place] += amount;
+        if kind == LineKind::Power {
+            match span.place(paid_in(service)) {
+                Some(place) => receipts.power_paid[place] += amount,
+                None if span.is_past(paid_in(service)) => receipts.power_open += amount,
+                None => {}
+            }
         }
         let Some((of, place)) = of.zip(span.place(service)) else { continue };
         match kind {
@@ -144,11 +170,32 @@ pub(crate) fn receipts(
         // What a statement leaves as a credit comes off the next.
         let due = total + credit;
         credit = due.min(Money::ZERO);
-        if let Some(place) = pay_place(service) {
-            receipts.paid[place] += due.max(Money::ZERO);
+        receipts.pay(span, paid_in(service), due.max(Money::ZERO));
+    }
+    receipts.open += credit;
+    for (of, held) in held.into_iter().enumerate() {
+        let end = ended.iter().find(|ended| ended.tranche == of);
+        match end.map(|end| end.at.period()).filter(|end| !span.is_past(*end)) {
+            Some(end) => {
+                if let Some(place) = span.place(end) {
+                    receipts.kept[place] += held;
+                }
+            }
+            None => receipts.open -= held,
         }
     }
     receipts
+}
+
+impl Receipts {
+    /// Notes what is paid in a month: after the plan it is open when that ends.
+    fn pay(&mut self, span: Span, month: Period, amount: Money) {
+        match span.place(month) {
+            Some(place) => self.paid[place] += amount,
+            None if span.is_past(month) => self.open += amount,
+            None => {}
+        }
+    }
 }
 
 /// One line of a record, not yet numbered.
@@ -161,12 +208,13 @@ pub(crate) struct Said {
     pub(crate) body: String,
 }
 
-/// The record as text, and whether there is anything in it. Notes what is paid ahead.
+/// The record as text, and whether there is anything in it. Notes what is paid ahead, by
+/// month, and by tranche as far as that is by the plan's end.
 fn facts(
     contract: &Contract,
     span: Span,
     (batches, ended, told): (&[Batch], &[Ended], Vec<Said>),
-    ahead: &mut [Money],
+    (ahead, by_tranche): (&mut [Money], &mut [Money]),
 ) -> (String, bool) {
     let zone = &contract.zone;
     let mut said = told;
@@ -175,11 +223,19 @@ fn facts(
             || ended.iter().any(|ended| ended.tranche == place);
         let (Some(terms), true) = (&contract.prepayment, served) else { continue };
         let day = tranche.delivery.plus_days(-terms.due_days_before_delivery);
+        if ended.iter().any(|ended| ended.tranche == place && ended.at < day) {
+            // The order ended before it was due.
+            continue;
+        }
         let amount = settle::prepayment::agreed(contract, tranche);
         let at = zone.midnight(day);
+        let scale = 10_i64.pow(6 - u32::from(contract.currency.places).min(6));
+        let money = Money::from_micro_usd(amount.as_minor() * scale);
         if let Some(place) = span.place(day.period()) {
-            let scale = 10_i64.pow(6 - u32::from(contract.currency.places).min(6));
-            ahead[place] += Money::from_micro_usd(amount.as_minor() * scale);
+            ahead[place] += money;
+        }
+        if !span.is_past(day.period()) {
+            by_tranche[place] += money;
         }
         let body = format!(
             "{{\"amount\":\"{amount}\",\"currency\":\"{}\",\"for\":\"prepayment:{}\"}}",

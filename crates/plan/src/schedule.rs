@@ -262,14 +262,18 @@ impl Plan {
         let mut options = Vec::new();
         for (one, stated) in self.conversions.iter().zip(self.stated()) {
             let mut of = vec![stated];
-            if one.begins >= self.first.first_day() {
+            if !self.has_begun(one) {
                 let month = one.begins.period();
                 let place = month.months_since(self.first);
                 let others =
                     (0..within).filter(|to| *to != place && (to - place) % every == 0);
                 for to in others {
                     let start = Start::At(self.first.plus(to));
-                    if self.begun(one, start).ready < self.end().first_day() {
+                    let begun = self.begun(one, start);
+                    // Machines would have to be paid before anything is decided.
+                    let too_soon =
+                        self.is_paid_before(&begun) && !self.is_paid_before(one);
+                    if begun.ready < self.end().first_day() && !too_soon {
                         of.push(start);
                     }
                 }

@@ -85,6 +85,9 @@ pub enum OnLongStop {
     Ends,
     /// Waits.
     Waits,
+    /// Ends the whole order where the first tranche to be delivered is missed, else the
+    /// tranche alone.
+    EndsOrder,
 }
 
 /// Loads that leave and loads that come in their place.
@@ -108,6 +111,8 @@ pub struct Conversion {
     pub works: Works,
     /// What is ordered for it.
     pub equipment: Option<Equipment>,
+    /// Whose machines stand in the racks.
+    pub machines: Owner,
     /// What the rigs are sold for when they leave.
     pub resale: Money,
     /// What they stand in the books at then: what exceeds the resale is a loss.
@@ -117,6 +122,15 @@ pub struct Conversion {
     /// Whether it is not done after all: its rigs stay, its racks never come, and an
     /// offer that it was to serve is declined.
     pub dropped: bool,
+}
+
+/// Whose machines stand in racks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The site's: they are let by the hour where no tenant has them.
+    Site,
+    /// The tenant's: racks are empty before the tenant comes and once it is gone.
+    Tenant,
 }
 
 /// Which tranche of which deal.
@@ -287,6 +301,14 @@ pub struct Escalator {
     pub value: f64,
     /// How it grows a year, as a share of itself; known month by month.
     pub per_year: f64,
+}
+
+impl Equipment {
+    /// How many days after the machines come they are paid; before that where it is below
+    /// nought.
+    pub(crate) fn paid_after_days(&self) -> i64 {
+        self.payable_days - self.ships_days_before
+    }
 }
 
 impl Plan {

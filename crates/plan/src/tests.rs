@@ -41,9 +41,17 @@ pub(crate) fn usd(dollars: i64) -> Money {
 }
 
 /// 720 GPUs at 2.00 an hour for two years, a fifth ahead and credited over the second.
-fn contract() -> Contract {
-    Contract::read(
-        "schema = \"capacity-contract/1\"\nid = \"CAP\"\nsupplier = \"us\"\n\
+pub(crate) fn contract() -> Contract {
+    read(TERMS)
+}
+
+/// A contract as written.
+pub(crate) fn read(text: &str) -> Contract {
+    Contract::read(text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// What it says.
+pub(crate) const TERMS: &str = "schema = \"capacity-contract/1\"\nid = \"CAP\"\nsupplier = \"us\"\n\
          customer = \"them\"\ncurrency = \"USD\"\ntimezone = \"UTC\"\n\
          effective = 2026-01-01\n\
          [billing]\ngrace_days = 5\ndue_days = 30\nrestate_limit_months = 24\n\
@@ -57,10 +65,7 @@ fn contract() -> Contract {
          [power]\nmode = \"included\"\n\
          [[tranche]]\nid = \"H1\"\ngpus = 720\n\
          price = { unit = \"gpu-hour\", amount = \"2.00\" }\ndelivery = 2026-04-01\n\
-         months = 24\n",
-    )
-    .unwrap_or_else(|problems| panic!("{problems}"))
-}
+         months = 24\n";
 
 /// A thousand rigs of 3 500 W and 200 TH/s, and ten racks of 130 kW.
 fn site() -> Site {
@@ -218,7 +223,7 @@ pub(crate) fn still() -> Futures {
     }
 }
 
-fn punctual() -> Slip {
+pub(crate) fn punctual() -> Slip {
     Slip { on_time: 1.0, median_days: 0.0, ninetieth_days: 0.0, days_max: 0.0 }
 }
 
@@ -261,6 +266,7 @@ pub(crate) fn plan() -> Plan {
                 cancellable: false,
                 residual: Share::ZERO,
             }),
+            machines: Owner::Site,
             resale: usd(500_000),
             book_value: usd(800_000),
             serves: Some(Serves { deal: 0, tranche: 0 }),
@@ -480,40 +486,6 @@ fn a_late_tranche_is_credited_by_the_day_and_an_ended_one_gives_back() {
 }
 
 #[test]
-fn a_missed_long_stop_costs_what_the_tenant_would_have_paid_less_rent() {
-    let mut plan = plan();
-    // Always 100 days late: ten after the long stop.
-    plan.conversions[0].slip =
-        Slip { on_time: 0.0, median_days: 100.0, ninetieth_days: 100.0, days_max: 100.0 };
-    let outcome = plan.path(1, 0);
-    let found = outcome.delivered[0];
-    assert_eq!((found.days_late, found.missed), (100, true));
-    let fees = 2.0 * 720.0 * 24.0 * 275.0;
-    let rent = 1.5 * 0.8 * 720.0 * 24.0 * 175.0;
-    let cost = found.cost.as_micro_usd() as f64 / 1e6;
-    assert!((cost - (fees - rent)).abs() < 1.0, "{cost} for {}", fees - rent);
-    let back: Money = outcome.months.iter().map(|month| month.of(Line::Contract)).sum();
-    assert_eq!(back, Money::from_micro_usd(-5_052_672_000_000));
-
-    plan.deals[0].on_long_stop = OnLongStop::Waits;
-    let waits = plan.path(1, 0);
-    let credit = 0.3 * 2.0 * 720.0 * 24.0 * 31.0;
-    let lost = 2.0 * 720.0 * 24.0 * 100.0 + credit;
-    let cost = waits.delivered[0].cost.as_micro_usd() as f64 / 1e6;
-    assert!((cost - lost).abs() < 1.0, "{cost} for {lost}");
-
-    // An order that can be cancelled, and is shipped after the tenant left.
-    plan.deals[0].on_long_stop = OnLongStop::Ends;
-    let equipment = plan.conversions[0].equipment.as_mut().expect("an order");
-    *equipment = Equipment { cancellable: true, ships_days_before: 5, ..*equipment };
-    let cancelled = plan.path(1, 0);
-    let paid: Money =
-        cancelled.months.iter().map(|month| month.of(Line::Equipment)).sum();
-    assert_eq!(paid, Money::ZERO);
-    assert_eq!(cancelled.uses[Use::Spot as usize], UseTotals::default());
-}
-
-#[test]
 fn an_offer_is_signed_as_often_as_it_says_and_else_the_racks_are_let() {
     let mut plan = plan();
     plan.months = 5;
@@ -564,7 +536,7 @@ fn what_cannot_be_is_told_and_gives_no_figure() {
         racks.machines.count = 9;
     });
     assert!(less.contains("the 720 of tranche H1; 648"), "{less}");
-    let covenant = doubted(|plan| plan.loans[0].maturity = month("2026-09"));
+    let covenant = doubted(|plan| plan.loans[0].maturity = month("2026-11"));
     assert!(covenant.contains("covenant.ratio_min"), "{covenant}");
     assert!(covenant.contains("at best"), "{covenant}");
     let unserved = doubted(|plan| {

@@ -23,7 +23,8 @@ use crate::report::plan::Tornado;
 ///
 /// Each future is decided hour by hour on what was known then, and settled by the
 /// contracts themselves. The same seed gives the same figures on any number of threads
-/// or machines. Ctrl-C keeps the futures that are finished.
+/// or machines. Ctrl-C keeps the futures that are finished; a part (`--shard`) is written
+/// whole or not at all.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(super) struct PlanCommand {
@@ -47,6 +48,9 @@ enum Part {
         /// A folder for every future, its cash by month and its tranches, as Parquet.
         #[arg(long, value_name = "DIR")]
         parquet: Option<PathBuf>,
+        /// Write the answer as one page with pictures, too.
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
         /// Print the answer as JSON.
         #[arg(long)]
         json: bool,
@@ -104,8 +108,10 @@ impl PlanCommand {
         match (self.part, self.run) {
             (Some(Part::Calibrate(command)), _) => command.run(),
             (Some(Part::Backtest(command)), _) => command.run(),
-            (Some(Part::Merge { plan, parts, parquet, json }), _) => {
-                merge(&plan_file::load(&plan)?, &parts, parquet.as_deref(), json)
+            (Some(Part::Merge { plan, parts, parquet, report, json }), _) => {
+                let to =
+                    Targets { report: report.as_deref(), parquet: parquet.as_deref() };
+                merge(&plan_file::load(&plan)?, &parts, to, json)
             }
             (None, Some(run)) => run.run(),
             (None, None) => bail!("expected a plan, found none; write `mw plan PLAN`"),
@@ -126,7 +132,8 @@ fn show(
         .context("no future was finished; let it run longer, or ask for fewer")?;
     print(&if json {
         let mut document = report::plan::document(&loaded.plan, &answer, seed, asked);
-        if !tornado.bars.is_empty() {
+        if tornado.futures > 0 {
+            document["tornado_left_out"] = tornado.left_out.into();
             document["tornado"] = report::plan::tornado_document(&tornado.bars);
             document["tornado_paths"] = tornado.futures.into();
         }
@@ -143,36 +150,88 @@ fn show(
     })
 }
 
-/// Writes every future as Parquet, where a folder was named.
-fn keep(
-    loaded: &LoadedPlan,
-    outcomes: &[Outcome],
-    parquet: Option<&Path>,
-) -> anyhow::Result<()> {
-    if let Some(folder) = parquet {
-        report::parquet::plan(folder, &loaded.plan, outcomes)?;
-        eprintln!("Wrote {} futures to {}", outcomes.len(), folder.display());
+/// Where an answer is written beside the terminal.
+#[derive(Clone, Copy)]
+struct Targets<'a> {
+    report: Option<&'a Path>,
+    parquet: Option<&'a Path>,
+}
+
+impl Targets<'_> {
+    /// Finds what cannot be written before anything is run.
+    fn check(self) -> anyhow::Result<()> {
+        if let Some(path) = self.report {
+            can_be_written(path)
+                .with_context(|| format!("cannot write the page {}", path.display()))?;
+        }
+        if let Some(folder) = self.parquet {
+            std::fs::create_dir_all(folder).with_context(|| {
+                format!("cannot make the folder {}", folder.display())
+            })?;
+            can_be_written(&folder.join("paths.parquet"))
+                .with_context(|| format!("cannot write into {}", folder.display()))?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Writes every future as Parquet, and the page, where they were named.
+    fn write(
+        self,
+        loaded: &LoadedPlan,
+        outcomes: &[Outcome],
+        of: (u64, u64),
+        tornado: &Tornado,
+        search: Option<&Search>,
+    ) -> anyhow::Result<()> {
+        if let Some(folder) = self.parquet {
+            report::parquet::plan(folder, &loaded.plan, outcomes)?;
+            eprintln!("Wrote {} futures to {}", outcomes.len(), folder.display());
+        }
+        if let Some(path) = self.report {
+            let answer = Answer::of(&loaded.plan, outcomes).context("no future")?;
+            let page =
+                report::plan::page(&loaded.plan, &answer, outcomes, of, tornado, search)?;
+            std::fs::write(path, page)
+                .with_context(|| format!("cannot write the page {}", path.display()))?;
+            eprintln!("Wrote {}", path.display());
+        }
+        Ok(())
+    }
+}
+
+/// Opens a file for writing, and leaves what was there as it was.
+fn can_be_written(path: &Path) -> std::io::Result<()> {
+    let was_there = path.exists();
+    std::fs::OpenOptions::new().append(true).create(true).open(path)?;
+    if was_there { Ok(()) } else { std::fs::remove_file(path) }
 }
 
 fn merge(
     loaded: &LoadedPlan,
     parts: &[PathBuf],
-    parquet: Option<&Path>,
+    to: Targets<'_>,
     json: bool,
 ) -> anyhow::Result<Ending> {
+    to.check()?;
     let read = |path: &PathBuf| ShardFile::read(path, loaded.hash);
     let parts = parts.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
     let (seed, paths, outcomes) = ShardFile::merge(parts, &loaded.plan)?;
-    show(loaded, &outcomes, (seed, paths), &Tornado::default(), None, json)?;
-    keep(loaded, &outcomes, parquet)?;
+    let (of, tornado) = ((seed, paths), Tornado::default());
+    show(loaded, &outcomes, of, &tornado, None, json)?;
+    to.write(loaded, &outcomes, of, &tornado, None)?;
     Ok(Ending::Well)
 }
 
 impl Run {
     fn run(self) -> anyhow::Result<Ending> {
         let loaded = plan_file::load(&self.plan)?;
+        let to =
+            Targets { report: self.report.as_deref(), parquet: self.parquet.as_deref() };
+        to.check()?;
+        if let Some(out) = &self.out {
+            can_be_written(out)
+                .with_context(|| format!("cannot write the part {}", out.display()))?;
+        }
         let threads = threads(self.threads);
         let range = match self.shard {
             Some(shard) => shard.range(self.paths),
@@ -201,32 +260,14 @@ impl Run {
             return Ok(Ending::Well);
         }
         let tornado = match self.tornado {
-            Some(futures) => {
-                let bars = self.bars(&loaded, futures, threads, &stop);
-                Tornado { futures, bars }
-            }
+            Some(futures) => self.tornado(&loaded, futures, threads, &stop),
             None => Tornado::default(),
         };
         let search =
             self.schedule.map(|paths| self.search(&loaded, paths, threads, &stop));
         let of = (self.seed, self.paths);
         show(&loaded, &found.outcomes, of, &tornado, search.as_ref(), self.json)?;
-        keep(&loaded, &found.outcomes, self.parquet.as_deref())?;
-        if let Some(path) = &self.report {
-            let answer =
-                Answer::of(&loaded.plan, &found.outcomes).context("no future")?;
-            let page = report::plan::page(
-                &loaded.plan,
-                &answer,
-                &found.outcomes,
-                of,
-                &tornado,
-                search.as_ref(),
-            )?;
-            std::fs::write(path, page)
-                .with_context(|| format!("cannot write the page {}", path.display()))?;
-            eprintln!("Wrote {}", path.display());
-        }
+        to.write(&loaded, &found.outcomes, of, &tornado, search.as_ref())?;
         Ok(Ending::Well)
     }
 
@@ -255,13 +296,13 @@ impl Run {
 
     /// What converting is worth with each assumption moved, the most that matters first;
     /// what was stopped half way is left out.
-    fn bars(
+    fn tornado(
         &self,
         loaded: &LoadedPlan,
         paths: u64,
         threads: usize,
         stop: &AtomicBool,
-    ) -> Vec<report::plan::Bar> {
+    ) -> Tornado {
         let levers = loaded.plan.levers();
         let progress = Progress::new(paths * (1 + 2 * levers.len() as u64));
         let runs = std::sync::atomic::AtomicU64::new(0);
@@ -273,7 +314,7 @@ impl Run {
                 .filter(|_| whole)
                 .map(|answer| answer.npv_gain_usd.mean)
         };
-        let middle = gain(&loaded.plan);
+        let (middle, moved) = (gain(&loaded.plan), levers.len());
         let mut bars = Vec::new();
         for lever in levers {
             let [low, high] = &lever.plans;
@@ -286,7 +327,7 @@ impl Run {
         }
         progress.done();
         bars.sort_by(|a, b| b.spread().total_cmp(&a.spread()));
-        bars
+        Tornado { futures: paths, left_out: moved - bars.len(), bars }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Conversions: in which site, of which loads, when, and at what price.
 
 use engine::site::{LoadIx, LoadKind, Terms};
-use plan::{Conversion, Deal, Equipment, Place, Serves, Works};
+use plan::{Conversion, Deal, Equipment, Owner, Place, Serves, Works};
+use settle::contract::PriceUnit;
 use sim::scenario::delivery::Slip;
 
 use super::{Reading, written};
@@ -46,6 +47,18 @@ impl Reading {
             let resale = self.musd(&key, "resale_musd", written.resale_musd);
             let book_value = self.musd(&key, "book_value_musd", written.book_value_musd);
             let serves = self.serves(&format!("{key}.racks"), site, &racks, deals);
+            let is_lease = |serves: &Serves| {
+                let tranches = &deals[serves.deal].contract.tranches;
+                tranches[serves.tranche].price.unit == PriceUnit::MwMonth
+            };
+            let machines = match written.machines {
+                Some(written::Owner::Site) => Owner::Site,
+                Some(written::Owner::Tenant) => Owner::Tenant,
+                None if equipment.is_none() && serves.as_ref().is_some_and(is_lease) => {
+                    Owner::Tenant
+                }
+                None => Owner::Site,
+            };
             let (Some(begins), Some(ready)) = (begins, ready) else { continue };
             conversions.push(Conversion {
                 name: written.name.clone(),
@@ -62,6 +75,7 @@ impl Reading {
                 },
                 works,
                 equipment,
+                machines,
                 resale,
                 book_value,
                 serves,

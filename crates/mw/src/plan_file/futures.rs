@@ -472,6 +472,17 @@ impl Reading {
                 "raise it, or let spikes be rarer",
             );
         }
+        let hours =
+            scaled.iter().flat_map(|power| power.calm_usd_per_mwh.iter().flatten());
+        let dearest = hours.copied().fold(0.0, f64::max);
+        if dearest > most {
+            self.note(
+                &format!("{table}.forward_usd_per_mwh"),
+                &format!("a mean whose hours stay within bounds_usd_per_mwh, {most} at most"),
+                format!("{forward}, where the dearest calm hour would be at {dearest:.2}"),
+                "lower it, or raise the bound: prices above it are cut off, and the mean with them",
+            );
+        }
         scaled
     }
 

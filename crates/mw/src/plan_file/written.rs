@@ -79,6 +79,7 @@ pub(super) struct Contract {
 #[serde(rename_all = "snake_case")]
 pub(super) enum OnLongStop {
     Ends,
+    EndsOrder,
     Waits,
 }
 
@@ -96,10 +97,20 @@ pub(super) struct Conversion {
     pub(super) slip: Slip,
     pub(super) works: Works,
     pub(super) equipment: Option<Equipment>,
+    /// The tenant's where a tranche for megawatts is served and nothing is ordered, else the
+    /// site's, if nothing is said.
+    pub(super) machines: Option<Owner>,
     #[serde(default)]
     pub(super) resale_musd: f64,
     #[serde(default)]
     pub(super) book_value_musd: f64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Owner {
+    Site,
+    Tenant,
 }
 
 #[derive(Debug, Deserialize)]

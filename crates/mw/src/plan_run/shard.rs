@@ -10,7 +10,7 @@ use std::str::FromStr;
 use units::Money;
 
 /// The format of a shard's file.
-const FORMAT: &str = "mw-plan-shard/2";
+const FORMAT: &str = "mw-plan-shard/3";
 
 /// Part `number` of `of`, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct ShardFile {
     pub seed: u64,
     /// How many paths the whole run has.
     pub paths: u64,
+    /// The SHA-256 of the outcomes as they are written: what was changed by hand is seen.
+    outcomes_sha256: String,
     outcomes: Vec<Kept>,
 }
 
@@ -244,13 +246,15 @@ impl Kept {
 impl ShardFile {
     /// The file of outcomes.
     pub fn new(plan: Hash, seed: u64, paths: u64, outcomes: &[Outcome]) -> Self {
+        let outcomes: Vec<Kept> = outcomes.iter().map(Kept::from).collect();
         Self {
             format: FORMAT.to_owned(),
             program: program(),
             plan_sha256: plan.to_string(),
             seed,
             paths,
-            outcomes: outcomes.iter().map(Kept::from).collect(),
+            outcomes_sha256: sealed(seed, paths, &outcomes),
+            outcomes,
         }
     }
 
@@ -278,6 +282,13 @@ impl ShardFile {
                      with one program on the same plan, site and contracts"
                 );
             }
+        }
+        let found = sealed(file.seed, file.paths, &file.outcomes);
+        if file.outcomes_sha256 != found {
+            bail!(
+                "{shown}, outcomes_sha256: expected {found} of what is in it, found {}; it was changed after it was written: run that part again",
+                file.outcomes_sha256
+            );
         }
         Ok(file)
     }
@@ -333,6 +344,12 @@ impl ShardFile {
         }
         Ok((seed, paths, outcomes))
     }
+}
+
+/// What tells outcomes from others: their hash, with seed and count.
+fn sealed(seed: u64, paths: u64, outcomes: &[Kept]) -> String {
+    let text = serde_json::to_string(&(seed, paths, outcomes));
+    Hash::of(text.expect("whole numbers are written").as_bytes()).to_string()
 }
 
 fn program() -> String {

@@ -1,5 +1,6 @@
 //! A plan's answer, for a lender, an energy desk and a program.
 
+mod notes;
 mod page;
 mod past;
 mod schedule;
@@ -13,7 +14,9 @@ use std::fmt::Write;
 
 use plan::{Answer, Band, Line, Month, PerMwh, Plan, Use};
 use serde_json::{Value, json};
-use units::{Money, Timestamp};
+use units::Money;
+
+use notes::{notes, warnings};
 
 /// Months shown as a year of a plan.
 const YEAR: usize = 12;
@@ -27,6 +30,12 @@ fn millions(usd: f64) -> String {
     // No minus before a figure that is shown as nought.
     let rounded = (usd / 1e5).round() / 10.0 + 0.0;
     format!("{rounded:.1}")
+}
+
+/// A figure to two places, with a sign only below nought.
+fn hundredths(of: f64) -> String {
+    let rounded = (of * 100.0).round() / 100.0 + 0.0;
+    format!("{rounded:.2}")
 }
 
 /// The summary.
@@ -55,6 +64,9 @@ fn write_text(
             "Stopped: {} of {asked} futures were finished, and all below rests on them.",
             answer.paths
         )?;
+    }
+    for warning in warnings(plan, answer) {
+        writeln!(out, "\n{warning}")?;
     }
     writeln!(out, "\nWhat it is worth at {} a year, million USD", plan.rules.discount)?;
     writeln!(
@@ -110,44 +122,6 @@ fn write_text(
     break_even(out, answer)
 }
 
-/// What figures do not say by themselves: what was paid before the plan begins, and what
-/// charges end within it.
-pub(super) fn notes(plan: &Plan) -> Vec<String> {
-    let mut notes = Vec::new();
-    let before = plan.spent_before();
-    if !before.is_zero() {
-        notes.push(format!(
-            "Works of {} million USD were paid before {}: they are spent whatever is decided, and count nowhere, not in the rate of return either.",
-            millions(usd(before)),
-            plan.first
-        ));
-    }
-    let end = plan.end().first_day();
-    let rules = plan.sites.iter().flat_map(|place| {
-        let rules = &place.site.tariff.coincident_peaks;
-        rules.iter().map(move |rule| (place, rule))
-    });
-    for (place, rule) in rules {
-        let last = rule.months.iter().map(|month| month.end).max();
-        // A rule that goes on has its months in the last year, too.
-        let zone = plan.zone();
-        let goes_on = |last: Timestamp| zone.months_after(last, 12) >= zone.midnight(end);
-        if let Some(last) = last.filter(|last| !goes_on(*last)) {
-            let at = if plan.has_sites() {
-                format!(" of {}", place.name)
-            } else {
-                String::new()
-            };
-            notes.push(format!(
-                "The charge {} has its last peaks before {} in the site file{at}, and nothing is charged at peaks after: state what follows it, if anything does.",
-                rule.name,
-                zone.date(last)
-            ));
-        }
-    }
-    notes
-}
-
 /// Mean cash by year and line.
 fn cash(out: &mut String, plan: &Plan, answer: &Answer) -> std::fmt::Result {
     let years: Vec<&[Month]> = answer.months.chunks(YEAR).collect();
@@ -196,6 +170,7 @@ fn title(line: Line) -> &'static str {
         Line::Spot => "racks let",
         Line::Contract => "tenants",
         Line::Prepayment => "paid ahead",
+        Line::Closed => "tenants, at end",
         Line::PowerMining => "power, mining",
         Line::PowerRacks => "power, racks",
         Line::Blocks => "power blocks",
@@ -225,9 +200,9 @@ fn coverage(out: &mut String, plan: &Plan, answer: &Answer) -> std::fmt::Result 
     )?;
     writeln!(
         out,
-        "least of a future: {:.2} in the middle, {:.2} in one of twenty; below {:.2} in {:.1} % of futures",
-        least.p50,
-        least.p5,
+        "least of a future: {} in the middle, {} in one of twenty; below {:.2} in {:.1} % of futures",
+        hundredths(least.p50),
+        hundredths(least.p5),
         covenant.ratio_min.as_ppm() as f64 / 1e6,
         breach * 100.0
     )
@@ -274,22 +249,26 @@ fn per_mwh(out: &mut String, answer: &Answer) -> std::fmt::Result {
         if let Some(PerMwh { earned, power, mwh }) = of {
             writeln!(
                 out,
-                "{name:23}{earned:>15.2}{power:>10.2}{:>10.2}{:>14.1}",
-                earned - power,
+                "{name:23}{:>15}{:>10}{:>10}{:>14.1}",
+                hundredths(*earned),
+                hundredths(*power),
+                hundredths(earned - power),
                 mwh / 1e3
             )?;
         }
     }
     writeln!(
         out,
-        "{:23}{:>15.2}   the mean price: what a MWh of a fixed-price block brings",
-        "sell it back", answer.price_mean_usd_per_mwh
+        "{:23}{:>15}   the mean price: what a MWh of a fixed-price block brings",
+        "sell it back",
+        hundredths(answer.price_mean_usd_per_mwh)
     )?;
     if let Some((price, mwh)) = answer.idle {
         writeln!(
             out,
-            "{:23}{price:>15.2}{:>34.1}   while rigs stood idle",
+            "{:23}{:>15}{:>34.1}   while rigs stood idle",
             "",
+            hundredths(price),
             mwh / 1e3
         )?;
     }
@@ -302,14 +281,23 @@ fn break_even(out: &mut String, answer: &Answer) -> std::fmt::Result {
     if let Some(hashprice) = even.hashprice_usd_per_ph_day {
         writeln!(
             out,
-            "mining pays for its power at a hashprice of {hashprice:.2} USD/PH/day; the mean of futures is {:.2}",
+            "mining pays for its power at a hashprice of {} USD/PH/day; the mean of futures is {:.2}",
+            hundredths(hashprice),
             even.hashprice_mean
         )?;
     }
     if let (Some(price), Some(now)) = (even.usd_per_gpu_hour, even.price_now) {
         writeln!(
             out,
-            "converting is worth as much as staying at {price:.2} USD a GPU-hour, before tax; the contracts pay {now:.2}"
+            "converting is worth as much as staying at {} USD a GPU-hour, before tax; the contracts pay {now:.2}",
+            hundredths(price)
+        )?;
+    }
+    if let (Some(rent), Some(now)) = (even.usd_per_kw_month, even.rent_now) {
+        writeln!(
+            out,
+            "converting is worth as much as staying at {} USD a kW and month, before tax; the leases pay {now:.2}",
+            hundredths(rent)
         )?;
     }
     Ok(())
@@ -349,19 +337,33 @@ pub struct Tornado {
     pub futures: u64,
     /// What matters most first.
     pub bars: Vec<Bar>,
+    /// How many assumptions a person stopped before all of their futures were finished.
+    pub left_out: usize,
 }
 
-/// The bars as a table, in their order; nothing of none.
+/// The bars as a table, in their order, and what is left out; nothing where nothing was
+/// asked.
 pub fn tornado(of: &Tornado) -> String {
-    let Some(first) = of.bars.first() else { return String::new() };
-    let mut text = format!(
-        "\nWhat matters, over the first {} futures: converting over staying, million USD; as planned {}\n",
-        of.futures,
-        millions(first.middle_usd)
-    );
-    for bar in &of.bars {
-        let (low, high) = (millions(bar.low_usd), millions(bar.high_usd));
-        writeln!(text, "{:46}{low:>10}{high:>10}", bar.name).expect("text grows");
+    let mut text = String::new();
+    if let Some(first) = of.bars.first() {
+        text = format!(
+            "\nWhat matters, over the first {} futures: converting over staying, million USD; as planned {}\n",
+            of.futures,
+            millions(first.middle_usd)
+        );
+        for bar in &of.bars {
+            let (low, high) = (millions(bar.low_usd), millions(bar.high_usd));
+            writeln!(text, "{:46}{low:>10}{high:>10}", bar.name).expect("text grows");
+        }
+    }
+    if of.left_out > 0 {
+        let all = of.bars.len() + of.left_out;
+        writeln!(
+            text,
+            "\nStopped: {} of {all} assumptions were not moved over all {} futures, and are left out of what matters.",
+            of.left_out, of.futures
+        )
+        .expect("text grows");
     }
     text
 }
@@ -425,6 +427,8 @@ pub fn document(plan: &Plan, answer: &Answer, seed: u64, asked: u64) -> Value {
         "seed": seed,
         "paths": answer.paths,
         "paths_asked": asked,
+        "warnings": warnings(plan, answer),
+        "notes": notes(plan),
         "npv_usd": band(answer.npv_usd),
         "npv_stay_usd": band(answer.npv_stay_usd),
         "npv_gain_usd": band(answer.npv_gain_usd),
@@ -445,6 +449,8 @@ pub fn document(plan: &Plan, answer: &Answer, seed: u64, asked: u64) -> Value {
         "hashprice_mean_usd_per_ph_day": even.hashprice_mean,
         "break_even_usd_per_gpu_hour": even.usd_per_gpu_hour,
         "contract_usd_per_gpu_hour": even.price_now,
+        "break_even_usd_per_kw_month": even.usd_per_kw_month,
+        "contract_usd_per_kw_month": even.rent_now,
         "cash": months,
     });
     if plan.has_sites() {

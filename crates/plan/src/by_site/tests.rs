@@ -38,6 +38,7 @@ fn twice(plan: &Plan, market: usize) -> Plan {
     twice.sites.push(other);
     let mut conversion = plan.conversions[0].clone();
     conversion.site = 1;
+    conversion.name = "other hall".into();
     twice.conversions.push(conversion);
     gpus(&mut twice, 1_440);
     twice

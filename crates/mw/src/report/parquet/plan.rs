@@ -210,6 +210,11 @@ pub(super) const OF_CASH: &[Column<Months>] = &[
         Contract
     ),
     of_line!("prepayment_micro_usd", "What tenants pay ahead.", Prepayment),
+    of_line!(
+        "closed_micro_usd",
+        "In the last month: what tenants still owe for what they were served, less what they paid ahead and were not served for.",
+        Closed
+    ),
     of_line!("power_mining_micro_usd", "Power of rigs, with adders.", PowerMining),
     of_line!("power_racks_micro_usd", "Power of racks, with adders.", PowerRacks),
     of_line!(
@@ -247,7 +252,7 @@ pub(super) const OF_CASH: &[Column<Months>] = &[
     },
     Column {
         name: "coverage_ppm",
-        meaning: "Coverage at the month's end. Null where it is not tested or no debt was served.",
+        meaning: "Coverage at the month's end. Null where it is not tested, no debt was served, or none is owed any more.",
         values: Values::MaybeWhole(|r| r.coverage),
     },
 ];
@@ -374,7 +379,7 @@ pub(super) const OF_TRANCHES: &[Column<Tranches>] = &[
     },
     Column {
         name: "missed_cost_micro_usd",
-        meaning: "What missing it cost within the plan.",
+        meaning: "What missing it cost: present value after tax of the same future with it on its day, less that of the future as it was.",
         values: Values::Whole(|r| r.one.cost.as_micro_usd()),
     },
 ];

@@ -60,7 +60,7 @@ const PARTS: [Part; 7] = [
     Part {
         class: "bar contracted",
         name: "tenants, and what they pay ahead",
-        lines: &[Line::Contract, Line::Prepayment],
+        lines: &[Line::Contract, Line::Prepayment, Line::Closed],
     },
     Part { class: "bar uncommitted", name: "racks let", lines: &[Line::Spot] },
     Part { class: "bar mining", name: "mining", lines: &[Line::Mining] },
@@ -83,7 +83,7 @@ const PARTS: [Part; 7] = [
     Part {
         class: "bar battery",
         name: "lenders",
-        lines: &[Line::Drawn, Line::Interest, Line::Repaid],
+        lines: &[Line::Drawn, Line::Interest, Line::Repaid, Line::Owed],
     },
     Part { class: "bar gain", name: "tax", lines: &[Line::Tax] },
 ];

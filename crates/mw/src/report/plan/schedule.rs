@@ -87,7 +87,7 @@ fn write_text(out: &mut String, plan: &Plan, search: &Search) -> std::fmt::Resul
         writeln!(out, "{mean:>10}{error:>8}{worst:>12}{over:>14}{debt:>11}{owners:>11}")?;
     }
     if search.frontier.is_empty() {
-        writeln!(out, "No schedule that was looked at is within the plan's bounds.")?;
+        writeln!(out, "{}", nothing_shown(search))?;
     }
     if search.waiting.is_empty() && !search.stopped {
         writeln!(
@@ -108,6 +108,17 @@ fn write_text(out: &mut String, plan: &Plan, search: &Search) -> std::fmt::Resul
         )?;
     }
     Ok(())
+}
+
+/// Why no schedule is shown.
+fn nothing_shown(search: &Search) -> &'static str {
+    if search.looked_at == 0 {
+        "No schedule was valued: let it run longer."
+    } else if search.beyond < search.looked_at {
+        "Schedules within the plan's bounds were found, and none was shown before it was stopped."
+    } else {
+        "No schedule that was looked at is within the plan's bounds."
+    }
 }
 
 /// How many were looked at, of how many, and how.
