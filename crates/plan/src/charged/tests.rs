@@ -5,6 +5,7 @@ use settle::exact::Amount;
 use settle::facts::Facts;
 use settle::settlement::{Settlement, cut};
 use settle::statement::LineKind;
+use sim::scenario::level::Level;
 use sim::scenario::power::Regime;
 use sim::scenario::reversion::Reversion;
 use units::{Money, Seconds};
@@ -34,7 +35,7 @@ fn charged(power: &str) -> Plan {
     plan.loans.clear();
     plan.covenant = None;
     let model = &mut plan.futures.power;
-    model.level = Reversion::of(0.5, 0.3);
+    model.level = Level::about_one(Reversion::of(0.5, 0.3));
     model.deviation = Reversion::of(0.001, 0.3);
     model.spike = Regime { begins_per_hour: 0.01, ends_per_hour: 0.3 };
     plan

@@ -59,7 +59,10 @@ impl Subject {
                     let serial = tray.serial.clone();
                     subject.slots.insert(tray.slot, Slot { serial, since: tray.since });
                 }
-                Phase::Accepted if tray.cordon.is_none() && tray.window.is_none() => {
+                Phase::Accepted
+                    if tray.cordon.is_none()
+                        && estate.worked_on(number, at).is_none() =>
+                {
                     subject.beside += 1;
                 }
                 Phase::Accepted | Phase::InService | Phase::Draining => {
