@@ -321,9 +321,11 @@ impl Speaker {
             let said = self.ask_racks(by.clone(), body.clone(), dry_run).await;
             outputs.extend(said.map_err(NotJudged::Failed)?);
         }
-        let refused = outputs.iter().find_map(|output| match output {
-            Output::Notice(Notice::EstateRefused { why, .. }) => Some(why.to_string()),
-            _ => None,
+        let refused = outputs.iter().find_map(|output| {
+            let Output::Notice(Notice::EstateRefused { why, .. }) = output else {
+                return None;
+            };
+            Some(why.to_string())
         });
         match refused {
             Some(why) => Err(NotJudged::Refused(why)),
