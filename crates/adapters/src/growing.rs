@@ -203,7 +203,8 @@ impl Growing {
 
 /// The most that an offer may be. GPUs are sold for single dollars an hour; what is
 /// beyond a thousand times that would keep racks up at any price of power.
-const SPOT_OFFER_MAX: GpuHourPrice = GpuHourPrice::from_micro_usd(10_000_000_000);
+pub(crate) const SPOT_OFFER_MAX: GpuHourPrice =
+    GpuHourPrice::from_micro_usd(10_000_000_000);
 
 fn understood(line: &[u8], site: &Site, now: Timestamp) -> Result<Signal, String> {
     if line.len() > LINE_BYTES_MAX {

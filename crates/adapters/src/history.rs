@@ -18,7 +18,7 @@
 //! | settlement price | when its interval ends |
 //! | mean over a longer interval | when the longer interval ends |
 //! | day-ahead price, demand forecast | at the market's hour of publication, the day before |
-//! | price forecast | when its file says |
+//! | price forecast, spot offer | when its file says |
 //! | temperature | when its hour ends |
 //! | bitcoin day | when the day ends |
 //!
@@ -48,6 +48,7 @@ mod layouts;
 mod local_time;
 mod market;
 mod note;
+mod offer;
 mod settlement;
 mod spell;
 mod table;

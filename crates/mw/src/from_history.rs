@@ -94,6 +94,12 @@ pub fn feed(history: &History) -> Feed {
             .iter()
             .map(|curve| (curve.known_at, Signal::Forecast(curve.clone()))),
     );
+    signals.extend(
+        history
+            .spot_offers
+            .iter()
+            .map(|offer| (offer.known_at, Signal::SpotOffer(*offer))),
+    );
     // Stable, so what became known at one instant keeps the order above.
     signals.sort_by_key(|(known_at, _)| *known_at);
     Feed {

@@ -9,11 +9,13 @@
 //! comparison: earnings without their cost would be no margin. Where a run has
 //! no bitcoin day whatever, mining pay alone is missing.
 
-use engine::site::{LoadKind, Terms};
+use engine::site::{LoadKind, Racks, Terms};
 use engine::{MeteredInterval, Site, Work};
 use settle::mining;
 use settle::tariff::PowerBill;
-use units::{Energy, GpuSeconds, Hashes, Hashprice, Interval, Money, Seconds};
+use units::{
+    Energy, GpuHourPrice, GpuSeconds, Hashes, Hashprice, Interval, Money, Seconds,
+};
 
 use crate::feed::{Cursor, Feed, Settlement};
 
@@ -75,6 +77,8 @@ pub struct Row {
     pub during: Option<Interval>,
     /// The price it settles at.
     pub settlement: Option<Settlement>,
+    /// What was offered for a GPU-hour of racks that are not under contract.
+    pub spot: Option<GpuHourPrice>,
     /// Net energy at the interconnection.
     pub site: Energy,
     /// Energy at the meter by use, in the order of [`Use::ALL`].
@@ -104,6 +108,8 @@ pub struct LoadRow {
     pub hashes: Hashes,
     /// GPU time delivered.
     pub gpu: GpuSeconds,
+    /// What an hour of it earned.
+    pub gpu_hour: GpuHourPrice,
     /// What the battery held at the end.
     pub stored: Energy,
     /// What its work earned; `None` where it cannot be computed.
@@ -141,6 +147,15 @@ pub struct Ledger<'a> {
     row: Row,
 }
 
+/// What a GPU-hour of racks earns: what was offered, where they are not under contract
+/// and an offer stood.
+fn gpu_hour(racks: &Racks, spot: Option<GpuHourPrice>) -> GpuHourPrice {
+    match racks.terms {
+        Terms::Contracted { price, .. } => price,
+        Terms::Uncommitted { price, .. } => spot.unwrap_or(price),
+    }
+}
+
 const DAY: Seconds = Seconds::hours(24);
 
 impl<'a> Ledger<'a> {
@@ -160,11 +175,13 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Prices one metered interval. `starts` says how many machines of each load
-    /// were started since the beginning.
+    /// Prices one metered interval; racks not under contract earned `spot` where an
+    /// offer stood. `starts` says how many machines of each load were started since the
+    /// beginning.
     pub fn price(
         &mut self,
         metered: &MeteredInterval,
+        spot: Option<GpuHourPrice>,
         starts: impl Fn(usize) -> u64,
     ) -> &Row {
         let during = metered.during;
@@ -176,6 +193,7 @@ impl<'a> Ledger<'a> {
         row.settlement = settlement;
         row.computed = settlement.is_some() && paid;
         row.site = metered.site;
+        row.spot = spot;
         row.bill = settlement
             .filter(|_| row.computed)
             .map(|s| self.site.tariff.bill(during, metered.site, s.price));
@@ -206,11 +224,12 @@ impl<'a> Ledger<'a> {
                 }
                 (LoadKind::Racks(racks), Work::Gpu(time)) => {
                     part.gpu = time;
-                    let (price, sum) = match &racks.terms {
-                        Terms::Contracted { price, .. } => (price, &mut row.contracted),
-                        Terms::Uncommitted { price, .. } => (price, &mut row.uncommitted),
+                    let sum = match &racks.terms {
+                        Terms::Contracted { .. } => &mut row.contracted,
+                        Terms::Uncommitted { .. } => &mut row.uncommitted,
                     };
-                    let earned = price.of(time);
+                    part.gpu_hour = gpu_hour(racks, spot);
+                    let earned = part.gpu_hour.of(time);
                     *sum += earned;
                     part.revenue = Some(earned);
                 }

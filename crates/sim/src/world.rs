@@ -9,6 +9,7 @@
 //! Invariant: each part is drawn by a generator of its own, so that a site with
 //! one more rig has the same weather.
 
+pub(crate) mod estate;
 mod happenings;
 mod live;
 mod options;

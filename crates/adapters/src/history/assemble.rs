@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use engine::{Forecast, Known, Source};
-use units::{EnergyPrice, Interval, Power, Share, Temperature};
+use units::{EnergyPrice, GpuHourPrice, Interval, Power, Share, Temperature};
 
 use super::bitcoin::BitcoinDay;
 use super::catalog::{Catalog, Series};
@@ -39,6 +39,8 @@ pub struct History {
     pub peak_probability: Vec<Known<Share>>,
     /// Price forecasts, each with when it was known.
     pub price_forecasts: Vec<Forecast>,
+    /// What was offered for a GPU-hour, in the order it became known.
+    pub spot_offers: Vec<Known<GpuHourPrice>>,
     /// The coincident peaks that were published.
     pub coincident_peaks: Vec<Interval>,
     /// What was odd in the files used, and what was chosen.
@@ -131,6 +133,7 @@ impl Catalog {
                 })
                 .collect(),
             price_forecasts,
+            spot_offers: self.spot_offers.clone(),
             coincident_peaks: peaks.iter().map(|s| during(s.start, s.end)).collect(),
             notes,
             point,
@@ -249,9 +252,9 @@ impl Catalog {
             of_series
                 .extend(files.iter().map(|file| self.names[*file as usize].as_str()));
         }
-        let of_bitcoin: BTreeSet<&str> = self
+        let beside_prices: BTreeSet<&str> = self
             .bitcoin_files
-            .iter()
+            .union(&self.offer_files)
             .map(|file| self.names[*file as usize].as_str())
             .collect();
         let point =
@@ -266,7 +269,7 @@ impl Catalog {
                         note.point.as_deref().is_none_or(|about| Some(about) == point);
                     about && !judged_anew(note.kind)
                 }
-                Some(file) => of_bitcoin.contains(file),
+                Some(file) => beside_prices.contains(file),
                 None => true,
             })
             .cloned()

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use units::Interval;
+use engine::Known;
+use units::{GpuHourPrice, Interval};
 
 use super::bitcoin::{self, BitcoinDay};
 use super::draft::{Draft, ForecastRow, Key, Observation};
@@ -11,6 +12,7 @@ use super::error::HistoryError;
 use super::layouts;
 use super::market;
 use super::note::{Note, NoteKind};
+use super::offer;
 use super::spell::{Spell, believed, during, spells};
 use super::table::{NotATable, Table};
 
@@ -25,8 +27,11 @@ pub struct Catalog {
     pub(super) series: BTreeMap<Key, Series>,
     pub(super) bitcoin: Vec<BitcoinDay>,
     pub(super) forecasts: Vec<ForecastRow>,
+    pub(super) spot_offers: Vec<Known<GpuHourPrice>>,
     /// The files that have bitcoin days.
     pub(super) bitcoin_files: BTreeSet<u32>,
+    /// The files that have spot offers.
+    pub(super) offer_files: BTreeSet<u32>,
 }
 
 /// One series of all files together.
@@ -62,10 +67,12 @@ pub(super) fn open(folders: &[PathBuf]) -> Result<Catalog, HistoryError> {
         series: BTreeMap::new(),
         bitcoin: Vec::new(),
         forecasts: Vec::new(),
+        spot_offers: Vec::new(),
         bitcoin_files: BTreeSet::new(),
+        offer_files: BTreeSet::new(),
     };
     let mut rows: BTreeMap<Key, (Vec<Observation>, bool)> = BTreeMap::new();
-    let mut bitcoin_rows = Vec::new();
+    let (mut bitcoin_rows, mut offers) = (Vec::new(), Vec::new());
     for folder in folders {
         for path in entries(folder)? {
             let Some(mut draft) = catalog.read(folder, &path, folders.len() > 1)? else {
@@ -73,6 +80,7 @@ pub(super) fn open(folders: &[PathBuf]) -> Result<Catalog, HistoryError> {
             };
             bitcoin_rows.append(&mut draft.bitcoin);
             catalog.forecasts.append(&mut draft.forecasts);
+            offers.append(&mut draft.offers);
             catalog.notes.append(&mut draft.notes);
             for draught in draft.series {
                 let seen = rows.entry(draught.key).or_insert_with(|| (Vec::new(), false));
@@ -91,6 +99,8 @@ pub(super) fn open(folders: &[PathBuf]) -> Result<Catalog, HistoryError> {
         believed(&key, &spells, rules, &catalog.names, &mut catalog.notes);
         catalog.series.insert(key, Series { spells, market_stated });
     }
+    catalog.offer_files = offers.iter().map(|row| row.file).collect();
+    catalog.spot_offers = offer::offers(&offers, &catalog.names, &mut catalog.notes);
     catalog.bitcoin_files = bitcoin_rows.iter().map(|row| row.file).collect();
     let (days, notes) = bitcoin::days_of(&bitcoin_rows, &catalog.names);
     catalog.bitcoin = days;
@@ -228,7 +238,8 @@ fn span(draft: &Draft) -> Option<Interval> {
     let day = super::cell::DAY;
     let starts = (seen.map(|seen| seen.start))
         .chain(draft.bitcoin.iter().map(|row| row.day * day))
-        .chain(draft.forecasts.iter().map(|row| row.start));
+        .chain(draft.forecasts.iter().map(|row| row.start))
+        .chain(draft.offers.iter().map(|row| row.start));
     let (first, last) = starts.fold((i64::MAX, i64::MIN), |(first, last), start| {
         (first.min(start), last.max(start))
     });

@@ -136,6 +136,18 @@ pub(crate) struct ForecastRow {
     pub(crate) line: u32,
 }
 
+/// One offer for a GPU-hour.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OfferRow {
+    pub(crate) known_at: i64,
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    /// Millionths of a dollar.
+    pub(crate) value: i64,
+    pub(crate) file: u32,
+    pub(crate) line: u32,
+}
+
 /// Everything read from one file.
 #[derive(Debug)]
 pub(crate) struct Draft {
@@ -149,6 +161,7 @@ pub(crate) struct Draft {
     pub(crate) series: Vec<Draught>,
     pub(crate) bitcoin: Vec<BitcoinRow>,
     pub(crate) forecasts: Vec<ForecastRow>,
+    pub(crate) offers: Vec<OfferRow>,
     /// The starts of the file's rows, where a layout has no other step.
     starts: Vec<i64>,
     places: BTreeMap<Key, usize>,
@@ -178,6 +191,7 @@ impl Draft {
             series: Vec::new(),
             bitcoin: Vec::new(),
             forecasts: Vec::new(),
+            offers: Vec::new(),
             starts: Vec::new(),
             places: BTreeMap::new(),
         }

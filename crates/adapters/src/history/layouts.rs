@@ -12,6 +12,7 @@ mod hourly_local;
 mod interval_utc;
 mod peaks;
 mod price_forecast;
+mod spot_offer;
 mod wide_lmp;
 
 use super::draft::Draft;
@@ -41,6 +42,7 @@ pub(crate) static ALL: &[Layout] = &[
     hourly_local::LAYOUT,
     peaks::LAYOUT,
     price_forecast::LAYOUT,
+    spot_offer::LAYOUT,
     interval_utc::LAYOUT,
     wide_lmp::LAYOUT,
 ];

@@ -60,6 +60,7 @@ fn values(history: &History) -> String {
             lines.push(line("forecast", during, price, curve.known_at));
         }
     }
+    lines.extend(all("spot offer", &history.spot_offers));
     lines.extend(
         history.coincident_peaks.iter().map(|peak| format!("  peak         {peak}")),
     );
@@ -118,6 +119,32 @@ fn a_spring_day_has_23_hours_and_an_autumn_day_25() {
 #[test]
 fn reads_our_own_columns() {
     insta::assert_snapshot!(page("own", &["HB_NAMED", "HB_OTHER", "HB_HUBAVG"]));
+}
+
+/// What was odd about offers goes with the history of every point.
+#[test]
+fn spot_offers_that_cannot_be_are_missing_and_noted() {
+    let catalog = history::open(&[fixture("own")]).expect("the samples can be read");
+    let history = catalog.assemble("HB_OTHER", None).expect("the point");
+    let offers: Vec<_> =
+        history.spot_offers.iter().map(|offer| offer.value.as_micro_usd()).collect();
+    // In the order they became known; the bound itself may be offered.
+    assert_eq!(offers, [1_990_000, 2_200_000, 10_000_000_000, 2_505_000]);
+    let of_offers = history
+        .notes
+        .iter()
+        .filter(|note| note.file.as_deref() == Some("spot_offer.csv"));
+    let said: Vec<_> = of_offers.map(|note| note.to_string()).collect();
+    for expected in [
+        "2 spot offers above 10000.00 USD/GPU-hour, a thousand times what a GPU is sold for",
+        "1 spot offer below nothing",
+        "1 spot offer known when over",
+        "1 spot offer of no length",
+        "the spot offer of 2025-01-01T07:00Z a second time",
+        "`spot_offer_usd_gpu_hour` is blank",
+    ] {
+        assert!(said.iter().any(|note| note.contains(expected)), "{expected}: {said:#?}");
+    }
 }
 
 #[test]

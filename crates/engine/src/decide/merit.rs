@@ -122,12 +122,14 @@ impl Worths {
 
 /// What each point of a load's curve truly earns, a MWh at the meter, at a
 /// hashprice and an overhead: no strike stands for it. Nothing where it mines and
-/// nobody knows what that earns; for racks under contract, what the site file says
+/// nobody knows what that earns; for racks sold by the hour by `spot`, where that was
+/// offered; for racks under contract, what the site file says
 /// that a lost MWh costs.
 pub fn earned(
     site: &Site,
     load: LoadIx,
     hashprice: Option<Hashprice>,
+    spot: Option<GpuHourPrice>,
     pue: Pue,
 ) -> Vec<EnergyPrice> {
     let shape = &site.loads[load];
@@ -137,7 +139,7 @@ pub fn earned(
             Worths::of_rigs(site, shape, &rigs, hashprice, pue).points
         }
         LoadKind::Racks(_) | LoadKind::Battery(_) => {
-            let by = By { hashprice, ..By::default() };
+            let by = By { hashprice, spot, ..By::default() };
             Worths::of(site, shape, by, pue).points
         }
     }

@@ -135,6 +135,21 @@ pub(super) struct Verify {
     json: bool,
 }
 
+/// What a count of availability is of, as a document and as a person is told: what
+/// machines did. What is owed for it, a contract's rules say, and `mw settle` counts.
+const EVERY_SEAT: (&str, &str) = (
+    "every_seat",
+    "every seat, also one in whose place another came, and every unit of a block, \
+     whatever part of it a contract asks for; `mw settle` counts what is owed",
+);
+
+/// The same where the contract's quantities are known.
+const UNTIL_REPLACED: (&str, &str) = (
+    "every_seat_until_replaced",
+    "every seat until another came in its place, and every unit of a block, whatever \
+     part of it the contract asks for; `mw settle` counts what is owed",
+);
+
 impl Capacity {
     pub(super) fn run(self) -> anyhow::Result<Ending> {
         match self {
@@ -194,6 +209,7 @@ impl Show {
                 phases.iter().map(|(phase, trays)| (phase.name(), *trays)).collect();
             let value = json!({
                 "as_of": estate.known().to_string(),
+                "counted": EVERY_SEAT.0,
                 "phases": phases,
                 "waits": waits,
                 "seats": seats,
@@ -230,6 +246,9 @@ impl Show {
                 tranche.tranche,
                 percent(up, of)
             );
+        }
+        if !tranches.is_empty() {
+            let _ = writeln!(text, "counted: {}", EVERY_SEAT.1);
         }
         let odd = seats.iter().filter(|seat| !seat.healthy || !seat.in_use);
         for seat in odd {
@@ -469,6 +488,7 @@ impl Verify {
         let versions = versions.transpose()?;
         let contract = versions.as_ref().and_then(|versions| versions.all().last());
         let counted = recount(&facts, contract, until);
+        let counts = if contract.is_some() { UNTIL_REPLACED } else { EVERY_SEAT };
         let mut differs = grounds.wrong.clone();
         if let Some(estate) = estate.as_ref().filter(|estate| until == estate.known()) {
             // The estate does not know what is full.
@@ -506,6 +526,7 @@ impl Verify {
                 .collect();
             let value = json!({
                 "until": until.to_string(),
+                "counted": counts.0,
                 "tranches": tranches,
                 "differs": differs,
                 "acceptance": grounds.document(),
@@ -520,6 +541,7 @@ impl Verify {
                     let _ = writeln!(text, "{seconds:>16} GPU-seconds {state}");
                 }
             }
+            let _ = writeln!(text, "counted: {}", counts.1);
             for line in grounds.lines() {
                 let _ = writeln!(text, "{line}");
             }

@@ -70,7 +70,8 @@ pub fn run(
         }
         let Decided { dispatch, metered } = policy.run_interval(interval)?;
         let moved = policy.take_moved();
-        let row = ledger.price(&metered, |load: LoadIx| policy.starts(load));
+        let spot = dispatch.spot.map(|offer| offer.value);
+        let row = ledger.price(&metered, spot, |load: LoadIx| policy.starts(load));
         if let Some(under) = &mut under {
             under.interval(moved, &metered, row);
         }
@@ -78,7 +79,8 @@ pub fn run(
             Some(other) => {
                 other.take_moved();
                 let decided = other.run_interval(interval)?;
-                Some(other_ledger.price(&decided.metered, |load| other.starts(load)))
+                let starts = |load| other.starts(load);
+                Some(other_ledger.price(&decided.metered, spot, starts))
             }
             None => None,
         };

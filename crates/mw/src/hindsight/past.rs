@@ -161,7 +161,7 @@ impl<'a> Past<'a> {
                 kept.rest += pue.at_meter(machines.floor()) * seconds;
             }
             if row.computed && self.points[load] > 0 {
-                let earned = earned(self.site, load, hashprice, pue);
+                let earned = earned(self.site, load, hashprice, row.spot, pue);
                 for (slot, price) in self.earned[first..].iter_mut().zip(earned) {
                     *slot = price;
                 }

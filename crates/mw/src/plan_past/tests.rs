@@ -62,6 +62,7 @@ fn history(days: i64) -> History {
         demand_forecast: Vec::new(),
         peak_probability: Vec::new(),
         price_forecasts: Vec::new(),
+        spot_offers: Vec::new(),
         coincident_peaks: Vec::new(),
         notes: Vec::new(),
     }

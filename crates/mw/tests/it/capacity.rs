@@ -251,6 +251,7 @@ fn a_rack_goes_from_the_dock_to_a_counted_seat_by_files_alone() {
     assert_eq!(code, 0, "{text}");
     for line in [
         "H1: availability 80.0000 %",
+        "counted: every seat, also one in whose place another came",
         "             640 GPU-seconds available",
         "             160 GPU-seconds down",
     ] {

@@ -73,7 +73,7 @@ fn where_nothing_couples_intervals_the_optimum_is_found_by_hand() {
         let machines = site.loads[0].machines().expect("rigs are machines");
         let rest = pue.at_meter(machines.floor()) * during.duration();
         by_hand += bill.blocks - cost.of(rest);
-        let earned = engine::decide::earned(&site, 0, hashprice, pue);
+        let earned = engine::decide::earned(&site, 0, hashprice, None, pue);
         for (point, worth) in earned.into_iter().enumerate() {
             let power = machines.step_power(point).times(i64::from(machines.count));
             let gain = (worth - cost).max(EnergyPrice::ZERO);

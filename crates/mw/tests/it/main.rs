@@ -30,6 +30,7 @@ mod rigs_oracle;
 mod settle;
 mod site_file;
 mod slurm_oracle;
+mod spot_offers;
 mod two_futures;
 mod under_contract;
 mod verify;

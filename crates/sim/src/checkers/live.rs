@@ -12,6 +12,7 @@ mod end;
 mod leases;
 mod limits;
 mod orders;
+mod tenants;
 
 use std::collections::BTreeSet;
 
@@ -33,6 +34,7 @@ pub(crate) struct Checkers {
     alarms: alarms::Alarms,
     leases: leases::Leases,
     ramps: ramps::Movements,
+    tenants: tenants::Tenants,
     /// Where every machine of the loads that a batch is about stood before it.
     before: Vec<(usize, Vec<u8>, Power)>,
     /// Whether machines can do what nobody told them.
@@ -49,6 +51,7 @@ impl Checkers {
             alarms: alarms::Alarms::default(),
             leases: leases::Leases::default(),
             ramps: ramps::Movements::default(),
+            tenants: tenants::Tenants::of(world),
             before: Vec::new(),
             tempers: mood != "calm" && mood != "killed",
             broken: Vec::new(),
@@ -99,6 +102,7 @@ impl Checkers {
             orders::no_repeat(&self.books, order, broken, counts);
             orders::nobody_is_started(&self.books, at, order, broken, counts);
             orders::contracts_last(&self.books, at, order, batch, broken, counts);
+            tenants::ordered(&self.books, at, order, broken, counts);
         }
         match batch.lease {
             Some(lease) => self.leases.given(&self.books, at, lease, broken, counts),
@@ -118,6 +122,7 @@ impl Checkers {
     pub(crate) fn stepped(&mut self, input: &Input, counts: &mut Counts) {
         let alarm = self.alarms.say_above();
         self.limits.after(&self.books, input.at, alarm, &mut self.broken, counts);
+        self.tenants.after(&self.books, input.at, &mut self.broken, counts);
     }
 
     /// Orders are about to reach the campus.
@@ -186,6 +191,7 @@ impl Checkers {
 
     /// From now on nobody watches: the process died, or its journal cannot be written.
     pub(crate) fn unwatched(&mut self, at: Timestamp) {
+        self.tenants.unwatched();
         self.leases.unwatched(at);
     }
 
@@ -203,6 +209,7 @@ impl Checkers {
         counts: &mut Counts,
     ) {
         end::came_right(&self.books, at, engine, campus, &mut self.broken, counts);
+        tenants::came_right(&self.books, at, &mut self.broken, counts);
         alarms::are_over(engine, at, &mut self.broken, counts);
     }
 

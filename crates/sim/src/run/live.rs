@@ -17,12 +17,14 @@ mod outage;
 mod posted;
 mod record;
 mod registers;
+mod tenants;
 
 pub use counts::{Counts, Fault, Invariant, Proof};
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use engine::capacity;
 use engine::site::{ForecastFrom, Site};
 use engine::{
     Change, Engine, Event, Input, Known, Notice, Order, OrderBatch, Output, ReadBack,
@@ -41,6 +43,7 @@ use network::Network;
 use outage::Outage;
 use record::Record;
 use registers::Registers;
+use tenants::{LOOKED_AT_EVERY, Tenants};
 
 /// What the columns of a tick's line are.
 pub const LEGEND: &str = "\
@@ -59,6 +62,11 @@ const RELOAD_AFTER: Seconds = Seconds::minutes(10);
 /// The bytes of a state for each machine, and for everything else.
 const STATE_OF_MACHINE: usize = 64;
 const STATE_OF_SITE: usize = 16_384;
+
+/// The bytes of a rack that tenants may have, with who had it, and of what is told of
+/// them all.
+const STATE_OF_RACK: usize = 2_048;
+const STATE_OF_RACKS: usize = 32_768;
 
 /// The bytes of what is expected of a quarter of an hour.
 const STATE_OF_QUARTER: usize = 48;
@@ -123,6 +131,10 @@ enum Coming {
     Flood,
     /// Something from outside.
     Outside(Event),
+    /// Whoever looks at racks that tenants may have does.
+    Looks,
+    /// Something happens to them.
+    Racks,
     /// A receipt arrives at the process that asked for it, if that still lives.
     Receipt { life: u32, receipt: Receipt },
     /// The process is started again.
@@ -162,6 +174,7 @@ struct Runner<'a> {
     campus: Campus,
     network: Network,
     registers: Registers,
+    tenants: Tenants,
     /// What the site file says now.
     site_file: Site,
     checkers: Checkers,
@@ -176,6 +189,8 @@ struct Runner<'a> {
     ticked: Option<Interval>,
     digest: Digest,
     steps: u64,
+    /// Whether the record of before the run is taken over: the process lives through it.
+    taking_over: bool,
     /// Of those, how many at the last instant.
     steps_now: u32,
     stepped_at: Timestamp,
@@ -207,6 +222,8 @@ impl<'a> Runner<'a> {
             campus: Campus::new(site.clone(), campus_seed, world.mishaps.tempers, start),
             network: Network::of(world),
             registers: Registers::of(&site, start),
+            tenants: Tenants::default(),
+            taking_over: false,
             checkers: Checkers::of(world),
             counts: Counts::default(),
             site_file: site,
@@ -238,6 +255,18 @@ impl<'a> Runner<'a> {
         for flood in &world.floods {
             runner.expect(*flood, Rank::Reading, Coming::Flood);
         }
+        if world.estate.is_some() {
+            let mut draws = generator(world.world.seed, "tenants");
+            runner.expect(start + LOOKED_AT_EVERY, Rank::Reading, Coming::Looks);
+            for place in 0..world.world.intervals_faulty {
+                if draws.chance(500_000) {
+                    let interval = world.world.interval(place);
+                    let after = draws.below(world.world.step.as_seconds() as u64) as i64;
+                    let at = interval.start + Seconds::from_seconds(after);
+                    runner.expect(at, Rank::Arrival, Coming::Racks);
+                }
+            }
+        }
         for place in 0..world.world.intervals_faulty + world.world.intervals_calm {
             let interval = world.world.interval(place);
             let at = interval.start + runner.network.tick_delay(interval.start);
@@ -257,6 +286,7 @@ impl<'a> Runner<'a> {
 
     fn run(&mut self) {
         self.input(Event::Resume);
+        self.take_over();
         while self.broken.is_empty() {
             let Some((&(at, ..), _)) = self.queue.first_key_value() else { break };
             if at > self.world.world.end() {
@@ -313,12 +343,19 @@ impl<'a> Runner<'a> {
 
     fn meet(&mut self, coming: Coming) {
         match coming {
-            Coming::Calm => self.campus.calm(),
+            Coming::Calm => {
+                self.campus.calm();
+                if let Some(estate) = self.folded.estate() {
+                    self.tenants.mend(estate);
+                }
+            }
             Coming::Reading => self.read_meters(),
             Coming::Draw => self.read_interconnection(),
             Coming::Survey => self.survey(),
             Coming::Flood => self.flood(),
             Coming::Outside(event) => self.outside(event),
+            Coming::Looks => self.look_at_racks(),
+            Coming::Racks => self.something_of_racks(),
             Coming::Receipt { life, receipt } => {
                 if life == self.life {
                     self.input(Event::Receipt(receipt));
@@ -393,6 +430,36 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// What happened to racks before the run is told at its start.
+    fn take_over(&mut self) {
+        let Some(standing) = &self.world.estate else { return };
+        self.taking_over = true;
+        for event in &standing.events {
+            self.input(Event::Estate(Box::new(event.clone())));
+        }
+        self.taking_over = false;
+        let site = &self.world.world.site;
+        assert!(site.loads[standing.load].may_be_promised(), "racks are tied to a load");
+        self.counts.note("sites with an estate");
+    }
+
+    fn look_at_racks(&mut self) {
+        self.expect(self.now + LOOKED_AT_EVERY, Rank::Reading, Coming::Looks);
+        let Some(estate) = self.folded.estate().filter(|_| self.works()) else { return };
+        if let Some(event) = self.tenants.look(estate, self.now) {
+            self.input(Event::Estate(Box::new(event)));
+        }
+    }
+
+    fn something_of_racks(&mut self) {
+        let mut draws = self.draws("racks");
+        let Some(estate) = self.folded.estate().filter(|_| self.works()) else { return };
+        if let Some(event) = self.tenants.happens(estate, self.now, &mut draws) {
+            self.counts.note("events of racks");
+            self.input(Event::Estate(Box::new(event)));
+        }
+    }
+
     /// The meters' last words, many times over.
     fn flood(&mut self) {
         self.counts.fault(Fault::F13);
@@ -453,7 +520,7 @@ impl<'a> Runner<'a> {
 
     /// Whether the process dies in this step, and where.
     fn death(&self, effects: usize) -> Option<Death> {
-        if self.now >= self.world.world.calm_from() {
+        if self.now >= self.world.world.calm_from() || self.taking_over {
             return None;
         }
         let mut draws = self.draws("kill");
@@ -494,7 +561,7 @@ impl<'a> Runner<'a> {
             self.die();
             return;
         }
-        if death.is_none() && self.journal_fails(&input, &outputs) {
+        if death.is_none() && !self.taking_over && self.journal_fails(&input, &outputs) {
             return;
         }
         self.keep(&input, &outputs);
@@ -610,8 +677,21 @@ impl<'a> Runner<'a> {
             Output::Metered(_) => self.counts.note("metered intervals"),
             Output::Notice(_) => self.counts.note("notices"),
             Output::Alarm(_) => self.counts.note("alarm changes"),
-            Output::Estate(_) => self.counts.note("outputs of the estate"),
+            Output::Estate(said) => {
+                self.counts.note("outputs of the estate");
+                self.told_of_racks(output, said);
+            }
         }
+    }
+
+    /// What a rack's machine is to be told reaches the hall, or is lost on the way.
+    fn told_of_racks(&mut self, output: &Output, said: &capacity::Output) {
+        if self.network.orders_are_lost(self.now) {
+            return;
+        }
+        self.went_out(output);
+        let estate = self.folded.estate().expect("it said something");
+        self.tenants.carry_out(estate, said, self.now);
     }
 
     /// S5: nothing reaches the campus that the record does not have.
@@ -758,7 +838,12 @@ fn state_most(site: &Site) -> usize {
         ForecastFrom::Persistence | ForecastFrom::DayAhead | ForecastFrom::Told => 4,
     };
     let expected = (days + DAYS_TOLD) * 96 * STATE_OF_QUARTER;
-    machines * STATE_OF_MACHINE + expected + STATE_OF_SITE
+    let promised = site.loads.iter().filter(|load| load.may_be_promised());
+    let racks: usize = promised
+        .filter_map(|load| load.machines())
+        .map(|machines| machines.count as usize * STATE_OF_RACK + STATE_OF_RACKS)
+        .sum();
+    machines * STATE_OF_MACHINE + expected + STATE_OF_SITE + racks
 }
 
 /// The orders that went out before the process died: the first ones, and of the

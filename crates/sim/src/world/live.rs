@@ -6,6 +6,7 @@ use engine::site::{FailSafe, LoadIx, LockOut, Maintenance, Programme, ProgrammeI
 use engine::{Ask, Event, Instruction, Person, Ranges, Request, Signal, Site};
 use units::{EnergyPrice, Interval, Power, Seconds, Share, Timestamp};
 
+use super::estate::{self, Standing};
 use super::site::{self, Size};
 use super::{Happening, Options, World, end_entries, happenings};
 use crate::campus::Tempers;
@@ -147,6 +148,8 @@ pub struct LiveWorld {
     pub mishaps: Mishaps,
     /// When ten times as much begins to arrive.
     pub(crate) floods: Vec<Timestamp>,
+    /// The racks that tenants may have, where the site has some.
+    pub(crate) estate: Option<Standing>,
 }
 
 impl LiveWorld {
@@ -169,6 +172,7 @@ impl LiveWorld {
         site.programmes = draw_programmes(&mut draws, &site);
         site.policy.lease = Seconds::from_seconds(*draws.pick(&[60, 120, 300, 600]));
         end_entries(&mut site, start + Seconds::hours(hours));
+        let estate = estate::draw(&mut generator(seed, "estate"), &mut site, start);
         // Signals go wrong as they do around a site of ideal devices.
         let options = Options {
             import_limit_ppm: 0,
@@ -199,7 +203,7 @@ impl LiveWorld {
         // What the site draws beside its loads: up to a twentieth of its limit.
         let part = Share::from_ppm(generator(seed, "house").integer(0..=50_000));
         let house = part.of_power(world.site.interconnection.import_limit);
-        let mut live = Self { world, mishaps, floods: Vec::new() };
+        let mut live = Self { world, mishaps, floods: Vec::new(), estate };
         live.mishaps.tempers.house = house;
         live.mishaps.tempers.house_drift = Power::from_watts(house.as_watts() / 5);
         live.mishaps.tempers.house_jump_by = house;

@@ -48,7 +48,7 @@ pub struct TrancheDocument {
     pub gpus: u32,
     /// GPUs that the tenant has in use.
     pub gpus_in_use: u32,
-    /// Available GPU-seconds.
+    /// Available GPU-seconds of every seat, whatever part of a block a contract asks for.
     pub available_gpu_seconds: i64,
     /// GPU-seconds that are neither excused nor unknown.
     pub counted_gpu_seconds: i64,

@@ -1,6 +1,6 @@
 //! The columns of a run's detail: name with unit, meaning, and where each value comes from.
 
-use engine::site::{Load, LoadIx, LoadKind, Terms};
+use engine::site::{Load, LoadIx, LoadKind};
 use engine::state::PriceUsed;
 use engine::{Dispatch, Entry, Freshness, Limit, Reason, Setpoint, Source};
 use settle::tariff::PowerBill;
@@ -410,13 +410,11 @@ pub(super) const LOADS: &[Column<Loads>] = &[
     },
     Column {
         name: "gpu_hour_price_micro_usd",
-        meaning: "What a GPU-hour earns. Null for a load without GPUs.",
-        values: Values::MaybeWhole(|r| match &r.shape.kind {
-            LoadKind::Racks(racks) => match &racks.terms {
-                Terms::Contracted { price, .. } | Terms::Uncommitted { price, .. } => {
-                    Some(price.as_micro_usd())
-                }
-            },
+        meaning: "What a GPU-hour earns: what was offered, where it is not under contract and \
+                  an offer stood, and otherwise the price of the site file. Null for a load \
+                  without GPUs.",
+        values: Values::MaybeWhole(|r| match r.shape.kind {
+            LoadKind::Racks(_) => Some(r.part.gpu_hour.as_micro_usd()),
             LoadKind::Rigs(_) | LoadKind::Battery(_) => None,
         }),
     },

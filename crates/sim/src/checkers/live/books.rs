@@ -8,6 +8,7 @@ use units::{Interval, Power, Seconds, Temperature, Timestamp};
 
 use super::super::by_hand::ByHand;
 use super::asked::Asked;
+use super::tenants::Promised;
 use crate::campus::Campus;
 use crate::run::live::{Counts, Fault};
 use crate::world::LiveWorld;
@@ -35,6 +36,8 @@ pub(crate) struct Books {
     /// Every load's machines; none for a battery.
     pub(crate) crews: Vec<Vec<Known>>,
     pub(crate) batteries: Vec<Option<Account>>,
+    /// Which racks somebody has.
+    pub(crate) promised: Promised,
     /// When the process was last started, until it gave an order.
     pub(crate) resumed_at: Option<Timestamp>,
     /// How long trouble may take to be counted in: read-backs, and a decision.
@@ -132,6 +135,7 @@ impl Books {
             outside: None,
             crews: Vec::new(),
             batteries: Vec::new(),
+            promised: Promised::default(),
             resumed_at: None,
             grace: world.world.step + Seconds::minutes(6),
             site,
@@ -155,12 +159,16 @@ impl Books {
             Event::Receipt(receipt) => self.answer(receipt, at, counts),
             Event::Operator { by, request } => {
                 self.by_hand.serve(&self.site, by, request, at);
+                self.promised.serve(request);
                 self.asked.serve(by, request, at);
             }
             Event::Change(Change::Site(site)) => self.change(site),
             Event::Resume => self.resume(at),
-            Event::Tick(_) | Event::Wake | Event::Trouble { .. } | Event::Estate(_) => {}
+            Event::Estate(event) => self.promised.fold(event),
+            Event::Tick(_) | Event::Wake | Event::Trouble { .. } => {}
         }
+        let counts = self.crews.iter().map(Vec::len);
+        self.promised.pass(&self.site, counts, at);
     }
 
     fn resume(&mut self, at: Timestamp) {
@@ -272,8 +280,10 @@ impl Books {
         let holds_at = at.max(during.start);
         let trips = |load: &LoadIx| {
             (self.site.programmes.iter().enumerate()).any(|(programme, joined)| {
+                // What may be promised cannot be taken off whole.
+                let shape = &self.site.loads[*load];
                 let meant = if joined.loads.is_empty() {
-                    !self.site.loads[*load].is_firm()
+                    !shape.is_firm() && !shape.may_be_promised()
                 } else {
                     joined.loads.contains(load)
                 };

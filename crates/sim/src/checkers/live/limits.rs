@@ -217,9 +217,13 @@ fn something_left_to_shed(books: &Books, fence: Fence, at: Timestamp) -> Option<
             if let Some(account) = &books.batteries[load] {
                 return (account.ordered > Power::ZERO).then(|| name.clone());
             }
-            let on = books.crews[load]
-                .iter()
-                .filter(|known| known.ordered > 0 && !known.is_troubled(at, books.grace))
+            // What somebody has is not shed with what is on offer.
+            let on = (0..)
+                .zip(&books.crews[load])
+                .filter(|(number, _)| !books.promised.is_held(load, *number))
+                .filter(|(_, known)| {
+                    known.ordered > 0 && !known.is_troubled(at, books.grace)
+                })
                 .count();
             (on > 0).then(|| format!("{on} of {name}"))
         },
