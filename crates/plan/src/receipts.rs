@@ -162,7 +162,13 @@ pub(crate) fn receipts(
         match kind {
             LineKind::Prepayment => {}
             LineKind::Power => receipts.power[of][place] += amount,
-            _ => receipts.earned[of][place] += amount,
+            LineKind::Capacity
+            | LineKind::Shortfall
+            | LineKind::Overage
+            | LineKind::Sla
+            | LineKind::Delay
+            | LineKind::Refund
+            | LineKind::TerminationFee => receipts.earned[of][place] += amount,
         }
     }
     let mut credit = Money::ZERO;
