@@ -22,6 +22,10 @@ pub(super) fn stripped(file: &str, text: &str, one: bool) -> Result<String, Unre
         lines += rest;
         lines.push('\n');
     }
+    if !text.ends_with('\n') {
+        // A line that was cut off is left as it was.
+        lines.pop();
+    }
     if one && tasks.len() > 1 {
         return Err(Unreadable::new(
             file,
