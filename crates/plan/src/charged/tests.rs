@@ -227,6 +227,7 @@ fn terms_that_a_plan_cannot_charge_by_are_refused_with_what_to_do() {
     two.sites.push(Place { name: "other".into(), ..two.sites[0].clone() });
     let mut conversion = two.conversions[0].clone();
     conversion.site = 1;
+    conversion.name = "other hall".into();
     two.conversions.push(conversion);
     two.deals[0].contract.tranches[0].quantity = settle::contract::Quantity::Gpus(1_440);
     let said = doubt(&two);

@@ -7,7 +7,9 @@ use askama::Template;
 use plan::{Answer, Line, Month, Outcome, Plan, Search};
 use units::Money;
 
-use super::{Bar, Tornado, millions, schedule, text as summary, tornado, usd};
+use super::{
+    Bar, Tornado, hundredths, millions, schedule, text as summary, tornado, usd,
+};
 use crate::chart::{Figure, Linear, Mark, Panel, Pen, Place, line, text};
 
 mod frontier;
@@ -154,7 +156,7 @@ fn headlines(plan: &Plan, answer: &Answer) -> Vec<Headline> {
     if let (Some(least), Some(breach)) = (answer.coverage_least, answer.breach) {
         found.push(Headline {
             label: "Least coverage of a future",
-            figure: format!("{:.2}", least.p50),
+            figure: hundredths(least.p50),
             unit: "",
             beside: format!("below the covenant in {:.1} %", breach * 100.0),
         });

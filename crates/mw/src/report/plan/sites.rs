@@ -5,7 +5,7 @@ use std::fmt::Write;
 use plan::{Answer, Plan, SiteAnswer, Use};
 use serde_json::{Value, json};
 
-use super::{band, millions};
+use super::{band, hundredths, millions};
 
 /// Hours of a plan.
 fn hours(plan: &Plan) -> f64 {
@@ -48,7 +48,7 @@ pub(super) fn table(out: &mut String, plan: &Plan, answer: &Answer) -> std::fmt:
     row("MW mined with, mean", &mw(Use::Mining))?;
     row("MW under contract, mean", &mw(Use::Contract))?;
     row("MW let, mean", &mw(Use::Spot))?;
-    row("price of power, USD/MWh", &|site| format!("{:.2}", site.price_usd_per_mwh))?;
+    row("price of power, USD/MWh", &|site| hundredths(site.price_usd_per_mwh))?;
     row("mining", &|site| millions(site.earned_usd[Use::Mining as usize]))?;
     row("racks let", &|site| millions(site.earned_usd[Use::Spot as usize]))?;
     row("tenants, by month of service", &|site| {
