@@ -10,12 +10,13 @@ use serde_json::json;
 use super::Ending;
 use super::backtest::print;
 use super::verify::Progress;
+use crate::capacity::judging::BUNDLES;
 use crate::records::{KEY, Place, Records, runtime};
 
 /// Copy a run's store into one file, while the run goes on.
 ///
 /// The copy is the same store: the same records, chain and signatures. The signing
-/// key and the site file are not in it.
+/// key, the site file and signed evidence are not in it.
 #[derive(Debug, Args)]
 pub(super) struct Backup {
     /// The run's folder, its store's file, or the address of its store.
@@ -60,7 +61,8 @@ impl Backup {
         }
         print(&format!(
             "Wrote {file}: {site}, {} records\n\
-             Not in it, keep them apart: the signing key ({KEY} in the run's folder) and the site file\n",
+             Not in it, keep them apart: the signing key ({KEY} in the run's folder), the site \
+             file, and the signed evidence of acceptances ({BUNDLES} in the run's folder)\n",
             done.tail.seq
         ))?;
         Ok(Ending::Well)
