@@ -365,13 +365,22 @@ fn a_tenant_reserves_uses_and_gives_back_and_sees_its_own_alone() {
     );
 
     // What has not begun is called off by the site's people.
-    let off = json!({ "window": "W1", "why": "no valve" });
+    let other = json!({
+        "window": "W2", "slots": ["R1.t02"], "start": day(15), "end": day(16),
+        "why": "a pump", "told": "cooling work",
+    });
+    desk.ana("maintenance", &other);
+    let off = json!({ "window": "W2", "why": "no pump" });
     assert_eq!(desk.red("cancel-maintenance", &off).problem(), "forbidden");
     desk.ana("cancel-maintenance", &off);
-    let window = &desk.get("/maintenance", &red)["windows"][0];
-    assert_eq!(window["cancelled"], true, "{window}");
+    let window = &desk.get("/maintenance", &red)["windows"][1];
+    assert_eq!(
+        (&window["cancelled"], &window["why"]),
+        (&json!(true), &json!("cooling work")),
+        "{window}"
+    );
     let again = desk.post("cancel-maintenance", &desk.ana.clone(), &off);
-    assert!(again.body.contains("`W1`, which is called off"), "{}", again.body);
+    assert!(again.body.contains("`W2`, which is called off"), "{}", again.body);
 
     // A flex event is the contract's affair, and on the record.
     let flex = json!({
