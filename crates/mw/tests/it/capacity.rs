@@ -186,7 +186,8 @@ fn a_rack_goes_from_the_dock_to_a_counted_seat_by_files_alone() {
     assert!(text.contains("R1.t00, burn-in: expected tests passed after"), "{text}");
     // Before anything is accepted: 30 days late today, 5 days of burn-in allowed.
     let contract = desk.path("contract.toml");
-    let forecast = ["forecast", &estate, "--contract", &contract];
+    let forecast =
+        ["forecast", &estate, "--contract", &contract, "--as-of", "2026-05-01"];
     let (code, text) = desk.run(&forecast);
     assert_eq!(code, 0, "{text}");
     // A month of 4 GPUs from 2026-05-06 is 31 x 24 x 4 = 2,976.00; 35 days late at one
