@@ -389,7 +389,12 @@ fn every_key_that_is_read_is_told() {
     });
     let mut told = 0;
     for key in keys {
-        let found = [format!("`{key}`"), format!("[{key}]"), format!(".{key}]")];
+        let found = [
+            format!("`{key}`"),
+            format!("[{key}]"),
+            format!(".{key}]"),
+            format!(".{key}."),
+        ];
         let found = found.iter().any(|text| page.contains(text));
         assert!(found || page.contains(&format!("{key} = ")), "{key} is not told");
         told += 1;
@@ -427,14 +432,20 @@ fn what_a_plan_does_not_do_with_a_contract_is_said() {
         assert!(text.contains(part), "{part} is missing:\n{text}");
     }
     let document = report::plan::document(&loaded.plan, &answer, 9, 1);
-    assert_eq!(document["notes"].as_array().map(Vec::len), Some(6));
+    let notes = document["notes"].as_array().expect("notes");
+    assert!(notes.len() >= 6, "{notes:?}");
+    assert!(notes.iter().all(|note| text.contains(note.as_str().expect("text"))));
     assert_eq!(document["warnings"], json!([]));
 }
 
 #[test]
 fn a_covenant_that_no_future_meets_is_said_first() {
-    // Coverage is 1.6 at best, and far less once power is paid.
-    let folder = changed("plan-breach", &[("ratio_min = 1.05", "ratio_min = 1.65")]);
+    // Everything is down for twenty-five days, twenty times a year.
+    let lines = [
+        ("outages_per_year = 0.5", "outages_per_year = 20"),
+        ("outage_hours = 6 ", "outage_hours = 600 "),
+    ];
+    let folder = changed("plan-breach", &lines);
     let loaded = plan_file::load(&folder).unwrap_or_else(|error| panic!("{error}"));
     let found = paths(&loaded, 2);
     let answer = Answer::of(&loaded.plan, &found.outcomes).expect("paths");

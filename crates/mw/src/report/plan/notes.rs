@@ -124,9 +124,12 @@ fn terms(plan: &Plan, notes: &mut Vec<String>) {
         let right = contract.termination.as_ref().and_then(|terms| terms.availability);
         if let Some(right) = right {
             notes.push(format!(
-                "{id} lets its tenant end a tranche that is below {} % available in {} months in a row: no future lets it.",
+                "{id} lets its tenant end a tranche that is below {} % available in {}: no future lets it.",
                 percent(right.below),
-                right.months
+                match right.months {
+                    1 => "a month".to_owned(),
+                    months => format!("{months} months in a row"),
+                }
             ));
         }
     }
