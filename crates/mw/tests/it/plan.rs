@@ -435,7 +435,6 @@ fn what_a_plan_does_not_do_with_a_contract_is_said() {
     let notes = document["notes"].as_array().expect("notes");
     assert!(notes.len() >= 6, "{notes:?}");
     assert!(notes.iter().all(|note| text.contains(note.as_str().expect("text"))));
-    assert_eq!(document["warnings"], json!([]));
 }
 
 #[test]
@@ -455,6 +454,11 @@ fn a_covenant_that_no_future_meets_is_said_first() {
     assert!(at("NO FUTURE MEETS THE COVENANT") < at("What it is worth"), "{text}");
     let document = report::plan::document(&loaded.plan, &answer, 9, 7);
     assert_eq!(document["warnings"].as_array().map(Vec::len), Some(1));
+    // As the example is, some futures do.
+    let loaded = example();
+    let answer = Answer::of(&loaded.plan, &paths(&loaded, 2).outcomes).expect("paths");
+    let document = report::plan::document(&loaded.plan, &answer, 9, 7);
+    assert_eq!(document["warnings"], json!([]));
 }
 
 #[test]
