@@ -97,6 +97,10 @@ pub struct BreakEven {
     /// The mean hashprice at which what was mined pays for its power alone, in
     /// USD/PH/day.
     pub hashprice_usd_per_ph_day: Option<f64>,
+    /// The mean hashprice at which staying is worth as much as converting, before tax and
+    /// with machines run in the same hours, in USD/PH/day; nothing where converting gives
+    /// up no mining, or is worth less at any.
+    pub hashprice_to_stay: Option<f64>,
     /// The mean hashprice over futures, beside it.
     pub hashprice_mean: f64,
     /// The contract price of a GPU-hour at which converting is worth as much as
@@ -357,6 +361,9 @@ fn break_even(plan: &Plan, outcomes: &[Outcome]) -> BreakEven {
     // Everything a tenant pays moves with its price; the rest does not.
     let gain = mean(&|o| usd(o.npv - o.npv_stay) - usd(o.tax_value));
     let tenants = mean(&|o| usd(o.contract_value));
+    // So does everything that mining pays, in both lives, with hashprice.
+    let given_up = mean(&|o| usd(o.mining_given_up));
+    let to_stay = (given_up > 0.0).then(|| hashprice_mean * (1.0 + gain / given_up));
     let price_now = price_per_gpu_hour(plan);
     let rent_now = rent_per_kw_month(plan);
     let even = |now: Option<f64>| {
@@ -364,6 +371,7 @@ fn break_even(plan: &Plan, outcomes: &[Outcome]) -> BreakEven {
     };
     BreakEven {
         hashprice_usd_per_ph_day: (earned > 0.0).then(|| hashprice_mean * power / earned),
+        hashprice_to_stay: to_stay.filter(|price| *price > 0.0),
         hashprice_mean,
         usd_per_gpu_hour: even(price_now),
         price_now,

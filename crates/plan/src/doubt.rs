@@ -506,6 +506,14 @@ impl Plan {
                         format!("{until}: nothing could be drawn"),
                         "let it be drawn later, or leave the loan out",
                     ),
+                LoanKind::DelayedDraw { from: Some(from), until, .. } if from > until => {
+                    doubts.add(
+                        key("draws_from"),
+                        &format!("a month up to the last draw in {until}"),
+                        from.to_string(),
+                        "begin earlier, or let it be drawn for longer",
+                    );
+                }
                 LoanKind::Notes { .. } | LoanKind::DelayedDraw { .. } => {}
             }
         }

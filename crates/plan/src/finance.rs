@@ -22,8 +22,9 @@ fn month_of(rate: Share, on: Money) -> Money {
 /// plan ends is paid then, out of what machines are worth. A loan that was drawn before
 /// the plan began is not known to it.
 pub(crate) fn borrow(plan: &Plan, months: &mut [Month]) {
-    let mut unpaid: Vec<Money> =
+    let bought: Vec<Money> =
         months.iter().map(|month| -month.of(Line::Equipment)).collect();
+    let mut unpaid = bought.clone();
     for loan in &plan.loans {
         let (mut drawn, mut left) = (Money::ZERO, Money::ZERO);
         for (place, month) in months.iter_mut().enumerate() {
@@ -33,11 +34,15 @@ pub(crate) fn borrow(plan: &Plan, months: &mut [Month]) {
             }
             let room = loan.limit - drawn;
             let draw = match loan.kind {
-                LoanKind::DelayedDraw { until, share, undrawn_fee } if now <= until => {
+                LoanKind::DelayedDraw { from, until, share, undrawn_fee }
+                    if now <= until && from.is_none_or(|from| from <= now) =>
+                {
                     month.add(Line::Interest, -month_of(undrawn_fee, room));
-                    let paid = -month.of(Line::Equipment);
-                    let most = room.min(unpaid[place]);
-                    part(share, paid).min(most).max(Money::ZERO)
+                    // What was paid before the first draw is paid back to owners by it.
+                    let since = if from == Some(now) { 0 } else { place };
+                    let paid: Money = bought[since..=place].iter().copied().sum();
+                    let open: Money = unpaid[since..=place].iter().copied().sum();
+                    part(share, paid).min(room.min(open)).max(Money::ZERO)
                 }
                 LoanKind::Notes { issue } if now == issue => room,
                 LoanKind::DelayedDraw { .. } | LoanKind::Notes { .. } => Money::ZERO,
@@ -45,7 +50,13 @@ pub(crate) fn borrow(plan: &Plan, months: &mut [Month]) {
             month.add(Line::Drawn, draw);
             drawn += draw;
             if let LoanKind::DelayedDraw { .. } = loan.kind {
-                unpaid[place] -= draw;
+                // The latest payments first: of the months before, what is left.
+                let mut to_pay = draw;
+                for open in unpaid[..=place].iter_mut().rev() {
+                    let by = to_pay.min(*open);
+                    *open -= by;
+                    to_pay -= by;
+                }
             }
             let repaid = repayment(
                 left,

@@ -101,6 +101,9 @@ pub struct Outcome {
     pub irr_ppm: Option<i64>,
     /// Present value of everything tenants pay, power that they are charged for left out.
     pub contract_value: Money,
+    /// Present value of what mining pays when nothing is converted, less what it pays in
+    /// the plan.
+    pub mining_given_up: Money,
     /// Present value of taxes beyond those of staying.
     pub tax_value: Money,
     /// The mean settled price of power over all hours.
@@ -283,6 +286,9 @@ impl Plan {
         let gain: Vec<Money> = net.iter().zip(&stay).map(|(a, b)| *a - *b).collect();
         let tax = worth(&of(months, &|month| month.of(Line::Tax)))
             - worth(&of(&stays, &|month| month.of(Line::Tax)));
+        let mined =
+            |months: &[Month]| worth(&of(months, &|month| month.of(Line::Mining)));
+        let mining_given_up = mined(&stays) - mined(months);
         let tenants = of(months, &|month| {
             month.of(Line::Contract) + month.of(Line::Prepayment) + month.of(Line::Closed)
         });
@@ -317,6 +323,7 @@ impl Plan {
             npv_stay: worth(&stay),
             irr_ppm: value::irr(&gain, rate).map(|rate| (rate * 1e6).round() as i64),
             contract_value: worth(&tenants),
+            mining_given_up,
             tax_value: tax,
             stay,
             uses,

@@ -193,6 +193,9 @@ pub struct Loan {
 pub enum LoanKind {
     /// A share of each payment for equipment, while draws are allowed.
     DelayedDraw {
+        /// The first month of a draw, where it is not the plan's: it is of all payments up
+        /// to then.
+        from: Option<Period>,
         /// The last month of a draw.
         until: Period,
         /// The share of each payment.

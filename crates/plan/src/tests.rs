@@ -276,6 +276,7 @@ pub(crate) fn plan() -> Plan {
             secured_on: None,
             name: "term loan".into(),
             kind: LoanKind::DelayedDraw {
+                from: None,
                 until: month("2026-06"),
                 share: Share::from_ppm(500_000),
                 undrawn_fee: Share::from_ppm(4_000),
@@ -403,6 +404,35 @@ fn lenders_give_no_more_together_than_machines_cost() {
     let outcome = plan.path(7, 0);
     // Eight of ten million of the first, and the two that are left of the second.
     assert_eq!(outcome.months[2].of(Line::Drawn), usd(10_000_000));
+}
+
+/// A facility of May gives half of the ten million that owners paid for machines in March,
+/// and costs nothing before.
+#[test]
+fn a_first_draw_is_of_all_that_was_paid_before_it() {
+    let mut plan = plan();
+    let LoanKind::DelayedDraw { from, .. } = &mut plan.loans[0].kind else {
+        panic!("a delayed draw")
+    };
+    *from = Some(month("2026-05"));
+    let outcome = plan.path(7, 0);
+    let of = |line: Line| -> Vec<Money> {
+        outcome.months[..5].iter().map(|month| month.of(line)).collect()
+    };
+    assert_eq!(of(Line::Equipment)[2], usd(-10_000_000));
+    let nothing = Money::ZERO;
+    let draws = [nothing, nothing, nothing, nothing, usd(5_000_000)];
+    assert_eq!(of(Line::Drawn), draws);
+    // 0.4 % a year on six million, in May.
+    let fees = [nothing, nothing, nothing, nothing, usd(-2_000)];
+    assert_eq!(of(Line::Interest), fees);
+
+    let LoanKind::DelayedDraw { from, .. } = &mut plan.loans[0].kind else {
+        panic!("a delayed draw")
+    };
+    *from = Some(month("2026-07"));
+    let doubts = plan.doubts();
+    assert!(doubts.iter().any(|doubt| doubt.key == "loans[0].draws_from"), "{doubts:?}");
 }
 
 #[test]
@@ -622,6 +652,34 @@ fn the_break_even_price_makes_converting_worth_as_much_as_staying() {
     let share = hashprice / answer.break_even.hashprice_mean;
     assert!((share - mining.power / mining.earned).abs() < 1e-9);
     assert!((mining.power - 40.0).abs() < 1e-9);
+}
+
+/// Rigs that run in every hour earn in proportion to the coin, and so does what staying is
+/// worth beyond converting.
+#[test]
+fn at_the_hashprice_to_stay_converting_gains_nothing() {
+    let mut plan = plan();
+    plan.rules.tax = Share::ZERO;
+    let lived = |plan: &Plan| -> Answer {
+        let outcomes: Vec<Outcome> = (0..2).map(|path| plan.path(1, path)).collect();
+        Answer::of(plan, &outcomes).expect("outcomes")
+    };
+    // Hash rate stands still, so that hashprice moves with the coin alone.
+    plan.futures.network.breakeven_usd_per_ph_day *= 100.0;
+    plan.futures.network.switch_off_share = 0.000_1;
+    // A little above what makes both worth the same.
+    let price = lived(&plan).break_even.usd_per_gpu_hour.expect("a price") * 1.01;
+    let text = format!("{price:.6}");
+    let tranche = &mut plan.deals[0].contract.tranches[0];
+    tranche.price.amount = settle::exact::Exact::parse(&text).expect("a decimal");
+    let answer = lived(&plan);
+    let even = answer.break_even;
+    let to_stay = even.hashprice_to_stay.expect("rigs leave");
+    assert!((to_stay / even.hashprice_mean - 1.0).abs() > 0.01);
+    plan.futures.coin.price_usd *= to_stay / even.hashprice_mean;
+    let gain = lived(&plan).npv_gain_usd.mean;
+    assert!(answer.npv_gain_usd.mean.abs() > 100_000.0, "{}", answer.npv_gain_usd.mean);
+    assert!(gain.abs() < 2_000.0, "{to_stay}: {gain}");
 }
 
 #[test]

@@ -63,12 +63,24 @@ impl Reading {
                 self.note(&key, &expected, "one", "leave it out, or change the kind");
             }
         }
+        if !own && written.draws_from.is_some() {
+            let expected = format!("no such key in a loan of kind {kind}");
+            let remedy = "leave it out, or change the kind";
+            self.note(&format!("{key}.draws_from"), &expected, "one", remedy);
+        }
         match written.kind {
             written::LoanKind::DelayedDraw => {
+                let from = match &written.draws_from {
+                    Some(_) => {
+                        Some(self.loan_month(key, "draws_from", &written.draws_from)?)
+                    }
+                    None => None,
+                };
                 let until = self.loan_month(key, "draws_until", &written.draws_until);
                 let (share, fee) =
                     (written.equipment_percent?, written.undrawn_fee_percent?);
                 Some(LoanKind::DelayedDraw {
+                    from,
                     until: until?,
                     share: self.percent(key, "equipment_percent", share),
                     undrawn_fee: self.percent(key, "undrawn_fee_percent", fee),

@@ -155,6 +155,8 @@ pub(super) struct Loan {
     pub(super) undrawn_fee_percent: Option<f64>,
     /// Of a delayed draw.
     pub(super) equipment_percent: Option<f64>,
+    /// Of a delayed draw, where it is not the plan's first month.
+    pub(super) draws_from: Option<String>,
     /// Of a delayed draw.
     pub(super) draws_until: Option<String>,
     /// Of notes.

@@ -286,6 +286,13 @@ fn break_even(out: &mut String, answer: &Answer) -> std::fmt::Result {
             even.hashprice_mean
         )?;
     }
+    if let Some(hashprice) = even.hashprice_to_stay {
+        writeln!(
+            out,
+            "staying is worth as much as converting at a hashprice of {} USD/PH/day, before tax",
+            hundredths(hashprice)
+        )?;
+    }
     if let (Some(price), Some(now)) = (even.usd_per_gpu_hour, even.price_now) {
         writeln!(
             out,
@@ -446,6 +453,7 @@ pub fn document(plan: &Plan, answer: &Answer, seed: u64, asked: u64) -> Value {
         "idle_usd_per_mwh": answer.idle.map(|idle| idle.0),
         "idle_mwh": answer.idle.map(|idle| idle.1),
         "break_even_hashprice_usd_per_ph_day": even.hashprice_usd_per_ph_day,
+        "break_even_hashprice_to_stay_usd_per_ph_day": even.hashprice_to_stay,
         "hashprice_mean_usd_per_ph_day": even.hashprice_mean,
         "break_even_usd_per_gpu_hour": even.usd_per_gpu_hour,
         "contract_usd_per_gpu_hour": even.price_now,

@@ -120,6 +120,11 @@ pub(super) const OF_PATHS: &[Column<Futures>] = &[
         values: Values::Whole(|r| r.contract_value.as_micro_usd()),
     },
     Column {
+        name: "mining_given_up_micro_usd",
+        meaning: "Present value of what mining pays when nothing is converted, less what it pays in the plan.",
+        values: Values::Whole(|r| r.mining_given_up.as_micro_usd()),
+    },
+    Column {
         name: "tax_value_micro_usd",
         meaning: "Present value of taxes beyond those of staying.",
         values: Values::Whole(|r| r.tax_value.as_micro_usd()),
