@@ -202,7 +202,7 @@ fn serving(estate: &Estate) -> usize {
 fn serves(estate: &Estate) -> Option<Said> {
     (serving(estate) == 32).then(|| Said {
         events: Vec::new(),
-        words: "The tranche is delivered: 128 GPUs are in service, every second counts.",
+        words: "128 of the tranche's 144 GPUs are in service, and every second counts.",
     })
 }
 

@@ -132,7 +132,7 @@ fn a_block_is_accepted_by_hand_and_its_fact_names_the_word() {
     assert_eq!(count(&campus, Phase::Accepted), 4);
     campus.pass(60);
     campus.look();
-    let block = campus.reserve("red", "H1", rack, 0..4);
+    let block = campus.reserve("red", "H1", rack, 0..1);
     let red = Actor::Tenant("red".to_owned());
     let accept = |why: &str| Body::AcceptByHand { block, why: why.to_owned() };
     let blue = Actor::Tenant("blue".to_owned());
