@@ -142,5 +142,5 @@ fn an_offer_takes_power_from_mining_and_gives_it_back() {
     // five hours the 8 racks that find room beside the rigs at 0.05 USD: 680 and 16 USD.
     let summary: serde_json::Value = serde_json::from_str(&summary).expect("JSON");
     let earned = summary.pointer("/policy/uncommitted_revenue_usd");
-    assert_eq!(earned, Some(&serde_json::json!("696.000000")), "{summary:#}");
+    assert_eq!(earned, Some(&serde_json::json!("696.00")), "{summary:#}");
 }
