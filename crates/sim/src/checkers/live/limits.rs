@@ -220,7 +220,7 @@ fn something_left_to_shed(books: &Books, fence: Fence, at: Timestamp) -> Option<
             // What somebody has is not shed with what is on offer.
             let on = (0..)
                 .zip(&books.crews[load])
-                .filter(|(number, _)| !books.promised.is_held(load, *number))
+                .filter(|(number, _)| !books.promised.is_or_was_held(load, *number))
                 .filter(|(_, known)| {
                     known.ordered > 0 && !known.is_troubled(at, books.grace)
                 })

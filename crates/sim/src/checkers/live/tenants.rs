@@ -27,6 +27,8 @@ pub(crate) struct Promised {
     estate: Estate,
     /// Since when each machine is held, by load and number.
     held: BTreeMap<(LoadIx, u32), Timestamp>,
+    /// When a machine that is held no more was let go.
+    let_go: BTreeMap<(LoadIx, u32), Timestamp>,
     /// Machines that anybody asked to take out of service, granted or not.
     maintained: Vec<Maintenance>,
 }
@@ -72,6 +74,10 @@ impl Promised {
                 }
             }
         }
+        for machine in self.held.keys().filter(|machine| !held.contains_key(machine)) {
+            self.let_go.insert(*machine, at);
+        }
+        self.let_go.retain(|_, since| at - *since < SHOWS_WITHIN);
         self.held = held;
     }
 
@@ -93,6 +99,11 @@ impl Promised {
     /// Whether somebody has a machine now, however lately.
     pub(super) fn is_held(&self, load: LoadIx, number: u32) -> bool {
         self.held.contains_key(&(load, number))
+    }
+
+    /// Whether somebody has a machine, or had it until so lately that it need not show yet.
+    pub(super) fn is_or_was_held(&self, load: LoadIx, number: u32) -> bool {
+        self.is_held(load, number) || self.let_go.contains_key(&(load, number))
     }
 
     /// Whether somebody has it, and has for long enough that it shows.
