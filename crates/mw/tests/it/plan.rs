@@ -226,7 +226,7 @@ fn what_is_wrong_with_a_plan_is_told_by_file_and_key() {
             "ratio_min = 2.5",
             &["covenant.ratio_min", "at best in", "no future of this plan"],
         ),
-        ("maturity = \"2031-06\"", "maturity = \"2026-11\"", &["loans[0].maturity"]),
+        ("maturity = \"2031-12\"", "maturity = \"2026-11\"", &["loans[0].maturity"]),
         ("kind = \"notes\"", "kind = \"bonds\"", &["bonds"]),
         (
             "equipment = { price_musd = 1450",
