@@ -59,7 +59,9 @@ pub(super) fn read(file: &str, text: &str) -> Result<Diagnostic, Unreadable> {
                 match outcome(result) {
                     // That a test is none for a processor says nothing of the GPUs.
                     Outcome::Skipped if !is_gpu(result) => {}
-                    found => worse(&mut of_test.outcome, found),
+                    found @ (Outcome::Passed | Outcome::Skipped | Outcome::Failed(_)) => {
+                        worse(&mut of_test.outcome, found)
+                    }
                 }
             }
             if let Some(summary) = test.get("test_summary").filter(|one| !one.is_null()) {

@@ -24,26 +24,24 @@ impl Estate {
     /// What holds of new events alone: rules that became stricter while records of before
     /// are folded as they were taken in.
     pub(super) fn check_rules(&self, event: &Event) -> Result<(), Refused> {
-        match &event.body {
-            Body::Reserve { tranche, blocks, .. } => {
-                blocks.iter().try_for_each(|place| self.one_domain(place))?;
-                self.one_model(tranche, blocks)
-            }
-            // What is promised has to be whole when it is taken on, too.
-            Body::Accept { block, .. }
-            | Body::AcceptByHand { block, .. }
-            | Body::HandOver { block } => {
-                let seats = self.live_block(*block)?.seats.iter().copied().flatten();
-                for tray in seats {
-                    if let Some(fault) = self.domain_fault(tray) {
-                        let found = format!("{}: {fault}", self.slot_name(tray));
-                        return Err(Refused::unfit("a whole NVLink domain", found));
-                    }
-                }
-                Ok(())
-            }
-            _ => Ok(()),
+        if let Body::Reserve { tranche, blocks, .. } = &event.body {
+            blocks.iter().try_for_each(|place| self.one_domain(place))?;
+            return self.one_model(tranche, blocks);
         }
+        // What is promised has to be whole when it is taken on, too.
+        let (Body::Accept { block, .. }
+        | Body::AcceptByHand { block, .. }
+        | Body::HandOver { block }) = &event.body
+        else {
+            return Ok(());
+        };
+        for tray in self.live_block(*block)?.seats.iter().copied().flatten() {
+            if let Some(fault) = self.domain_fault(tray) {
+                let found = format!("{}: {fault}", self.slot_name(tray));
+                return Err(Refused::unfit("a whole NVLink domain", found));
+            }
+        }
+        Ok(())
     }
 
     /// A block is of one NVLink domain.

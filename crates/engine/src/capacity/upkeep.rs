@@ -173,7 +173,7 @@ impl Estate {
         let mut others = others.map(|place| &self.windows[place]);
         // What cannot wait does not wait for what was announced.
         let meets =
-            |other: &&Window| other.meets(during) && !(emergency && !other.emergency);
+            |other: &&Window| (other.emergency || !emergency) && other.meets(during);
         let other = others.find(meets)?;
         Some(format!("{} in {}", self.slot_name(tray), other.named()))
     }

@@ -496,6 +496,23 @@ fn what_cannot_be_written_is_found_before_the_run_and_a_merge_has_a_page() {
     assert!(page.contains("<svg id=\"cash\""), "the page has its pictures");
 }
 
+/// Waits until a process has used so many hundredths of a second of a processor: that the
+/// one future is lived takes a few of them, and what follows takes days.
+#[cfg(unix)]
+#[expect(clippy::disallowed_methods, reason = "it looks in steps until it is so")]
+fn until_it_has_run(process: u32, hundredths: u64) {
+    loop {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
+        let (_, after) = stat.rsplit_once(')').expect("a name in brackets");
+        let used = after.split_whitespace().skip(11).take(2);
+        let used: u64 = used.map(|ticks| ticks.parse::<u64>().expect("a count")).sum();
+        if used >= hundredths {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_within_what_matters_keeps_the_answer_and_says_what_is_left_out() {
@@ -508,7 +525,7 @@ fn ctrl_c_within_what_matters_keeps_the_answer_and_says_what_is_left_out() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("it runs");
-    std::thread::sleep(std::time::Duration::from_secs(10));
+    until_it_has_run(run.id(), 300);
     let told = Command::new("kill").args(["-INT", &run.id().to_string()]).status();
     assert!(told.expect("kill runs").success());
     let done = run.wait_with_output().expect("it ends");

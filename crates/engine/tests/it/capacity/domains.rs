@@ -67,11 +67,13 @@ fn a_box_is_a_domain_of_its_own() {
     let told: Vec<&str> = campus
         .facts
         .iter()
-        .filter_map(|fact| match &fact.says {
-            Says::Acceptance { domain, .. } | Says::Succession { domain, .. } => {
-                Some(domain.as_str())
-            }
-            _ => None,
+        .filter_map(|fact| {
+            let (Says::Acceptance { domain, .. } | Says::Succession { domain, .. }) =
+                &fact.says
+            else {
+                return None;
+            };
+            Some(domain.as_str())
         })
         .collect();
     assert_eq!(told, ["A1.t00", "A1.t02"]);

@@ -605,11 +605,12 @@ async fn estate_after(
     outputs: &[Said],
     dry_run: bool,
 ) -> Result<Arc<Estate>, Problem> {
-    let blocks = outputs.iter().filter_map(|output| match output {
-        Said::Estate(Output::Told { news: News::Block { block, .. }, .. }) => {
-            Some(block.0)
-        }
-        _ => None,
+    let blocks = outputs.iter().filter_map(|output| {
+        let Said::Estate(Output::Told { news: News::Block { block, .. }, .. }) = output
+        else {
+            return None;
+        };
+        Some(block.0)
     });
     let last = blocks.max().filter(|_| !dry_run);
     loop {

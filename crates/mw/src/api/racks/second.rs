@@ -94,28 +94,24 @@ impl Second {
 /// What takes two of the site's people, and who asked.
 fn takes_two<'a>(by: &'a Actor, body: &Body, estate: &Estate) -> Option<(What, &'a str)> {
     let Actor::Operator(by) = by else { return None };
-    match body {
-        Body::Release { tray, .. } => Some((What::Release(*tray), by)),
-        // Its tenant's work is on it, and a wipe follows.
-        Body::Return { block, .. } => {
-            let found = estate.blocks().get(block.0 as usize)?;
-            let in_use = found.is_live() && found.handed_over.is_some();
-            in_use.then_some((What::Return(*block), by))
-        }
-        _ => None,
+    if let Body::Release { tray, .. } = body {
+        return Some((What::Release(*tray), by));
     }
+    let Body::Return { block, .. } = body else { return None };
+    let found = estate.blocks().get(block.0 as usize)?;
+    // Its tenant's work is on it, and a wipe follows.
+    let in_use = found.is_live() && found.handed_over.is_some();
+    in_use.then_some((What::Return(*block), by))
 }
 
 fn with_second(body: &Body, first: &str) -> Body {
-    match body.clone() {
-        Body::Release { tray, why, .. } => {
-            Body::Release { tray, second: first.to_owned(), why }
-        }
-        Body::Return { block, why } => {
-            Body::Return { block, why: format!("{why} (asked for by {first} too)") }
-        }
-        other => other,
+    let mut body = body.clone();
+    if let Body::Release { second, .. } = &mut body {
+        first.clone_into(second);
+    } else if let Body::Return { why, .. } = &mut body {
+        *why = format!("{why} (asked for by {first} too)");
     }
+    body
 }
 
 #[cfg(test)]
