@@ -210,41 +210,26 @@ impl Estate {
     pub(super) fn keep_up(&mut self, event: &Event, led: &mut Led) {
         let at = event.at;
         match &event.body {
-            Body::Announce { id, trays, window, emergency, why, told } => {
-                self.announce(
-                    Window {
-                        id: id.clone(),
-                        trays: trays.clone(),
-                        seats: Vec::new(),
-                        since: Vec::new(),
-                        during: *window,
-                        announced: at,
-                        emergency: *emergency,
-                        why: why.clone(),
-                        told: told.clone(),
-                        done: None,
-                        cancelled: false,
-                    },
-                    led,
-                );
-            }
-            Body::AnnounceUntold { id, trays, window, emergency, why } => {
-                self.announce(
-                    Window {
-                        id: id.clone(),
-                        trays: trays.clone(),
-                        seats: Vec::new(),
-                        since: Vec::new(),
-                        during: *window,
-                        announced: at,
-                        emergency: *emergency,
-                        why: why.clone(),
-                        told: None,
-                        done: None,
-                        cancelled: false,
-                    },
-                    led,
-                );
+            Body::Announce { id, trays, window, emergency, why, .. }
+            | Body::AnnounceUntold { id, trays, window, emergency, why } => {
+                let mut told = None;
+                if let Body::Announce { told: for_tenants, .. } = &event.body {
+                    told.clone_from(for_tenants);
+                }
+                let window = Window {
+                    id: id.clone(),
+                    trays: trays.clone(),
+                    seats: Vec::new(),
+                    since: Vec::new(),
+                    during: *window,
+                    announced: at,
+                    emergency: *emergency,
+                    why: why.clone(),
+                    told,
+                    done: None,
+                    cancelled: false,
+                };
+                self.announce(window, led);
             }
             Body::Defer { id, window } => {
                 let place = self.window_named(id).expect("checked");
