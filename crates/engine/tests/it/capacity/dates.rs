@@ -178,6 +178,10 @@ fn what_is_promised_brings_its_seats_and_not_its_spares() {
     let found = of(&campus, 192);
     assert_eq!(racks_of(&found), [("R1", 64), ("R2", 64), ("R3", 64)]);
     assert_eq!((found.left, found.without), (192, 0));
+    // It brings no more, however many are wanted.
+    let found = of(&campus, 300);
+    assert_eq!(racks_of(&found), [("R1", 64), ("R2", 64), ("R3", 64)]);
+    assert_eq!(found.without, 108);
     // Two racks of sixteen are no 144 GPUs without the third.
     let found = of(&campus, 144);
     assert_eq!(racks_of(&found), [("R1", 64), ("R2", 64), ("R3", 16)]);
